@@ -1,0 +1,31 @@
+//! Tasks and the activity log.
+
+use crate::domain::fault::Fault;
+use crate::domain::id::JobId;
+use crate::view::{ActivityRow, JobView, Page};
+use leptos::prelude::server;
+use leptos::server_fn::codec::GetUrl;
+
+/// The organization's tasks that go on, oldest first (at most 100), and those that ended in the last minute.
+#[server(prefix = "/api", endpoint = "jobs/current", input = GetUrl)]
+pub async fn current_jobs() -> Result<Vec<JobView>, Fault> {
+    super::door::run(|control, caller| control.current_jobs(caller)).await
+}
+
+/// A page of the activity log, newest first; `page` counts from 1.
+#[server(prefix = "/api", endpoint = "activity/list", input = GetUrl)]
+pub async fn list_activity(page: u32) -> Result<Page<ActivityRow>, Fault> {
+    super::door::run(move |control, caller| control.list_activity(caller, page)).await
+}
+
+/// Asks a task to stop. It ends as *interrompue*, with nothing half-done left behind.
+#[server(prefix = "/api", endpoint = "jobs/interrupt")]
+pub async fn interrupt_job(job: JobId) -> Result<(), Fault> {
+    super::door::run(move |control, caller| control.interrupt_job(caller, job)).await
+}
+
+/// Has a failed or waiting task tried again now.
+#[server(prefix = "/api", endpoint = "jobs/retry")]
+pub async fn retry_job(job: JobId) -> Result<(), Fault> {
+    super::door::run(move |control, caller| control.retry_job(caller, job)).await
+}

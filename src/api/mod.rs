@@ -1,0 +1,72 @@
+//! Server functions: typed signatures and, on the server, a call of `control`. No rule lives here.
+//!
+//! Every function is a public door: `control` checks the session and the permission each time. Reads are `GET` with the
+//! query in the URL and change nothing; everything that changes something is `POST` and passes the Origin check.
+
+pub mod jobs;
+pub mod session;
+pub mod snapshots;
+pub mod volumes;
+
+use crate::domain::fault::Fault;
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+
+impl FromServerFnError for Fault {
+    type Encoder = JsonEncoding;
+
+    /// What the framework itself finds wrong with a call. Its own words are for the log, never for a page.
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_)
+            | ServerFnErrorErr::Response(_)
+            | ServerFnErrorErr::Deserialization(_)
+            | ServerFnErrorErr::MiddlewareError(_) => Self::Unreachable,
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::UnsupportedRequestMethod(_) => {
+                Self::BadRequest
+            }
+            ServerFnErrorErr::Registration(_) | ServerFnErrorErr::ServerError(_) | ServerFnErrorErr::Serialization(_) => {
+                Self::Internal { reference: "server-function".to_owned() }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "ssr")]
+pub(crate) mod door {
+    //! What every body of a server function does: take the caller, do the work off the async threads, set the status.
+
+    use crate::control::{Caller, Control};
+    use crate::domain::fault::Fault;
+    use leptos::prelude::use_context;
+
+    /// Runs `work` on a thread that may block, as the caller of this request.
+    pub async fn run<T, W>(work: W) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Control, &Caller) -> Result<T, Fault> + Send + 'static,
+    {
+        let (Some(control), Some(caller)) = (use_context::<Control>(), use_context::<Caller>()) else {
+            return Err(answered(Fault::Internal { reference: "no-context".to_owned() }));
+        };
+        let result = tokio::task::spawn_blocking(move || work(&control, &caller)).await;
+        match result {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(fault)) => Err(answered(fault)),
+            Err(error) => {
+                tracing::error!(%error, "a server function's thread ended");
+                Err(answered(Fault::Internal { reference: "thread".to_owned() }))
+            }
+        }
+    }
+
+    /// The fault, with its HTTP status on the answer of this request.
+    pub fn answered(fault: Fault) -> Fault {
+        if let Some(options) = use_context::<leptos_axum::ResponseOptions>()
+            && let Ok(status) = http::StatusCode::from_u16(fault.status())
+        {
+            options.set_status(status);
+        }
+        fault
+    }
+}

@@ -1,0 +1,37 @@
+//! Volume snapshots.
+
+use crate::domain::fault::Fault;
+use crate::domain::id::{SnapshotId, ZoneId};
+use crate::view::{DeletionPlan, Page, SnapshotRow, Started};
+use leptos::prelude::server;
+use leptos::server_fn::codec::GetUrl;
+
+/// A page of the organization's snapshots, newest first; `page` counts from 1.
+#[server(prefix = "/api", endpoint = "snapshots/list", input = GetUrl)]
+pub async fn list_snapshots(page: u32) -> Result<Page<SnapshotRow>, Fault> {
+    super::door::run(move |control, caller| control.list_snapshots(caller, page)).await
+}
+
+/// One snapshot, as its row shows it.
+#[server(prefix = "/api", endpoint = "snapshots/get", input = GetUrl)]
+pub async fn get_snapshot(snapshot: SnapshotId) -> Result<SnapshotRow, Fault> {
+    super::door::run(move |control, caller| control.snapshot(caller, snapshot)).await
+}
+
+/// What deleting the snapshot would mean.
+#[server(prefix = "/api", endpoint = "snapshots/deletion", input = GetUrl)]
+pub async fn snapshot_deletion(snapshot: SnapshotId) -> Result<DeletionPlan, Fault> {
+    super::door::run(move |control, caller| control.snapshot_deletion(caller, snapshot)).await
+}
+
+/// Deletes the snapshot from the object store.
+#[server(prefix = "/api", endpoint = "snapshots/delete")]
+pub async fn delete_snapshot(snapshot: SnapshotId) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| control.delete_snapshot(caller, snapshot)).await
+}
+
+/// Makes a data volume from the snapshot, in any zone of the region.
+#[server(prefix = "/api", endpoint = "snapshots/to-volume")]
+pub async fn create_volume_from_snapshot(snapshot: SnapshotId, zone: ZoneId, name: String) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| control.create_volume_from_snapshot(caller, snapshot, zone, &name)).await
+}

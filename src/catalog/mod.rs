@@ -1,0 +1,138 @@
+//! The control plane's memory: one SQLite database, `catalog.db`, in the data folder.
+//!
+//! SQL lives here and nowhere else (the pool's own database is the engine's). Other rooms see typed rows of `domain`.
+//!
+//! What may never be true: two writers that both win (every change of state says `WHERE state = ?` and counts rows); an
+//! intent whose effect began before the intent was committed. On a crash SQLite rolls the open transaction back; what
+//! was committed is on stable storage (WAL, `synchronous = FULL`).
+//!
+//! One connection writes, under a lock; reads use connections of their own and never wait for the writer.
+
+pub mod people;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite_migration::{M, Migrations};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Why the catalog could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// SQLite refused or failed.
+    #[error("the catalog: {context}")]
+    Sqlite {
+        /// What was being done.
+        context: &'static str,
+        /// SQLite's own error.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the catalog's schema could not be brought up to date")]
+    Migration(#[from] rusqlite_migration::Error),
+    /// A row says something that no version of Reprise writes.
+    #[error("the catalog: {table}.{column} holds {value:?}, which is not known")]
+    Unknown {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        value: String,
+    },
+}
+
+/// Names the act that failed.
+pub(crate) trait Context<T> {
+    /// Adds what was being done.
+    fn context(self, context: &'static str) -> Result<T, Error>;
+}
+
+impl<T> Context<T> for rusqlite::Result<T> {
+    fn context(self, context: &'static str) -> Result<T, Error> {
+        self.map_err(|source| Error::Sqlite { context, source })
+    }
+}
+
+/// The open catalog. Clones share it.
+#[derive(Clone)]
+pub struct Catalog {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+/// Append-only: a migration that has been in a release is never changed.
+static MIGRATIONS: Migrations<'static> = Migrations::from_slice(&[M::up(include_str!("migrations/0001_people.sql"))]);
+
+/// The version of the schema that this program writes.
+pub const SCHEMA_VERSION: usize = 1;
+
+impl Catalog {
+    /// Opens the catalog, makes it when it is absent, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be opened, [`Error::Migration`] when it was written by a newer version.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut writer = connect(path, OpenFlags::default())?;
+        writer.pragma_update(None, "journal_mode", "WAL").context("switch to a write-ahead log")?;
+        MIGRATIONS.to_latest(&mut writer)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                writer: Mutex::new(writer),
+                readers: Mutex::new(Vec::new()),
+            }),
+        })
+    }
+
+    /// Runs `work` in one transaction that takes the write lock at its start, and commits it if `work` succeeds.
+    ///
+    /// # Errors
+    /// What `work` returns; [`Error::Sqlite`] when the commit fails (then nothing was changed).
+    pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut writer = lock(&self.inner.writer);
+        let transaction =
+            writer.transaction_with_behavior(TransactionBehavior::Immediate).context("begin a transaction")?;
+        let value = work(&transaction)?;
+        transaction.commit().context("commit a transaction")?;
+        Ok(value)
+    }
+
+    /// Runs `work` on one consistent view of the catalog.
+    ///
+    /// # Errors
+    /// What `work` returns.
+    pub fn read<T, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+        let idle = lock(&self.inner.readers).pop();
+        let mut reader = match idle {
+            Some(reader) => reader,
+            None => connect(&self.inner.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?,
+        };
+        let result = {
+            let transaction = reader.transaction().context("begin reading")?;
+            work(&transaction)
+        };
+        lock(&self.inner.readers).push(reader);
+        result
+    }
+}
+
+/// A panic while the lock was held left no half-made change behind: the transaction was rolled back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let connection = Connection::open_with_flags(path, flags).context("open the file")?;
+    connection.busy_timeout(Duration::from_secs(10)).context("set the waiting time")?;
+    connection.pragma_update(None, "synchronous", "FULL").context("ask for full syncs")?;
+    connection.pragma_update(None, "foreign_keys", true).context("ask for foreign keys")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}

@@ -1,0 +1,187 @@
+//! Organizations, their members, and the sessions of those who are signed in.
+
+use super::{Catalog, Context, Error};
+use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::role::Role;
+use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+
+/// A member, with what signing in needs.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Its id.
+    pub id: UserId,
+    /// The organization it belongs to.
+    pub organization: OrganizationId,
+    /// The organization's name.
+    pub organization_name: String,
+    /// The organization's time zone, a name of the tz database.
+    pub time_zone: String,
+    /// The address, lower-cased.
+    pub email: String,
+    /// The member's name.
+    pub name: String,
+    /// What the member may do.
+    pub role: Role,
+    /// The password's argon2id hash, in the PHC string format.
+    pub password: String,
+}
+
+const USER: &str = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password
+                    FROM users u JOIN organizations o ON o.id = u.organization";
+
+/// The word that the catalog keeps for a role.
+const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "owner",
+        Role::Editor => "editor",
+        Role::Viewer => "viewer",
+    }
+}
+
+fn parse<T: std::str::FromStr>(table: &'static str, column: &'static str, text: String) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::Unknown { table, column, value: text })
+}
+
+fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
+    let (id, organization, word): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(6)?);
+    let (organization_name, time_zone, email) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    let (name, password) = (row.get(5)?, row.get(7)?);
+    Ok((|| {
+        let role = Role::ALL.into_iter().find(|role| role_word(*role) == word);
+        let role = role.ok_or(Error::Unknown { table: "users", column: "role", value: word })?;
+        Ok(User {
+            id: parse("users", "id", id)?,
+            organization: parse("users", "organization", organization)?,
+            organization_name,
+            time_zone,
+            email,
+            name,
+            role,
+            password,
+        })
+    })())
+}
+
+impl Catalog {
+    /// Whether there is no organization yet: the first start.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        self.read(|tx| {
+            tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM organizations)", [], |row| row.get(0))
+                .context("look for organizations")
+        })
+    }
+
+    /// The member with this address.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`], [`Error::Unknown`].
+    pub fn user_by_email(&self, email: &str) -> Result<Option<User>, Error> {
+        self.read(|tx| {
+            let mut query = tx.prepare_cached(&format!("{USER} WHERE u.email = ?1")).context("find a member")?;
+            query.query_row([email.to_lowercase()], user).optional().context("find a member")?.transpose()
+        })
+    }
+
+    /// The member whose session has this token hash and has not expired at `now`, with the time it was last seen.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`], [`Error::Unknown`].
+    pub fn user_by_session(&self, token: &[u8; 32], now: i64) -> Result<Option<(User, i64)>, Error> {
+        self.read(|tx| {
+            let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, s.seen
+                       FROM sessions s JOIN users u ON u.id = s.user JOIN organizations o ON o.id = u.organization
+                       WHERE s.token = ?1 AND s.expires > ?2";
+            let mut query = tx.prepare_cached(sql).context("find a session")?;
+            let found = query
+                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get::<_, i64>(8)?)))
+                .optional()
+                .context("find a session")?;
+            found.map(|(user, seen)| Ok((user?, seen))).transpose()
+        })
+    }
+
+    /// Writes a new session, and forgets those that have expired.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn create_session(&self, token: &[u8; 32], user: UserId, now: i64, expires: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM sessions WHERE expires <= ?1", [now]).context("forget old sessions")?;
+            tx.execute(
+                "INSERT INTO sessions (token, user, created, seen, expires) VALUES (?1, ?2, ?3, ?3, ?4)",
+                (token.as_slice(), user.to_string(), now, expires),
+            )
+            .context("write a session")?;
+            Ok(())
+        })
+    }
+
+    /// Notes that a session was used and moves its end.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn touch_session(&self, token: &[u8; 32], now: i64, expires: i64) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute(
+                "UPDATE sessions SET seen = ?2, expires = ?3 WHERE token = ?1",
+                (token.as_slice(), now, expires),
+            )
+            .context("note a session's use")?;
+            Ok(())
+        })
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn delete_session(&self, token: &[u8; 32]) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.execute("DELETE FROM sessions WHERE token = ?1", [token.as_slice()]).context("end a session")?;
+            Ok(())
+        })
+    }
+}
+
+/// Writes a new organization.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn insert_organization(
+    tx: &Transaction<'_>,
+    id: OrganizationId,
+    name: &str,
+    time_zone: &str,
+    now: i64,
+) -> Result<(), Error> {
+    tx.prepare_cached("INSERT INTO organizations (id, name, time_zone, created) VALUES (?1, ?2, ?3, ?4)")
+        .and_then(|mut insert| insert.execute((id.to_string(), name, time_zone, now)))
+        .context("write an organization")?;
+    Ok(())
+}
+
+/// Writes a new member.
+///
+/// # Errors
+/// [`Error::Sqlite`], also when the address is taken.
+pub fn insert_user(tx: &Transaction<'_>, user: &User, now: i64) -> Result<(), Error> {
+    let sql = "INSERT INTO users (id, organization, email, name, role, password, created)
+               VALUES (:id, :organization, :email, :name, :role, :password, :created)";
+    tx.prepare_cached(sql)
+        .and_then(|mut insert| {
+            insert.execute(named_params! {
+                ":id": user.id.to_string(),
+                ":organization": user.organization.to_string(),
+                ":email": user.email.to_lowercase(),
+                ":name": user.name,
+                ":role": role_word(user.role),
+                ":password": user.password,
+                ":created": now,
+            })
+        })
+        .context("write a member")?;
+    Ok(())
+}

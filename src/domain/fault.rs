@@ -1,0 +1,201 @@
+//! What went wrong, as far as a user may know: a code and its arguments. The words are found by `i18n`.
+//!
+//! Nothing else leaves the server as an error. What a user must not know (paths, other tenants' names, a library's own
+//! message) stays in the log, under the reference that [`Fault::Internal`] carries.
+
+use super::size::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// What an unknown id was meant to name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noun {
+    /// A volume.
+    Volume,
+    /// A volume snapshot.
+    Snapshot,
+    /// A zone.
+    Zone,
+    /// A task.
+    Job,
+    /// A page of the console.
+    Page,
+}
+
+/// An act that did not succeed, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "code")]
+pub enum Fault {
+    /// Nobody is signed in, or the session has ended.
+    #[error("sign in first")]
+    SignInNeeded,
+    /// Unknown address or wrong password; which of the two is not told.
+    #[error("wrong credentials")]
+    WrongCredentials,
+    /// Too many attempts to sign in.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// How long to wait.
+        seconds: u32,
+    },
+    /// The member's role does not allow it.
+    #[error("not allowed")]
+    NotAllowed,
+    /// There is no such object, or it belongs to another organization; which of the two is not told.
+    #[error("not found")]
+    NotFound {
+        /// What was looked for.
+        what: Noun,
+    },
+    /// The request came from a page that is not ours.
+    #[error("the request comes from another site")]
+    ForeignOrigin,
+    /// The request is not one our pages send.
+    #[error("malformed request")]
+    BadRequest,
+    /// No name was given.
+    #[error("the name is empty")]
+    NameEmpty,
+    /// The name is too long.
+    #[error("the name is longer than {max} characters")]
+    NameTooLong {
+        /// The longest, in characters.
+        max: u32,
+    },
+    /// The name has characters that cannot be seen.
+    #[error("the name has invisible characters")]
+    NameUnreadable,
+    /// Another object of the organization has that name.
+    #[error("the name is taken")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The size is outside what a volume can have.
+    #[error("the size must be from {min_gib} to {max_gib} GiB")]
+    SizeOutOfRange {
+        /// The smallest, in GiB.
+        min_gib: u64,
+        /// The largest, in GiB.
+        max_gib: u64,
+    },
+    /// The object is busy with other work, or its state does not allow the act.
+    #[error("the object is in use")]
+    InUse {
+        /// Its name.
+        name: String,
+    },
+    /// The snapshot is not in the object store (yet, or any more).
+    #[error("the snapshot cannot be used")]
+    SnapshotNotUsable {
+        /// Its name.
+        name: String,
+    },
+    /// The zone's pool has not enough room.
+    #[error("the pool is full")]
+    PoolFull {
+        /// The zone's name.
+        zone: String,
+        /// What is free.
+        free: Bytes,
+    },
+    /// The upload ended before the file did.
+    #[error("the upload was cut off")]
+    UploadCutOff,
+    /// No file was sent.
+    #[error("no file was sent")]
+    UploadMissing,
+    /// The uploaded file is not a disk image that can be read.
+    #[error("not a disk image")]
+    NotADiskImage,
+    /// The image refers to other files (a backing file or external data), which are not here.
+    #[error("the image depends on another file")]
+    ImageNotSelfContained,
+    /// The image, or the disk in it, is larger than what the zone can take.
+    #[error("the image is too large")]
+    ImageTooLarge {
+        /// Bytes it needs.
+        needed: Bytes,
+        /// Bytes there are.
+        free: Bytes,
+    },
+    /// `qemu-img` is not installed on the server.
+    #[error("qemu-img is missing")]
+    ImporterMissing,
+    /// The object store cannot be written or does not answer.
+    #[error("the object store cannot be used")]
+    ObjectStoreUnavailable,
+    /// The object store is full.
+    #[error("the object store is full")]
+    ObjectStoreFull,
+    /// The server's own disk, where uploads wait, is full.
+    #[error("the server's disk is full")]
+    ServerFull,
+    /// What is in the object store is damaged; it was not restored.
+    #[error("the snapshot is damaged in the object store")]
+    SnapshotDamaged {
+        /// The object's name in the store, for the operator.
+        object: String,
+    },
+    /// The volume's data is damaged, or its disk failed; nothing was served from it.
+    #[error("the volume is damaged")]
+    VolumeDamaged {
+        /// The volume's name.
+        name: String,
+    },
+    /// The task cannot be interrupted (any more).
+    #[error("the task cannot be interrupted")]
+    NotInterruptible,
+    /// The task cannot be tried again.
+    #[error("the task cannot be retried")]
+    NotRetryable,
+    /// The work was interrupted by a member.
+    #[error("interrupted")]
+    Interrupted,
+    /// The server could not be reached, or its answer was cut off (known to the browser only).
+    #[error("the server cannot be reached")]
+    Unreachable,
+    /// A fault of ours. The log has the rest under this reference.
+    #[error("internal error {reference}")]
+    Internal {
+        /// What to tell the operator.
+        reference: String,
+    },
+}
+
+impl Fault {
+    /// The HTTP status that goes with it. A user's mistake is never a 5xx.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::SignInNeeded | Self::WrongCredentials => 401,
+            Self::NotAllowed | Self::ForeignOrigin => 403,
+            Self::NotFound { .. } => 404,
+            Self::TooManyAttempts { .. } => 429,
+            Self::NameTaken { .. }
+            | Self::InUse { .. }
+            | Self::SnapshotNotUsable { .. }
+            | Self::NotInterruptible
+            | Self::NotRetryable
+            | Self::Interrupted => 409,
+            Self::ImageTooLarge { .. } | Self::PoolFull { .. } => 413,
+            Self::BadRequest
+            | Self::NameEmpty
+            | Self::NameTooLong { .. }
+            | Self::NameUnreadable
+            | Self::SizeOutOfRange { .. }
+            | Self::UploadCutOff
+            | Self::UploadMissing
+            | Self::NotADiskImage
+            | Self::ImageNotSelfContained => 422,
+            Self::ImporterMissing
+            | Self::ObjectStoreUnavailable
+            | Self::ObjectStoreFull
+            | Self::ServerFull
+            | Self::SnapshotDamaged { .. }
+            | Self::VolumeDamaged { .. }
+            | Self::Unreachable => 503,
+            Self::Internal { .. } => 500,
+        }
+    }
+}

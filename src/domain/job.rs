@@ -1,0 +1,81 @@
+//! Long work: what it is and how it ends.
+//!
+//! ```text
+//!  Queued ──▶ Running ──▶ Succeeded
+//!    ▲  │        │ │ └──▶ Failed ──(Réessayer)──▶ Queued
+//!    │  │        │ └────▶ Waiting ──(its time comes)──▶ Queued
+//!    │  └────────┴──────▶ Interrupted
+//!    └── after a restart: what was Running is Queued again, at its last persisted step
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+/// What the work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// Make an empty volume.
+    CreateVolume,
+    /// Convert an uploaded disk image into a new volume.
+    ImportVolume,
+    /// Remove a volume from its pool.
+    DeleteVolume,
+    /// Take a checkpoint of a volume and save it to the object store.
+    TakeSnapshot,
+    /// Remove a snapshot from the object store.
+    DeleteSnapshot,
+    /// Fill a new data volume from a snapshot.
+    RestoreVolume,
+}
+
+/// See the diagram at the head of this module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker is at it.
+    Running,
+    /// Failed for a passing reason; will be tried again by itself.
+    Waiting,
+    /// Done.
+    Succeeded,
+    /// Failed for good.
+    Failed,
+    /// Stopped because a member asked for it.
+    Interrupted,
+}
+
+impl JobKind {
+    /// Every kind, for tests and for the catalog.
+    pub const ALL: [Self; 6] = [
+        Self::CreateVolume,
+        Self::ImportVolume,
+        Self::DeleteVolume,
+        Self::TakeSnapshot,
+        Self::DeleteSnapshot,
+        Self::RestoreVolume,
+    ];
+
+    /// Whether a member may interrupt it: only work that leaves nothing half-done behind when it stops.
+    /// A deletion that has begun is always finished.
+    #[must_use]
+    pub const fn interruptible(self) -> bool {
+        match self {
+            Self::ImportVolume | Self::TakeSnapshot | Self::RestoreVolume => true,
+            Self::CreateVolume | Self::DeleteVolume | Self::DeleteSnapshot => false,
+        }
+    }
+}
+
+impl JobState {
+    /// Every state, for tests and for the catalog.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Waiting, Self::Succeeded, Self::Failed, Self::Interrupted];
+
+    /// Whether it will still change by itself.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Running | Self::Waiting)
+    }
+}

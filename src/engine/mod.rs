@@ -1,0 +1,3 @@
+//! The copy-on-write block store (DESIGN: a volume is a stack of layers).
+
+pub mod block;
