@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# The browser half: compiled for size, bound, optimised, compressed, and held to its budget. Its result is target/site.
+
+site=$target/site
+budget_bytes=$((350 * 1024))
+
+# Everything the browser half is made of: the rooms that src/lib.rs compiles without the server's feature, and what is
+# drawn or read beside them.
+browser_inputs() {
+  local rooms
+  mapfile -t rooms < <(awk '
+    /^#\[cfg\(feature = "ssr"\)\]/ || /^#\[cfg\(test\)\]/ { server = 1; next }
+    /^pub mod [a-z_]+;/ && !server { sub(";", "", $3); print "src/" $3 }
+    { server = 0 }' src/lib.rs)
+  local room paths=(Cargo.toml Cargo.lock i18n.toml .ci/browser.sh src/lib.rs style public locales)
+  for room in "${rooms[@]}"; do
+    if [ -d "$room" ]; then paths+=("$room"); else paths+=("$room.rs"); fi
+  done
+  printf '%s ' "$(digest "${paths[@]}")" "$(rustc --version | cut -d' ' -f2)" "$(wasm-opt --version 2>/dev/null || echo none)"
+}
+
+build_browser() {
+  local inputs out=$target/site.new
+  inputs=$(browser_inputs)
+  if [ -d "$site/pkg" ] && stamped browser "$inputs"; then
+    say "   nothing it is made of has changed"
+    return
+  fi
+  "$cargo" build --lib --target wasm32-unknown-unknown --profile wasm-release --no-default-features --features hydrate
+  rm -rf "$out"
+  mkdir -p "$out/pkg"
+  cp -r public/. "$out/"
+  wasm-bindgen --target web --no-typescript --out-name reprise --out-dir "$out/pkg" \
+    "$target/wasm32-unknown-unknown/wasm-release/reprise.wasm"
+  if have wasm-opt; then
+    wasm-opt -Oz --enable-bulk-memory --enable-reference-types --enable-sign-ext --enable-mutable-globals \
+      --enable-nontrapping-float-to-int --enable-multivalue -o "$out/pkg/small.wasm" "$out/pkg/reprise_bg.wasm"
+    mv "$out/pkg/small.wasm" "$out/pkg/reprise_bg.wasm"
+  else
+    warn "   wasm-opt is missing: the browser half is larger than it should be"
+  fi
+  LC_ALL=C bash -c 'cat style/*.css' >"$out/pkg/reprise.css"
+  find "$out" -type f \( -name '*.wasm' -o -name '*.js' -o -name '*.css' -o -name '*.svg' \) -print0 |
+    while IFS= read -r -d '' file; do
+      gzip -9 -k -n "$file"
+      if have brotli; then brotli -q 11 -k "$file"; fi
+    done
+  rm -rf "$site"
+  mv "$out" "$site"
+  stamp browser "$inputs"
+}
+
+# What a reader's browser has to fetch. More than the budget is an error: it never shrinks by itself.
+check_browser_budget() {
+  local file size wasm
+  [ -e "$site/pkg/reprise_bg.wasm.br" ] || skip "brotli is missing: the size cannot be told"
+  for file in reprise_bg.wasm reprise.js reprise.css; do
+    size=$(stat -c %s "$site/pkg/$file.br")
+    printf '   %-16s %7d bytes, brotli %6d\n' "$file" "$(stat -c %s "$site/pkg/$file")" "$size"
+  done
+  wasm=$(stat -c %s "$site/pkg/reprise_bg.wasm.br")
+  note "$(((wasm + 1023) / 1024)) KiB of $((budget_bytes / 1024)) KiB, brotli"
+  have wasm-opt || skip "wasm-opt is missing: $((wasm / 1024)) KiB, not optimised"
+  [ "$wasm" -le "$budget_bytes" ] || { warn "   the browser half is $((wasm - budget_bytes)) bytes over its budget"; return 1; }
+}

@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# ./dev test, ./dev screenshots, ./dev promises, ./dev bench.
+
+# One set of features for everything that is compiled to be tested, so that dependencies are compiled once.
+test_features=ssr,failpoints
+
+check_formatting() {
+  have cargo-fmt || skip "cargo fmt is missing (rustup component add rustfmt)"
+  cargo fmt --all -- --check
+}
+
+clippy() {
+  have cargo-clippy || skip "cargo clippy is missing (rustup component add clippy)"
+  "$cargo" clippy --no-default-features "$@" -- -D warnings
+}
+
+cargo_tests() {
+  "$cargo" test --lib --features "$test_features"
+}
+
+browser_tests() {
+  have chromium || skip "chromium is missing (package chromium)"
+  have nbdcopy || skip "nbdcopy is missing (package libnbd-bin)"
+  [ -x end2end/node_modules/.bin/playwright ] || skip "the node modules are missing"
+  [ -x "$server" ] || { warn "   the server was not built"; return 1; }
+  [ -d "$site/pkg" ] || { warn "   the browser half was not built"; return 1; }
+  rm -f "$logs/playwright.json"
+  (cd end2end && PLAYWRIGHT_JSON_OUTPUT_NAME=$logs/playwright.json npx playwright test)
+}
+
+# The number of test cases that passed, failed and were skipped, from what the runners wrote.
+count_cases() {
+  local log=$1 counted
+  counted=$(awk '/^test result:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1); if ($i ~ /^ignored/) s += $(i-1) } }
+    END { print p + 0, f + 0, s + 0 }' "$log")
+  if [ -e "$logs/playwright.json" ] && [ "$2" = browser ]; then
+    counted=$(node -e '
+      const { stats } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+      console.log(stats.expected + stats.flaky, stats.unexpected, stats.skipped, stats.flaky);' "$logs/playwright.json")
+  fi
+  echo "$counted"
+}
+
+passed=0 failed=0 skipped=0
+
+# check NAME TITLE COMMAND…: a step of ./dev test; adds its test cases, or itself where it has none, to the tally.
+check() {
+  local name=$1 cases p f s flaky
+  shift
+  [[ $name == *"$only"* ]] || return 0
+  step "$@"
+  read -r p f s flaky <<<"$(count_cases "$logs/$(printf '%02d' "$steps").log" "$name")"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  cases=$((p + f + s))
+  # A step that fails without a failed case (it did not compile, say) counts as one.
+  if [ "$step_result" = FAILED ] && [ "$f" = 0 ]; then failed=$((failed + 1)); fi
+  if [ "$step_result" = skipped ]; then skipped=$((skipped + 1)); fi
+  if [ "$cases" -gt 0 ]; then
+    rows[-1]+="$p passed, $f failed, $s skipped${flaky:+, $flaky passed only when tried again}"
+  fi
+}
+
+run_checks() {
+  rm -f "$logs/playwright.json"
+  prepare "${needs_build[@]}" "${needs_test[@]}"
+  check formatting "Formatting" check_formatting
+  check clippy-server "Clippy, server" clippy --all-targets --features "$test_features"
+  check clippy-browser "Clippy, browser half" clippy --lib --target wasm32-unknown-unknown --features hydrate
+  check tests "Unit, model and crash tests" cargo_tests
+  check server "Server" build_server
+  check tools "Tool: wasm-bindgen" bring_wasm_bindgen
+  check browser-half "Browser half" build_browser
+  check budget "Browser half: budget" check_browser_budget
+  check modules "Node modules" bring_node_modules
+  check browser "Browser tests" browser_tests
+  table
+  say
+  say "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" = 0 ]
+}
+
+run_screenshots() {
+  prepare "${needs_build[@]}" "${needs_test[@]}"
+  must "Tool: wasm-bindgen" bring_wasm_bindgen
+  must "Browser half" build_browser
+  must "Server" build_server
+  must "Node modules" bring_node_modules
+  must "Screenshots" bash -c 'cd end2end && npx playwright test --config screenshots.config.ts'
+  say "They are in screenshots/."
+}
+
+# Each promise with its tests: a test that holds I-4 is named i04_… in Rust, "I-4 …" in a browser test's title.
+show_promises() {
+  local number found
+  for number in $(seq 1 16); do
+    say "I-$number"
+    found=$(
+      git grep -hoE "fn i$(printf '%02d' "$number")_[a-z0-9_]+" -- src | sed 's/^fn /  /' | sort -u
+      git grep -hoE "['\"\`]I-$number [^'\"\`]+" -- end2end | sed "s/^['\"\`]/  end2end: /" | sort -u
+    ) || true
+    say "${found:-  (no test)}"
+  done
+}
+
+run_bench() {
+  prepare "${needs_build[@]}" "${needs_bench[@]}"
+  must "Tool: wasm-bindgen" bring_wasm_bindgen
+  must "Browser half" build_browser
+  must "Server, release" "$cargo" build --release --bin reprise --features ssr
+  must "Measurements" node end2end/bench/bench.mjs "$target/release/reprise" "$site"
+}
