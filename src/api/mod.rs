@@ -60,9 +60,16 @@ pub(crate) mod door {
         }
     }
 
-    /// The fault, with its HTTP status on the answer of this request.
+    /// The fault, with its HTTP status on the answer of this request. A form posted without scripts is answered by a
+    /// redirect that carries the fault in its query, whose status must stay a redirect; so must a page's, which shows
+    /// the fault itself.
     pub fn answered(fault: Fault) -> Fault {
-        if let Some(options) = use_context::<leptos_axum::ResponseOptions>()
+        let by_script = use_context::<http::request::Parts>().is_some_and(|parts| {
+            let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+            !accept.is_some_and(|accept| accept.contains("text/html"))
+        });
+        if by_script
+            && let Some(options) = use_context::<leptos_axum::ResponseOptions>()
             && let Ok(status) = http::StatusCode::from_u16(fault.status())
         {
             options.set_status(status);

@@ -24,9 +24,11 @@ pub struct User {
     pub role: Role,
     /// The password's argon2id hash, in the PHC string format.
     pub password: String,
+    /// Whether that password was printed by the program and must be replaced before anything else.
+    pub one_time: bool,
 }
 
-const USER: &str = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password
+const USER: &str = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time
                     FROM users u JOIN organizations o ON o.id = u.organization";
 
 /// The word that the catalog keeps for a role.
@@ -45,7 +47,7 @@ fn parse<T: std::str::FromStr>(table: &'static str, column: &'static str, text: 
 fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
     let (id, organization, word): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(6)?);
     let (organization_name, time_zone, email) = (row.get(2)?, row.get(3)?, row.get(4)?);
-    let (name, password) = (row.get(5)?, row.get(7)?);
+    let (name, password, one_time) = (row.get(5)?, row.get(7)?, row.get(8)?);
     Ok((|| {
         let role = Role::ALL.into_iter().find(|role| role_word(*role) == word);
         let role = role.ok_or(Error::Unknown { table: "users", column: "role", value: word })?;
@@ -58,6 +60,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
             name,
             role,
             password,
+            one_time,
         })
     })())
 }
@@ -91,12 +94,12 @@ impl Catalog {
     /// [`Error::Sqlite`], [`Error::Unknown`].
     pub fn user_by_session(&self, token: &[u8; 32], now: i64) -> Result<Option<(User, i64)>, Error> {
         self.read(|tx| {
-            let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, s.seen
+            let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, s.seen
                        FROM sessions s JOIN users u ON u.id = s.user JOIN organizations o ON o.id = u.organization
                        WHERE s.token = ?1 AND s.expires > ?2";
             let mut query = tx.prepare_cached(sql).context("find a session")?;
             let found = query
-                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get::<_, i64>(8)?)))
+                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get::<_, i64>(9)?)))
                 .optional()
                 .context("find a session")?;
             found.map(|(user, seen)| Ok((user?, seen))).transpose()
@@ -130,6 +133,27 @@ impl Catalog {
                 (token.as_slice(), now, expires),
             )
             .context("note a session's use")?;
+            Ok(())
+        })
+    }
+
+    /// Gives a member a new password, and ends all sessions but the one named.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn set_password(
+        &self,
+        user: UserId,
+        password: &str,
+        one_time: bool,
+        keep: Option<&[u8; 32]>,
+    ) -> Result<(), Error> {
+        self.write(|tx| {
+            let id = user.to_string();
+            tx.execute("UPDATE users SET password = ?2, one_time = ?3 WHERE id = ?1", (&id, password, one_time))
+                .context("change a password")?;
+            let keep = keep.map_or(&[][..], |token| token.as_slice());
+            tx.execute("DELETE FROM sessions WHERE user = ?1 AND token <> ?2", (&id, keep)).context("end sessions")?;
             Ok(())
         })
     }
@@ -168,8 +192,8 @@ pub fn insert_organization(
 /// # Errors
 /// [`Error::Sqlite`], also when the address is taken.
 pub fn insert_user(tx: &Transaction<'_>, user: &User, now: i64) -> Result<(), Error> {
-    let sql = "INSERT INTO users (id, organization, email, name, role, password, created)
-               VALUES (:id, :organization, :email, :name, :role, :password, :created)";
+    let sql = "INSERT INTO users (id, organization, email, name, role, password, one_time, created)
+               VALUES (:id, :organization, :email, :name, :role, :password, :one_time, :created)";
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
@@ -179,6 +203,7 @@ pub fn insert_user(tx: &Transaction<'_>, user: &User, now: i64) -> Result<(), Er
                 ":name": user.name,
                 ":role": role_word(user.role),
                 ":password": user.password,
+                ":one_time": user.one_time,
                 ":created": now,
             })
         })

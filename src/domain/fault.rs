@@ -38,6 +38,18 @@ pub enum Fault {
         /// How long to wait.
         seconds: u32,
     },
+    /// The one-time password must be replaced first.
+    #[error("choose a password first")]
+    PasswordChangeNeeded,
+    /// The new password is too short.
+    #[error("the password is shorter than {min} characters")]
+    PasswordTooShort {
+        /// The shortest, in characters.
+        min: u32,
+    },
+    /// The two new passwords differ.
+    #[error("the two passwords differ")]
+    PasswordsDiffer,
     /// The member's role does not allow it.
     #[error("not allowed")]
     NotAllowed,
@@ -169,7 +181,7 @@ impl Fault {
     pub const fn status(&self) -> u16 {
         match self {
             Self::SignInNeeded | Self::WrongCredentials => 401,
-            Self::NotAllowed | Self::ForeignOrigin => 403,
+            Self::PasswordChangeNeeded | Self::NotAllowed | Self::ForeignOrigin => 403,
             Self::NotFound { .. } => 404,
             Self::TooManyAttempts { .. } => 429,
             Self::NameTaken { .. }
@@ -180,6 +192,8 @@ impl Fault {
             | Self::Interrupted => 409,
             Self::ImageTooLarge { .. } | Self::PoolFull { .. } => 413,
             Self::BadRequest
+            | Self::PasswordTooShort { .. }
+            | Self::PasswordsDiffer
             | Self::NameEmpty
             | Self::NameTooLong { .. }
             | Self::NameUnreadable

@@ -13,6 +13,7 @@ CREATE TABLE users (
   name         TEXT NOT NULL,
   role         TEXT NOT NULL CHECK (role IN ('owner', 'editor', 'viewer')),
   password     TEXT NOT NULL,         -- argon2id in the PHC string format
+  one_time     INTEGER NOT NULL,      -- 1: the password was printed by the program and must be replaced before anything else
   created      INTEGER NOT NULL
 ) STRICT;
 

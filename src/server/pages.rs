@@ -1,0 +1,98 @@
+//! Routes, in one place.
+
+use super::session::Visit;
+use super::state::AppState;
+use super::{health, live, security, session, upload};
+use crate::web;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+
+/// Forms and server functions are short; uploads have their own bound.
+const MAX_BODY: usize = 64 * 1024;
+
+/// All routes, behind what every request passes.
+pub fn router(state: &AppState) -> Router {
+    let options = state.leptos.clone();
+    let routes = generate_route_list(web::App);
+    let provide = {
+        let state = state.clone();
+        move || provide(&state)
+    };
+    Router::new()
+        .route("/sign-in", post(session::sign_in))
+        .route("/sign-out", post(session::sign_out))
+        .route("/password", post(session::choose_password))
+        .route("/language", post(session::set_language))
+        .route("/upload/volume", post(upload::volume).layer(DefaultBodyLimit::disable()))
+        .route("/live", get(live::live))
+        .route("/healthz", get(health::healthz))
+        .route("/api/{*function}", get(server_function).post(server_function))
+        .leptos_routes_with_context(state, routes, provide, move || web::shell(options.clone()))
+        .fallback(file_or_page)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(state.clone(), session::identify))
+        .layer(from_fn_with_state(state.clone(), security::same_origin))
+        .layer(from_fn(security::headers))
+        .with_state(state.clone())
+}
+
+/// What pages and server functions find in their context: the use cases, the caller, the language; and, for a page, the
+/// policy that its nonce belongs to.
+fn provide(state: &AppState) {
+    provide_context(state.control.clone());
+    let Some(visit) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Visit>().cloned()) else { return };
+    provide_context(visit.caller.clone());
+    provide_context(visit.locale);
+    provide_context(web::MustChoosePassword(visit.must_choose));
+    if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), leptos::nonce::use_nonce()) {
+        if let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce)) {
+            options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        options.insert_header(header::CONTENT_LANGUAGE, HeaderValue::from_static(visit.locale.tag()));
+    }
+}
+
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let known = leptos::server_fn::axum::server_fn_paths().any(|(path, _)| path == request.uri().path());
+    if !known {
+        return security::refusal(&crate::domain::fault::Fault::NotFound { what: crate::domain::fault::Noun::Page });
+    }
+    leptos_axum::handle_server_fns_with_context(move || provide(&state), request).await.into_response()
+}
+
+/// A file of the site folder, or the page that says there is nothing here.
+async fn file_or_page(State(state): State<AppState>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let (parts, body) = request.into_parts();
+    let wanted = Request::from_parts(parts.clone(), Body::empty());
+    let files = ServeDir::new(&state.settings.site)
+        .append_index_html_on_directories(false)
+        .precompressed_br()
+        .precompressed_gzip();
+    if let Ok(file) = files.oneshot(wanted).await
+        && file.status() != StatusCode::NOT_FOUND
+        && file.status() != StatusCode::METHOD_NOT_ALLOWED
+    {
+        let mut response = file.map(Body::new).into_response();
+        // Names do not change from build to build, so a browser asks each time whether its copy still holds.
+        let keep = if path.starts_with("/fonts/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+        response.headers_mut().insert(HeaderName::from_static("vary"), HeaderValue::from_static("Accept-Encoding"));
+        return response;
+    }
+    let options = state.leptos.clone();
+    let page = leptos_axum::render_app_async_with_context(move || provide(&state), move || web::shell(options.clone()));
+    let mut response = page(Request::from_parts(parts, body)).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

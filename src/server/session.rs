@@ -1,0 +1,260 @@
+//! Cookies: who is asking, in which language. No other room knows a cookie.
+//!
+//! Signing in, signing out and choosing the language are plain forms, so that they work without scripts.
+
+use super::security::refusal;
+use super::state::AppState;
+use crate::control::people::{SESSION_SECONDS, Token};
+use crate::control::{Caller, Control};
+use crate::domain::fault::Fault;
+use crate::domain::locale::Locale;
+use crate::domain::role::Door;
+use axum::Form;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+const SESSION: &str = "reprise_session";
+const LANGUAGE: &str = "reprise_language";
+/// A language is kept for a year.
+const LANGUAGE_SECONDS: i64 = 365 * 24 * 3600;
+
+/// What the request's cookies and headers say, for the handlers behind [`identify`].
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// Who asks.
+    pub caller: Caller,
+    /// The session's token, if it is one that holds.
+    pub token: Option<Token>,
+    /// Whether the member must choose a password before anything else.
+    pub must_choose: bool,
+    /// In which language to answer.
+    pub locale: Locale,
+}
+
+/// The value of the cookie of this name.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// A `Set-Cookie` that scripts cannot read and other sites' forms do not send.
+fn set_cookie(name: &str, value: &str, seconds: i64, secure: bool) -> HeaderValue {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    // Values are our own hexadecimal or two letters.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn is_secure(state: &AppState) -> bool {
+    state.settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+}
+
+/// The language of a request, from its headers alone.
+pub fn locale(headers: &HeaderMap) -> Locale {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Locale::negotiate(cookie(headers, LANGUAGE), accepted)
+}
+
+/// Finds out who asks, and puts a [`Visit`] into the request. A session's end moves with its use.
+pub async fn identify(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let locale = locale(request.headers());
+    let token = cookie(request.headers(), SESSION).and_then(Token::from_cookie);
+    let member = match token.clone() {
+        None => None,
+        Some(token) => match authenticate(state.control.clone(), token).await {
+            Ok(member) => member,
+            Err(fault) => return refusal(&fault),
+        },
+    };
+    let renewed = member.as_ref().is_some_and(|member| member.renewed).then(|| token.clone()).flatten();
+    let must_choose = member.as_ref().is_some_and(|member| member.must_choose);
+    let signed_in = member.is_some();
+    // Until the one-time password is replaced, the member is nobody to every other door.
+    let actor = member.filter(|member| !member.must_choose).map(|member| member.actor);
+    let visit = Visit {
+        caller: Caller { actor, door: Door::Console },
+        token: token.filter(|_| signed_in),
+        must_choose,
+        locale,
+    };
+    request.extensions_mut().insert(visit);
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
+    if let Some(token) = renewed
+        && !headers.contains_key(header::SET_COOKIE)
+    {
+        headers.append(header::SET_COOKIE, set_cookie(SESSION, token.expose(), SESSION_SECONDS, is_secure(&state)));
+    }
+    response
+}
+
+/// Looks a session up on a thread that may block.
+pub async fn authenticate(
+    control: Control,
+    token: Token,
+) -> Result<Option<crate::control::people::Member>, Fault> {
+    blocking(move || control.authenticate(&token)).await
+}
+
+/// Runs `work` on a thread that may block.
+///
+/// # Errors
+/// What `work` returns; [`Fault::Internal`] when it panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a handler's thread ended");
+        Err(Fault::Internal { reference: "thread".to_owned() })
+    })
+}
+
+/// `path` if it is one of our own pages; else the first page. Anything a browser could read as another site is refused.
+fn own_path(path: &str) -> &str {
+    let own = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && path.chars().all(|c| c.is_ascii_graphic());
+    if own { path } else { "/" }
+}
+
+fn see_other(path: &str) -> Response {
+    let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// `text` as the value of a query's key (RFC 3986: everything but unreserved characters is escaped).
+pub fn query_value(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// The sign-in form.
+#[derive(Deserialize)]
+pub struct SignIn {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /sign-in`
+pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) -> Response {
+    // Each attempt takes 19 MiB and a core for a while: no more than two at once, whoever asks.
+    static HASHING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+    let control = state.control.clone();
+    let SignIn { email, password, next } = form;
+    let address = email.clone();
+    let permit = HASHING.acquire().await;
+    let result = blocking(move || control.sign_in(&address, &password)).await;
+    drop(permit);
+    let back = |why: String| see_other(&format!("/sign-in?{why}&email={}&next={}", query_value(&email), query_value(own_path(&next))));
+    match result {
+        Ok(token) => {
+            let mut response = see_other(own_path(&next));
+            let cookie = set_cookie(SESSION, token.expose(), SESSION_SECONDS, is_secure(&state));
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+            response
+        }
+        Err(Fault::TooManyAttempts { seconds }) => back(format!("refused=wait&seconds={seconds}")),
+        Err(Fault::WrongCredentials) => back("refused=credentials".to_owned()),
+        Err(fault) => back(format!("fault={}", query_value(&serde_json::to_string(&fault).unwrap_or_default()))),
+    }
+}
+
+/// `POST /sign-out`
+pub async fn sign_out(State(state): State<AppState>, request: Request) -> Response {
+    if let Some(visit) = request.extensions().get::<Visit>().cloned()
+        && let Some(token) = visit.token
+    {
+        let control = state.control.clone();
+        if let Err(fault) = blocking(move || control.sign_out(&visit.caller, &token)).await {
+            return refusal(&fault);
+        }
+    }
+    let mut response = see_other("/sign-in");
+    response.headers_mut().append(header::SET_COOKIE, set_cookie(SESSION, "", 0, is_secure(&state)));
+    response
+}
+
+/// The form that replaces a password.
+#[derive(Deserialize)]
+pub struct NewPassword {
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    again: String,
+}
+
+/// `POST /password`
+pub async fn choose_password(
+    State(state): State<AppState>,
+    axum::Extension(visit): axum::Extension<Visit>,
+    Form(form): Form<NewPassword>,
+) -> Response {
+    let Some(token) = visit.token else { return see_other("/sign-in") };
+    let control = state.control.clone();
+    match blocking(move || control.choose_password(&token, &form.password, &form.again)).await {
+        Ok(()) => see_other("/"),
+        Err(fault) => {
+            let fault = serde_json::to_string(&fault).unwrap_or_default();
+            see_other(&format!("/password?fault={}", query_value(&fault)))
+        }
+    }
+}
+
+/// The language form.
+#[derive(Deserialize)]
+pub struct Language {
+    #[serde(default)]
+    locale: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// `POST /language`
+pub async fn set_language(State(state): State<AppState>, Form(form): Form<Language>) -> Response {
+    let mut response = see_other(own_path(&form.back));
+    if let Some(locale) = Locale::from_tag(&form.locale) {
+        let cookie = set_cookie(LANGUAGE, locale.code(), LANGUAGE_SECONDS, is_secure(&state));
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_only_ever_sent_to_our_own_pages() {
+        for own in ["/", "/volumes?page=2&dialog=snapshot", "/help/snapshot-or-recovery-point"] {
+            assert_eq!(own_path(own), own);
+        }
+        for foreign in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "javascript:1"] {
+            assert_eq!(own_path(foreign), "/", "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("xreprise_session=no; a=b"));
+        headers.append(header::COOKIE, HeaderValue::from_static("reprise_session=yes;reprise_language=en"));
+        assert_eq!(cookie(&headers, SESSION), Some("yes"));
+        assert_eq!(locale(&headers), Locale::En);
+    }
+}
