@@ -144,3 +144,6 @@ async fn told_to_stop() {
         _ = tokio::signal::ctrl_c() => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
