@@ -8,7 +8,14 @@
 //!
 //! One connection writes, under a lock; reads use connections of their own and never wait for the writer.
 
+pub mod events;
+pub mod jobs;
+pub mod paging;
 pub mod people;
+mod row;
+pub mod snapshots;
+pub mod volumes;
+pub mod zones;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
@@ -68,10 +75,12 @@ struct Inner {
 }
 
 /// Append-only: a migration that has been in a release is never changed.
-static MIGRATIONS: Migrations<'static> = Migrations::from_slice(&[M::up(include_str!("migrations/0001_people.sql"))]);
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("migrations/0001_people.sql")), M::up(include_str!("migrations/0002_objects.sql"))];
+static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 1;
+pub const SCHEMA_VERSION: usize = 2;
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.

@@ -1,0 +1,227 @@
+//! Volumes: intents and proofs. What a volume holds is the engine's to say.
+
+use super::jobs::{JOB, Job, LIVE, job_at};
+use super::paging::{Paged, Window};
+use super::{Catalog, Context, Error};
+use crate::domain::fault::Fault;
+use crate::domain::id::{OrganizationId, VolumeId, ZoneId};
+use crate::domain::size::Bytes;
+use crate::domain::volume::{VolumeKind, VolumeState};
+use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// Its id, the engine's too.
+    pub id: VolumeId,
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// The zone whose pool has it.
+    pub zone: ZoneId,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub kind: VolumeKind,
+    /// Size of the disk.
+    pub size: Bytes,
+    /// Where it stands.
+    pub state: VolumeState,
+    /// Why it failed.
+    pub fault: Option<Fault>,
+    /// When it was asked for.
+    pub created: i64,
+}
+
+/// A row of the list of volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedVolume {
+    /// The volume.
+    pub volume: Volume,
+    /// The zone's name.
+    pub zone_name: String,
+    /// Snapshots of it in the object store.
+    pub snapshots: u32,
+    /// Snapshots of it that are being taken or saved.
+    pub in_snapshot: u32,
+    /// The work at hand on it.
+    pub job: Option<Job>,
+}
+
+const COLUMNS: &str = "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created";
+
+fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
+    Ok(Volume {
+        id: row.get(0)?,
+        organization: row.get(1)?,
+        zone: row.get(2)?,
+        name: row.get(3)?,
+        kind: row.get(4)?,
+        size: row.get(5)?,
+        state: row.get(6)?,
+        fault: row.get(7)?,
+        created: row.get(8)?,
+    })
+}
+
+impl Catalog {
+    /// A page of the organization's volumes, newest first. Two statements, whatever the number of rows.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn list_volumes(
+        &self,
+        organization: OrganizationId,
+        page: u32,
+        limit: u32,
+    ) -> Result<Paged<ListedVolume>, Error> {
+        self.read(|tx| {
+            let total = tx
+                .prepare_cached("SELECT COUNT(*) FROM volumes WHERE organization = ?1")
+                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
+                .context("count the volumes")?;
+            let window = Window::of(total, page, limit);
+            let sql = format!(
+                "SELECT {COLUMNS}, z.name,
+                   (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('saved', 'verified')),
+                   (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('creating', 'saving')),
+                   {JOB}
+                 FROM volumes v JOIN zones z ON z.id = v.zone LEFT JOIN jobs j ON j.subject = v.id AND j.state IN {LIVE}
+                 WHERE v.organization = ?1 ORDER BY v.created DESC, v.id DESC LIMIT ?2 OFFSET ?3"
+            );
+            let mut query = tx.prepare_cached(&sql).context("list the volumes")?;
+            let rows = query.query_map((organization, window.limit, window.offset as i64), |row| {
+                Ok(ListedVolume {
+                    volume: volume_at(row)?,
+                    zone_name: row.get(9)?,
+                    snapshots: row.get(10)?,
+                    in_snapshot: row.get(11)?,
+                    job: job_at(row, 12)?,
+                })
+            });
+            Ok(window.with(rows.and_then(Iterator::collect).context("list the volumes")?))
+        })
+    }
+
+    /// The volume, whoever owns it: for the program's own work. Members ask with [`volume_of`].
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn volume(&self, id: VolumeId) -> Result<Option<Volume>, Error> {
+        self.read(|tx| {
+            tx.prepare_cached(&format!("SELECT {COLUMNS} FROM volumes v WHERE v.id = ?1"))
+                .and_then(|mut query| query.query_row([id], volume_at).optional())
+                .context("find a volume")
+        })
+    }
+
+    /// Every volume of a zone, for the comparison with its pool and for its exports.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn volumes_of_zone(&self, zone: ZoneId) -> Result<Vec<Volume>, Error> {
+        self.read(|tx| {
+            let sql = format!("SELECT {COLUMNS} FROM volumes v WHERE v.zone = ?1 ORDER BY v.id");
+            let mut query = tx.prepare_cached(&sql).context("list a zone's volumes")?;
+            query.query_map([zone], volume_at).and_then(Iterator::collect).context("list a zone's volumes")
+        })
+    }
+
+    /// Volumes in a passing state that no live work will move on.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn stranded_volumes(&self) -> Result<Vec<Volume>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM volumes v
+                 WHERE v.state IN ('creating', 'importing', 'restoring', 'deleting')
+                   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = v.id AND j.state IN {LIVE})"
+            );
+            let mut query = tx.prepare_cached(&sql).context("look for stranded volumes")?;
+            query.query_map([], volume_at).and_then(Iterator::collect).context("look for stranded volumes")
+        })
+    }
+}
+
+/// The volume, if it belongs to the organization: to everybody else it does not exist.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn volume_of(tx: &Transaction<'_>, organization: OrganizationId, id: VolumeId) -> Result<Option<Volume>, Error> {
+    tx.prepare_cached(&format!("SELECT {COLUMNS} FROM volumes v WHERE v.id = ?1 AND v.organization = ?2"))
+        .and_then(|mut query| query.query_row((id, organization), volume_at).optional())
+        .context("find a volume")
+}
+
+/// Whether a volume of the organization has this name, in any case.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn volume_name_taken(tx: &Transaction<'_>, organization: OrganizationId, name: &str) -> Result<bool, Error> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM volumes WHERE organization = ?1 AND name_key = ?2)")
+        .and_then(|mut query| query.query_row((organization, name.to_lowercase()), |row| row.get(0)))
+        .context("look for a volume's name")
+}
+
+/// Snapshots of the volume that are being taken or saved.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn snapshots_under_way(tx: &Transaction<'_>, volume: VolumeId) -> Result<u32, Error> {
+    tx.prepare_cached("SELECT COUNT(*) FROM snapshots WHERE volume = ?1 AND state IN ('creating', 'saving')")
+        .and_then(|mut query| query.query_row([volume], |row| row.get(0)))
+        .context("count a volume's snapshots under way")
+}
+
+/// Writes a new volume.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn insert_volume(tx: &Transaction<'_>, volume: &Volume) -> Result<(), Error> {
+    let sql = "INSERT INTO volumes (id, organization, zone, name, name_key, kind, size, state, created)
+               VALUES (:id, :organization, :zone, :name, :name_key, :kind, :size, :state, :created)";
+    tx.prepare_cached(sql)
+        .and_then(|mut insert| {
+            insert.execute(named_params! {
+                ":id": volume.id,
+                ":organization": volume.organization,
+                ":zone": volume.zone,
+                ":name": volume.name,
+                ":name_key": volume.name.to_lowercase(),
+                ":kind": volume.kind,
+                ":size": volume.size,
+                ":state": volume.state,
+                ":created": volume.created,
+            })
+        })
+        .context("write a volume")?;
+    Ok(())
+}
+
+/// Moves the volume from one state to another. False, and nothing done, when it is not in `from` (any more).
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn move_volume(
+    tx: &Transaction<'_>,
+    id: VolumeId,
+    from: VolumeState,
+    to: VolumeState,
+    fault: Option<&Fault>,
+) -> Result<bool, Error> {
+    tx.prepare_cached("UPDATE volumes SET state = ?3, fault = ?4 WHERE id = ?1 AND state = ?2")
+        .and_then(|mut update| update.execute((id, from, to, fault)))
+        .map(|rows| rows == 1)
+        .context("move a volume on")
+}
+
+/// Forgets a volume that is gone.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn forget_volume(tx: &Transaction<'_>, id: VolumeId) -> Result<bool, Error> {
+    tx.prepare_cached("DELETE FROM volumes WHERE id = ?1 AND state = 'deleting'")
+        .and_then(|mut delete| delete.execute([id]))
+        .map(|rows| rows == 1)
+        .context("forget a volume")
+}
