@@ -32,7 +32,7 @@ pub async fn delete_volume(volume: VolumeId) -> Result<Started, Fault> {
 
 /// What taking a snapshot of the volume would mean.
 #[server(prefix = "/api", endpoint = "volumes/snapshot-plan", input = GetUrl)]
-pub async fn snapshot_plan(volume: VolumeId) -> Result<SnapshotPlan, Fault> {
+pub async fn plan_snapshot(volume: VolumeId) -> Result<SnapshotPlan, Fault> {
     super::door::run(move |control, caller| control.snapshot_plan(caller, volume)).await
 }
 
