@@ -18,6 +18,11 @@ cargo_tests() {
   "$cargo" test --lib --features "$test_features"
 }
 
+browser_test_types() {
+  [ -x end2end/node_modules/.bin/tsc ] || skip "the node modules are missing"
+  (cd end2end && npx tsc --noEmit)
+}
+
 browser_tests() {
   have chromium || skip "chromium is missing (package chromium)"
   have nbdcopy || skip "nbdcopy is missing (package libnbd-bin)"
@@ -72,6 +77,7 @@ run_checks() {
   check browser-half "Browser half" build_browser
   check budget "Browser half: budget" check_browser_budget
   check modules "Node modules" bring_node_modules
+  check types "Browser tests: types" browser_test_types
   check browser "Browser tests" browser_tests
   table
   say

@@ -87,7 +87,7 @@ bring_compiler() {
 bring_debian_compiler() {
   local std=/usr/lib/rustlib/wasm32-unknown-unknown/lib work=$tools/std libraries
   (bring_packages /usr/bin/rustc:rustc-web /usr/bin/cargo:cargo-web \
-    /usr/lib/rustlib/src/rust/library/Cargo.lock:rust-web-src wasm-ld:lld) || true
+    /usr/lib/rustlib/src/rust:rust-web-src wasm-ld:lld) || true
   PATH=/usr/bin:$PATH compiler_fits ||
     { warn "   no compiler that fits could be found: install Rust $(rust_wanted) or newer, with rustup"; return 1; }
   [ -z "$(find "$std" -name 'libcore-*.rlib' 2>/dev/null)" ] || return 0

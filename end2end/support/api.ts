@@ -1,0 +1,138 @@
+// The same doors as the pages', without a browser: for what a test needs before it begins, and for forged requests.
+
+import { request, type APIRequestContext, type APIResponse } from '@playwright/test';
+import { readFileSync } from 'node:fs';
+import { request as plain } from 'node:http';
+import { basename } from 'node:path';
+import type { Server } from './server.ts';
+import { people, type Person } from './people.ts';
+
+export interface Zone { id: string; name: string; free: number }
+export interface Job { id: string; state: string; kind: string; subject: string; fault: { code: string } | null }
+export interface Volume { id: string; name: string; zone: string; state: string; size: number; written: number | null; snapshots: number; job: Job | null }
+export interface Snapshot { id: string; name: string; volume: string; state: string; data: number | null; reclaimable: number | null; fault: { code: string } | null; job: Job | null }
+
+export class Api {
+  private constructor(private readonly context: APIRequestContext) {}
+
+  /** Signed in as `who`; nobody when null. */
+  static async as(server: Server, who: Person | null = people.owner): Promise<Api> {
+    const context = await request.newContext({
+      baseURL: server.url,
+      extraHTTPHeaders: { Origin: server.url, Accept: 'application/json' },
+    });
+    if (who) {
+      const answer = await context.post('/sign-in', {
+        form: { email: who.email, password: who.password, next: '/volumes' },
+        maxRedirects: 0,
+      });
+      if (answer.status() !== 303 || answer.headers().location !== '/volumes') {
+        throw new Error(`signing in as ${who.email}: ${answer.status()} ${answer.headers().location}`);
+      }
+    }
+    return new Api(context);
+  }
+
+  async dispose(): Promise<void> { await this.context.dispose(); }
+
+  post(path: string, form: Record<string, string>, headers?: Record<string, string>): Promise<APIResponse> {
+    return this.context.post(path, { form, headers, maxRedirects: 0 });
+  }
+  get(path: string): Promise<APIResponse> { return this.context.get(path, { maxRedirects: 0 }); }
+
+  private async read<T>(path: string): Promise<T> {
+    const answer = await this.get(path);
+    if (!answer.ok()) throw new Error(`GET ${path}: ${answer.status()} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  }
+  private async act(path: string, form: Record<string, string>): Promise<void> {
+    const answer = await this.post(path, form);
+    if (!answer.ok()) throw new Error(`POST ${path}: ${answer.status()} ${await answer.text()}`);
+  }
+
+  async zones(): Promise<Zone[]> { return (await this.read<{ zones: Zone[] }>('/api/session/get')).zones; }
+
+  private async all<T>(path: string): Promise<T[]> {
+    const rows: T[] = [];
+    for (let page = 1, pages = 1; page <= pages; page += 1) {
+      const answer = await this.read<{ rows: T[]; pages: number }>(`${path}?page=${page}`);
+      rows.push(...answer.rows);
+      pages = answer.pages;
+    }
+    return rows;
+  }
+  volumes(): Promise<Volume[]> { return this.all('/api/volumes/list'); }
+  snapshots(): Promise<Snapshot[]> { return this.all('/api/snapshots/list'); }
+  async volume(name: string): Promise<Volume | undefined> { return (await this.volumes()).find((row) => row.name === name); }
+  async snapshot(name: string): Promise<Snapshot | undefined> { return (await this.snapshots()).find((row) => row.name === name); }
+
+  /** An empty volume of 1 GiB, or one with the image's content; ready. */
+  async createVolume(name: string, zone?: string, image?: string): Promise<Volume> {
+    zone ??= (await this.zones())[0]!.id;
+    if (image) {
+      const answer = await this.upload({ name, zone, kind: 'data' }, basename(image), readFileSync(image));
+      if (!answer.ok()) throw new Error(`upload: ${answer.status()} ${await answer.text()}`);
+    } else {
+      await this.act('/api/volumes/create', { name, zone, size_gib: '1' });
+    }
+    return until(`${name} is ready`, async () => {
+      const row = await this.volume(name);
+      if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
+      return row?.state === 'ready' ? row : undefined;
+    });
+  }
+
+  upload(fields: Record<string, string>, fileName: string, content: Buffer): Promise<APIResponse> {
+    const file = { name: fileName, mimeType: 'application/octet-stream', buffer: content };
+    return this.context.post('/upload/volume', { multipart: { ...fields, file }, maxRedirects: 0 });
+  }
+
+  /** A body as it stands, whatever it is worth. */
+  raw(path: string, type: string, body: string): Promise<APIResponse> {
+    return this.context.post(path, { data: Buffer.from(body, 'latin1'), headers: { 'Content-Type': type }, maxRedirects: 0 });
+  }
+
+  /** The fault with which an upload is refused that says it has so many bytes, before they are sent. */
+  async refusedUpload(server: Server, fields: Record<string, string>, bytes: number): Promise<{ code: string }> {
+    const { cookies } = await this.context.storageState();
+    const parts = Object.entries(fields).map(([name, value]) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
+    const headers = {
+      Origin: server.url,
+      Accept: 'application/json',
+      Cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; '),
+      'Content-Type': 'multipart/form-data; boundary=b',
+      'Content-Length': bytes,
+    };
+    return new Promise((done, failed) => {
+      const sent = plain(`${server.url}/upload/volume`, { method: 'POST', headers }, (answer) => {
+        let text = '';
+        answer.on('data', (piece: Buffer) => { text += piece.toString(); });
+        answer.on('end', () => { sent.destroy(); done(JSON.parse(text) as { code: string }); });
+      });
+      sent.on('error', failed);
+      sent.setTimeout(20_000, () => sent.destroy(new Error('the server waits for what it will refuse')));
+      sent.write(`${parts.join('')}--b\r\nContent-Disposition: form-data; name="file"; filename="a.raw"\r\n\r\n`);
+    });
+  }
+
+  /** A snapshot in the object store. */
+  async takeSnapshot(volume: Volume, name: string): Promise<Snapshot> {
+    await this.act('/api/volumes/take-snapshot', { volume: volume.id, name });
+    return until(`${name} is saved`, async () => {
+      const row = await this.snapshot(name);
+      if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
+      return row?.state === 'saved' ? row : undefined;
+    });
+  }
+}
+
+/** Asks again until there is an answer. */
+export async function until<T>(what: string, ask: () => Promise<T | undefined>, seconds = 40): Promise<T> {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain: ${what}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}

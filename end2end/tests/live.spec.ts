@@ -1,0 +1,55 @@
+// Two people look at the same lists.
+
+import { people } from '../support/people.ts';
+import { expect, hydrated, test } from '../support/test.ts';
+import { Ui } from '../support/ui.ts';
+
+test('what one does, the other sees, without reloading', async ({ visitor, w, unique }) => {
+  const [mine, theirs] = [await visitor(people.owner), await visitor(people.viewer)];
+  const [me, them] = [new Ui(mine, w), new Ui(theirs, w)];
+  const name = unique('partage');
+  await them.open('/volumes');
+  await me.open('/volumes?dialog=create');
+  const create = me.dialog('act-create-volume');
+  await create.field('field-name').fill(name);
+  await create.button('dialog-confirm').click();
+  await expect(them.row(name)).toContainText(w('volume-state', { state: 'ready' }));
+
+  await them.go('activity');
+  await expect(theirs.getByRole('row').filter({ hasText: name }).first()).toBeVisible();
+  await them.go('volumes');
+  await me.act(name, 'act-delete');
+  await me.dialog('delete-volume-title').confirmDeletion(name);
+  await expect(them.row(name)).toHaveCount(0);
+});
+
+test('a connection that is lost is told, and what was missed appears when it is back', async ({ visitor, api, w, unique, expected }) => {
+  expected.console(/net::ERR_INTERNET_DISCONNECTED|net::ERR_FAILED|net::ERR_NETWORK_CHANGED/);
+  const page = await visitor(people.owner);
+  const ui = new Ui(page, w);
+  await ui.open('/volumes');
+  await hydrated(page);
+  const name = unique('manque');
+  await page.context().setOffline(true);
+  await api.createVolume(name);
+  await expect(ui.row(name)).toHaveCount(0);
+  await page.context().setOffline(false);
+  await expect(ui.row(name)).toBeVisible();
+});
+
+test('I-15 a stranger’s stream says nothing of ours', async ({ visitor, api, unique }) => {
+  const page = await visitor(people.stranger);
+  await page.goto('/volumes');
+  await hydrated(page);
+  const heard = page.evaluate(() => new Promise<string[]>((done) => {
+    const lines: string[] = [];
+    const source = new EventSource('/live');
+    source.addEventListener('change', (event) => lines.push(String((event as MessageEvent).data)));
+    (window as unknown as { stop: () => void }).stop = () => { source.close(); done(lines); };
+    source.onopen = () => document.documentElement.setAttribute('data-listening', '');
+  }));
+  await page.locator('html[data-listening]').waitFor();
+  await api.createVolume(unique('a-nous'));
+  await page.evaluate(() => (window as unknown as { stop: () => void }).stop());
+  expect(await heard).toEqual([]);
+});

@@ -1,0 +1,96 @@
+// Without scripts: reading, signing in, the language, and plain forms.
+
+import { people } from '../support/people.ts';
+import { rawImage } from '../support/disks.ts';
+import { expect, signIn, test } from '../support/test.ts';
+import { Ui } from '../support/ui.ts';
+import { words as texts } from '../support/words.ts';
+
+test('one signs in, is told of a mistake, and comes to the page that was asked for', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await page.goto('/snapshots');
+  await ui.signIn(people.owner.email, 'not the password');
+  await expect(page.getByRole('alert')).toHaveText(w('fault-wrong-credentials'));
+  await ui.signIn(people.owner.email, people.owner.password);
+  await ui.at('snapshots');
+  await ui.signOut();
+  await expect(page).toHaveURL(/\/sign-in/);
+});
+
+test('every page can be read, and the language is switched on the spot', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await page.goto('/volumes');
+  await expect(ui.row('ROOT-465')).toContainText(w('volume-state', { state: 'ready' }));
+  await ui.go('snapshots');
+  await ui.go('activity');
+  await ui.language('en');
+  await expect(page).toHaveURL(/\/activity/);
+  await new Ui(page, texts('en')).at('activity');
+  await page.goto('/help/snapshot-or-recovery-point');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(texts('en')('help-title'));
+});
+
+test('a volume is created; a name that is taken is said', async ({ page, w, unique }) => {
+  const ui = new Ui(page, w);
+  const name = unique('sans-script');
+  await signIn(page);
+  await page.goto('/volumes');
+  for (const expected of ['started', 'taken']) {
+    await page.getByRole('link', { name: w('act-create-volume'), exact: true }).click();
+    const create = ui.dialog('act-create-volume');
+    await create.field('field-name').fill(name);
+    await create.button('dialog-confirm').click();
+    if (expected === 'started') {
+      await expect(page.getByText(w('started', { kind: 'create-volume' }))).toBeVisible();
+      await expect(create.root).toHaveCount(0);
+    } else {
+      await expect(page.getByText(w('fault-name-taken', { name }))).toBeVisible();
+    }
+  }
+});
+
+test('a snapshot is taken and becomes a volume', async ({ page, api, w, unique }) => {
+  const ui = new Ui(page, w);
+  const volume = await api.createVolume(unique('source'));
+  const [copy, made] = [unique('copie'), unique('fait')];
+  await signIn(page);
+  await page.goto('/volumes');
+  await ui.act(volume.name, 'act-take-snapshot');
+  const take = ui.dialog('act-take-snapshot');
+  await take.field('take-snapshot-name').fill(copy);
+  await take.button('dialog-confirm').click();
+  await expect(page.getByText(w('started', { kind: 'take-snapshot' }))).toBeVisible();
+  await expect(async () => {
+    await page.goto('/snapshots');
+    await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'saved' }), { timeout: 500 });
+  }).toPass();
+  await ui.act(copy, 'act-restore');
+  const restore = ui.dialog('act-restore');
+  await restore.field('field-name').fill(made);
+  await restore.button('restore-submit').click();
+  await expect(page.getByText(w('started', { kind: 'restore-volume' }))).toBeVisible();
+  await expect(async () => {
+    await page.goto('/volumes');
+    await expect(ui.row(made)).toContainText(w('volume-state', { state: 'ready' }), { timeout: 500 });
+  }).toPass();
+});
+
+test('an image is imported by a plain form, and what is refused is said', async ({ page, w, unique }) => {
+  const ui = new Ui(page, w);
+  const name = unique('image');
+  await signIn(page);
+  await page.goto('/volumes?dialog=import');
+  const dialog = ui.dialog('act-import');
+  await dialog.field('field-name').fill('ROOT-465');
+  await dialog.field('import-file').setInputFiles(rawImage(name, 8));
+  await dialog.button('import-submit').click();
+  await expect(page.getByText(w('fault-name-taken', { name: 'ROOT-465' }))).toBeVisible();
+  await dialog.field('field-name').fill(name);
+  await dialog.field('import-file').setInputFiles(rawImage(name, 8));
+  await dialog.button('import-submit').click();
+  await expect(async () => {
+    await page.goto('/volumes');
+    await expect(ui.row(name)).toContainText(w('volume-state', { state: 'ready' }), { timeout: 500 });
+  }).toPass();
+});

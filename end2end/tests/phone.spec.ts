@@ -1,0 +1,24 @@
+// On a phone.
+
+import { accessible, expect, signIn, test } from '../support/test.ts';
+import { Ui } from '../support/ui.ts';
+
+test('a snapshot is taken with a thumb, and nothing is wider than the screen', async ({ page, api, w, unique }) => {
+  const ui = new Ui(page, w);
+  const volume = await api.createVolume(unique('telephone'));
+  const copy = unique('pouce');
+  await signIn(page);
+  await ui.open('/volumes');
+  await accessible(page, 'volumes on a phone');
+  await ui.act(volume.name, 'act-take-snapshot');
+  const take = ui.dialog('act-take-snapshot');
+  await take.field('take-snapshot-name').fill(copy);
+  await accessible(page, 'a dialog on a phone');
+  await take.button('dialog-confirm').click();
+  await ui.open('/snapshots');
+  await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'saved' }));
+  for (const path of ['/volumes', '/snapshots', '/activity', '/help/snapshot-or-recovery-point']) {
+    await ui.open(path);
+    expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), path).toBeLessThanOrEqual(0);
+  }
+});
