@@ -53,6 +53,9 @@ export class Ui {
   }
 
   async signOut(): Promise<void> {
+    // The account's name is that of whoever is signed in.
+    const account = escaped(this.w('frame-account', { name: '\u0000' })).replace('\u0000', '.+');
+    await this.page.getByRole('button', { name: new RegExp(`^${account}$`) }).click();
     await this.page.getByRole('button', { name: this.w('sign-out'), exact: true }).click();
   }
 
