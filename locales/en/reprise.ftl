@@ -1,0 +1,435 @@
+# Reprise, in English (en-CA).
+# A snapshot is "taken"; a recovery point is "created". A task is "interrupted"; "Cancel" closes a dialog.
+# $…_text is the number as it is to be shown; $count only chooses the variant.
+
+## The frame
+
+app-title = { $page } – Reprise
+frame-skip = Skip to content
+frame-nav = Main navigation
+nav-volumes = Volumes
+nav-snapshots = Snapshots
+nav-activity = Activity log
+nav-help = Help
+frame-region = { $region } region, { $count ->
+    [one] { $count_text } zone
+   *[other] { $count_text } zones
+}
+frame-language = Language
+frame-account = Account of { $name }
+sign-out = Sign out
+role-owner = Owner
+role-editor = Editor
+role-viewer = Viewer
+role-viewer-note = Your role, Viewer, lets you look. To make changes, ask an owner of the organization to change your role.
+live-lost = The connection to the server is lost: what you see may be out of date. Trying to reconnect.
+load-busy = Loading
+load-retry = Retry
+pager-label = Pages of the list
+pager-where = Page { $page } of { $pages }
+pager-previous = Previous page
+pager-next = Next page
+
+## Tasks
+
+tasks-count = { $count ->
+    [0] No task in progress
+    [one] { $count_text } task in progress
+   *[other] { $count_text } tasks in progress
+}
+tasks-title = Tasks
+tasks-empty = Nothing is in progress. What has ended is in the activity log.
+job-kind = { $kind ->
+    [create-volume] Creating a volume
+    [import-volume] Importing a disk image
+    [delete-volume] Deleting a volume
+    [take-snapshot] Taking a snapshot
+    [delete-snapshot] Deleting a snapshot
+   *[restore-volume] Creating a data volume
+}
+job-state-queued = Queued
+job-state-running = In progress
+job-state-running-percent = In progress, { $percent }
+job-state-waiting = Next attempt at { $time }
+job-state-waiting-soon = Next attempt planned
+job-state-succeeded = Completed
+job-state-failed = Failed
+job-state-interrupted = Interrupted
+job-state-interrupting = Interrupting
+job-interrupt = Interrupt
+job-interrupt-named = Interrupt the task of “{ $name }”
+job-retry = Retry
+job-retry-named = Retry the task of “{ $name }”
+progress-label = Progress of { $name }
+progress-of = { $done } of { $total }
+progress-of-speed = { $done } of { $total }, { $speed }
+progress-of-speed-left = { $done } of { $total }, { $speed }, { $left }
+progress-left = { $count ->
+    [one] { $time } left
+   *[other] { $time } left
+}
+
+## Notices
+
+toast-close = Close the notice
+toast-see = See the task
+toast-leave = You can leave this page.
+toast-region = Notices
+started = { $kind ->
+    [create-volume] The volume is being created.
+    [import-volume] The disk image is being imported.
+    [delete-volume] The volume is being deleted.
+    [take-snapshot] The snapshot is in progress.
+    [delete-snapshot] The snapshot is being deleted.
+   *[restore-volume] The data volume is being created.
+}
+ended-succeeded = { $kind ->
+    [create-volume] The volume is ready.
+    [import-volume] The disk image is imported: the volume is ready.
+    [delete-volume] The volume is deleted.
+    [take-snapshot] The snapshot is saved.
+    [delete-snapshot] The snapshot is deleted.
+   *[restore-volume] The data volume is ready.
+}
+ended-failed = { $kind ->
+    [create-volume] The volume could not be created.
+    [import-volume] The disk image could not be imported.
+    [delete-volume] The volume could not be deleted.
+    [take-snapshot] The snapshot failed.
+    [delete-snapshot] The snapshot could not be deleted.
+   *[restore-volume] The data volume could not be created.
+}
+ended-interrupted = { $kind ->
+    [create-volume] Creating the volume was interrupted.
+    [import-volume] Importing the disk image was interrupted.
+    [delete-volume] Deleting the volume was interrupted.
+    [take-snapshot] The snapshot was interrupted.
+    [delete-snapshot] Deleting the snapshot was interrupted.
+   *[restore-volume] Creating the data volume was interrupted.
+}
+
+## Sign-in
+
+sign-in-title = Sign in
+sign-in-email = Email
+sign-in-password = Password
+sign-in-submit = Sign in
+password-title = Choose a password
+password-what = You signed in with a one-time password. Choose your own to continue.
+password-new = New password
+password-again = The same, once more
+password-submit = Save the password
+sign-in-tagline = Your volumes and their snapshots, on your own machines.
+
+## Acts that lists and dialogs share
+
+act-menu = Action
+act-menu-named = Action on { $name }
+act-menu-selected = Action on the selected volume
+act-menu-snapshot-selected = Action on the selected snapshot
+act-select = Select { $name }
+act-take-snapshot = Take a snapshot
+act-create-volume = Create a volume
+act-import = Import a disk image
+act-restore = Create a data volume
+act-delete = Delete
+act-none-selected-volume = Select a volume in the list first.
+act-none-selected-snapshot = Select a snapshot in the list first.
+act-none-possible = Nothing can be done while this task is in progress.
+dialog-cancel = Cancel
+dialog-close = Close
+dialog-confirm = Confirm
+dialog-pending = Sending
+dialog-optional = optional
+
+## Volumes
+
+volumes-title = Volumes
+volumes-caption = The organization’s volumes, newest first
+volumes-column-name = Volume
+volumes-column-state = State
+volumes-column-kind = Type
+volumes-column-zone = Zone
+volumes-column-size = Size
+volumes-column-written = Data written
+volumes-column-snapshots = Snapshots
+volumes-column-select = Selection
+volumes-column-action = Action
+volumes-empty-title = No volumes
+volumes-empty = A volume is a virtual disk. Create an empty one, or import a disk image: qcow2, VMDK, VDI, VHD, VHDX or raw.
+volumes-empty-viewer = A volume is a virtual disk. Nobody has created one in this organization yet.
+volumes-unknown = unknown
+volume-kind-root = Root
+volume-kind-data = Data
+volume-state = { $state ->
+    [creating] Creating
+    [importing] Importing
+    [restoring] Restoring
+    [ready] Ready
+    [in-snapshot] Snapshot in progress
+    [deleting] Deleting
+   *[failed] Failed
+}
+
+## Volume snapshots
+
+snapshots-title = Snapshots
+snapshots-intro = Kept in the region’s object store: they can be used in all of its zones.
+snapshots-caption = The organization’s volume snapshots, newest first
+snapshots-column-name = Name
+snapshots-column-state = State
+snapshots-column-data = Data
+snapshots-column-reclaimable = Reclaimable space
+snapshots-column-taken = Taken
+snapshots-of = { $volume }, zone { $zone }
+snapshots-empty-title = No snapshots
+snapshots-empty = A snapshot keeps a volume’s content in the region’s object store. It is used to create a data volume, in any zone.
+snapshots-empty-help = Snapshot or recovery point: what is the difference?
+snapshots-empty-choose = Choose a volume
+snapshot-state = { $state ->
+    [creating] Creating
+    [saving] Saving
+    [saved] Saved
+    [verified] Verified
+    [deleting] Deleting
+   *[failed] Failed
+}
+snapshot-state-saving-percent = Saving, { $percent }
+
+## Activity log
+
+activity-title = Activity log
+activity-intro = Who did what, when, and how it ended.
+activity-caption = The organization’s activity, newest first
+activity-column-when = When
+activity-column-who = Who
+activity-column-act = Action
+activity-column-subject = Object
+activity-column-outcome = Result
+activity-empty-title = No activity
+activity-empty = What the organization’s members do will appear here.
+activity-system = Reprise, by itself
+activity-sign-in = Sign-in
+activity-sign-in-refused = Sign-in refused
+activity-sign-out = Sign-out
+activity-interrupt = { $kind ->
+    [create-volume] Interrupting the creation of a volume
+    [import-volume] Interrupting an import
+    [delete-volume] Interrupting the deletion of a volume
+    [take-snapshot] Interrupting a snapshot
+    [delete-snapshot] Interrupting the deletion of a snapshot
+   *[restore-volume] Interrupting the creation of a data volume
+}
+activity-retry = { $kind ->
+    [create-volume] New attempt to create a volume
+    [import-volume] New attempt to import
+    [delete-volume] New attempt to delete a volume
+    [take-snapshot] New attempt to take a snapshot
+    [delete-snapshot] New attempt to delete a snapshot
+   *[restore-volume] New attempt to create a data volume
+}
+outcome-done = Success
+outcome-running = In progress
+outcome-interrupted = Interrupted
+outcome-failed = Failed
+
+## Dialogs
+
+take-snapshot-what = A snapshot of “{ $name }” will be saved to the object store of the { $region } region, for use in { $count ->
+    [one] its zone
+   *[other] its { $count_text } zones
+}. The volume stays usable meanwhile.
+take-snapshot-name = Name
+take-snapshot-name-hint = Without a name, it will be called “{ $proposed }”.
+take-snapshot-plan-since = At most { $bytes } to transfer: what changed since the snapshot taken on { $since }, out of { $written } of written data.
+take-snapshot-plan-nothing = Nothing changed since the snapshot taken on { $since }: next to nothing will be transferred.
+take-snapshot-plan-all = At most { $bytes } to transfer: all the written data, because no earlier snapshot of this volume can serve as a base.
+take-snapshot-limits = A snapshot holds neither an instance’s memory nor its other disks.
+take-snapshot-help = Snapshot or recovery point?
+
+create-volume-what = An empty data volume. It takes up space only as data is written to it.
+field-name = Name
+field-zone = Zone
+field-zone-option = { $zone } ({ $free } free)
+create-volume-size = Size, in GiB
+create-volume-size-hint = From { $min } to { $max } GiB.
+
+import-what = The file is uploaded, then converted into a volume. Accepted formats: qcow2, VMDK, VDI, VHD, VHDX or a raw image.
+import-file = File
+import-kind = Type
+import-kind-root = Root volume (system)
+import-kind-data = Data volume
+import-submit = Import
+import-sending = Uploading: { $percent }
+import-sending-of = { $done } of { $total } uploaded
+import-sent = File received. Checking it.
+import-stop = Stop the upload
+import-progress = Upload progress
+
+restore-what = The content of “{ $name }” ({ $size }) will be copied to a new data volume, in the zone you choose. The snapshot does not change.
+restore-submit = Create the volume
+
+delete-volume-title = Delete a volume
+delete-volume-what = The volume “{ $name }” and its data will be deleted. This cannot be undone.
+delete-frees = Space freed in the zone: { $bytes }.
+delete-volume-keeps = { $count ->
+    [one] Its snapshot stays in the region’s object store: a data volume can be created from it again.
+   *[other] Its { $count_text } snapshots stay in the region’s object store: a data volume can be created from them again.
+}
+delete-volume-lost = There is no snapshot of this volume: what it holds will be lost.
+delete-volume-tick = I understand that this data will be lost.
+delete-snapshot-title = Delete a snapshot
+delete-snapshot-what = The snapshot “{ $name }” will be deleted from the region’s object store. This cannot be undone.
+delete-snapshot-frees = Space freed in the object store: { $bytes }. The rest is shared with other snapshots.
+delete-snapshot-keeps = The other snapshots stay whole, and volumes created from this one do not change.
+delete-submit = Delete “{ $name }”
+
+## Help
+
+help-title = Snapshot or recovery point?
+help-lead = Both keep the state of a disk at one moment. They serve different purposes, and neither replaces a backup kept somewhere else.
+help-snapshot-title = A volume snapshot
+help-snapshot-what = It keeps the content of a single volume as it was at the moment it was taken. Its data is saved to the region’s object store, away from the zone’s disks: it outlives the volume and can be used in every zone of the region.
+help-snapshot-when = Take a snapshot:
+help-snapshot-when-1 = to keep a volume’s data before deleting or changing it;
+help-snapshot-when-2 = to create an identical data volume, in the same zone or another;
+help-snapshot-when-3 = so that a volume’s content survives the loss of its zone’s storage.
+help-snapshot-cost-title = What it costs
+help-snapshot-cost = The volume is not stopped. The first snapshot transfers all the written data; later ones, only what changed since. The column “Reclaimable space” tells what deleting a snapshot would free: whatever other snapshots still use is kept.
+help-not-title = What a snapshot does not hold
+help-not-memory = The instance’s memory: what a program has not yet written to disk is not in it. The disk is as it would be after a power cut.
+help-not-disks = Other disks: each snapshot is of one volume only. Two snapshots taken one after the other are not of the same moment.
+help-not-settings = The instance’s configuration, network and name.
+help-not-backup = A second place: if the region’s object store is lost, so are its snapshots. Keep a backup outside the region of whatever you cannot afford to lose.
+help-point-title = An instance’s recovery point
+help-point-what = It keeps all the disks of an instance at the same moment, and its memory if you ask for it. It stays in the zone, on the hypervisor: going back to it is immediate, but it is lost with the zone’s storage and cannot be used elsewhere.
+help-point-when = Create a recovery point just before a risky change, to be able to bring the instance back exactly to where it was.
+help-point-later = This version of Reprise does not manage instances yet: recovery points will come with them.
+help-compare-title = In short
+help-compare-caption = Snapshot and recovery point compared
+help-compare-question = Question
+help-compare-snapshot = Snapshot
+help-compare-point = Recovery point
+help-compare-of = Of what?
+help-compare-of-snapshot = one volume
+help-compare-of-point = all the disks of one instance
+help-compare-memory = With memory?
+help-compare-memory-snapshot = never
+help-compare-memory-point = if you ask for it
+help-compare-where = Where?
+help-compare-where-snapshot = in the region’s object store
+help-compare-where-point = in the zone, on the hypervisor
+help-compare-use = What for?
+help-compare-use-snapshot = creating a volume in any zone
+help-compare-use-point = bringing the instance back
+help-words = Other software uses “snapshot” for both. Here, each has its own name.
+
+## Unknown page
+
+missing-title = This page does not exist
+missing-what = The address is wrong, or what it named is gone.
+missing-back = Go to volumes
+
+## What did not succeed: what happened, then what you can do
+
+fault-sign-in-needed = Your session has ended. Sign in to continue.
+fault-wrong-credentials = The email or the password is wrong. Check them, then try again.
+fault-too-many-attempts = Too many attempts to sign in. Try again in { $time }.
+fault-password-change-needed = Your password is for one use only. Choose your own before you continue.
+fault-password-too-short = This password is too short: it takes at least { $min } characters.
+fault-passwords-differ = The two passwords are not the same. Type them again.
+fault-not-allowed = Your role does not allow this. Ask an owner of the organization.
+fault-not-found = { $what ->
+    [volume] This volume does not exist, or no longer does. Refresh the list of volumes.
+    [snapshot] This snapshot does not exist, or no longer does. Refresh the list of snapshots.
+    [zone] This zone does not exist, or no longer does. Choose another.
+    [job] This task does not exist, or no longer does. See the activity log.
+   *[page] This page does not exist. Go back to the volumes.
+}
+fault-foreign-origin = The request came from a page that is not Reprise’s and was refused. Reload the page, then try again.
+fault-bad-request = The request was incomplete or malformed. Reload the page, then try again.
+fault-name-empty = Give a name.
+fault-name-too-long = This name is too long: { $max } characters at most.
+fault-name-unreadable = This name has invisible characters. Type it again on the keyboard.
+fault-name-taken = The name “{ $name }” is already taken. Choose another.
+fault-size-out-of-range = The size must be from { $min } to { $max } GiB.
+fault-in-use = “{ $name }” is busy with another task, or its state does not allow this. Wait for the task to end, then try again.
+fault-snapshot-not-usable = The snapshot “{ $name }” is not in the object store. Wait until it is saved, or choose another.
+fault-pool-full = The zone { $zone } has not enough space: { $free } free. Delete volumes, or choose another zone.
+fault-upload-cut-off = The upload stopped before the end of the file. Nothing was created; try again.
+fault-upload-missing = No file was received. Choose a file, then try again.
+fault-not-a-disk-image = This file is not a disk image that can be read. Choose a qcow2, VMDK, VDI, VHD, VHDX or raw image.
+fault-image-not-self-contained = This image depends on another file. Convert it to a self-contained image (with qemu-img convert, for example), then try again.
+fault-image-too-large = This image needs { $needed }, and the zone has only { $free } free. Free some space, or choose another zone.
+fault-importer-missing = The server cannot convert images: qemu-img is not installed on it. Tell the person who runs the server.
+fault-object-store-unavailable = The region’s object store does not answer or refuses to be written. Nothing is lost; try again later.
+fault-object-store-full = The region’s object store is full. Delete snapshots, then try again.
+fault-server-full = The server’s disk is full. Tell the person who runs the server, then try again.
+fault-snapshot-damaged = This snapshot is damaged in the object store (object { $object }). It was not restored; take another, or tell the person who runs the server.
+fault-volume-damaged = The data of the volume “{ $name }” is damaged. Nothing was read from it; tell the person who runs the server.
+fault-not-interruptible = This task can no longer be interrupted. Wait for it to end.
+fault-not-retryable = This task cannot be retried. Start the action again.
+fault-interrupted = The task was interrupted by a member. Start it again if needed.
+fault-unreachable = The server does not answer. Check your connection, then try again.
+fault-internal = Something went wrong on our side. Try again; if it keeps happening, give the reference { $reference } to the person who runs the server.
+
+## Numbers, sizes and dates
+
+size-b = { $count ->
+    [one] { $text } byte
+   *[other] { $text } bytes
+}
+size-kib = { $text } KiB
+size-mib = { $text } MiB
+size-gib = { $text } GiB
+size-tib = { $text } TiB
+size-pib = { $text } PiB
+size-rate = { $size }/s
+number-percent = { $text }%
+time-seconds = { $seconds } s
+time-minutes = { $minutes } min
+time-hours = { $hours } h
+time-hours-minutes = { $hours } h { $minutes } min
+date-month = { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+}
+date-month-short = { $month ->
+    [1] Jan.
+    [2] Feb.
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] Aug.
+    [9] Sept.
+    [10] Oct.
+    [11] Nov.
+   *[12] Dec.
+}
+date-day = { $count ->
+    [1] { $text }
+   *[other] { $text }
+}
+date-short = { $month } { $day }, { $year }
+date-time-short = { $date }, { $time }
+date-time-sentence = { $month } { $day }, { $year } at { $time }
+date-clock = { $half ->
+    [am] { $hour }:{ $minute } a.m.
+   *[pm] { $hour }:{ $minute } p.m.
+}
+date-clock-sharp = { $half ->
+    [am] { $hour }:00 a.m.
+   *[pm] { $hour }:00 p.m.
+}

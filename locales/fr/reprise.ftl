@@ -1,0 +1,436 @@
+# Reprise, en français (fr-CA).
+# On vouvoie. Une copie est « prise », un point est « créé ». Une tâche est « interrompue » ; « Annuler » ferme un dialogue.
+# Espaces : insécable (U+00A0) devant « : », à l’intérieur des guillemets, entre un nombre et son unité ; fine insécable (U+202F) devant « ; », « ! » et « ? ».
+# $…_text est le nombre déjà mis en forme ; $count sert à choisir la variante.
+
+## Le cadre
+
+app-title = { $page } – Reprise
+frame-skip = Aller au contenu
+frame-nav = Navigation principale
+nav-volumes = Volumes
+nav-snapshots = Copies instantanées
+nav-activity = Journal d’activités
+nav-help = Aide
+frame-region = Région { $region }, { $count ->
+    [one] { $count_text } zone
+   *[other] { $count_text } zones
+}
+frame-language = Langue
+frame-account = Compte de { $name }
+sign-out = Se déconnecter
+role-owner = Propriétaire
+role-editor = Éditeur
+role-viewer = Observateur
+role-viewer-note = Votre rôle, Observateur, permet de consulter. Pour agir, demandez à un propriétaire de l’organisation de changer votre rôle.
+live-lost = La connexion avec le serveur est coupée : ce qui est affiché peut dater. Nouvelle tentative en cours.
+load-busy = Chargement en cours
+load-retry = Réessayer
+pager-label = Pages de la liste
+pager-where = Page { $page } sur { $pages }
+pager-previous = Page précédente
+pager-next = Page suivante
+
+## Tâches
+
+tasks-count = { $count ->
+    [0] Aucune tâche en cours
+    [one] { $count_text } tâche en cours
+   *[other] { $count_text } tâches en cours
+}
+tasks-title = Tâches
+tasks-empty = Rien n’est en cours. Ce qui est terminé se trouve dans le journal d’activités.
+job-kind = { $kind ->
+    [create-volume] Création d’un volume
+    [import-volume] Importation d’une image disque
+    [delete-volume] Suppression d’un volume
+    [take-snapshot] Prise d’une copie instantanée
+    [delete-snapshot] Suppression d’une copie instantanée
+   *[restore-volume] Création d’un volume de données
+}
+job-state-queued = En attente
+job-state-running = En cours
+job-state-running-percent = En cours, { $percent }
+job-state-waiting = Nouvelle tentative prévue à { $time }
+job-state-waiting-soon = Nouvelle tentative prévue
+job-state-succeeded = Terminée
+job-state-failed = Échec
+job-state-interrupted = Interrompue
+job-state-interrupting = Interruption en cours
+job-interrupt = Interrompre
+job-interrupt-named = Interrompre la tâche de « { $name } »
+job-retry = Réessayer
+job-retry-named = Réessayer la tâche de « { $name } »
+progress-label = Avancement de { $name }
+progress-of = { $done } sur { $total }
+progress-of-speed = { $done } sur { $total }, { $speed }
+progress-of-speed-left = { $done } sur { $total }, { $speed }, { $left }
+progress-left = { $count ->
+    [one] { $time } restante
+   *[other] { $time } restantes
+}
+
+## Avis
+
+toast-close = Fermer l’avis
+toast-see = Voir la tâche
+toast-leave = Vous pouvez quitter cette page.
+toast-region = Avis
+started = { $kind ->
+    [create-volume] La création du volume est en cours.
+    [import-volume] L’importation de l’image disque est en cours.
+    [delete-volume] La suppression du volume est en cours.
+    [take-snapshot] La copie instantanée est en cours.
+    [delete-snapshot] La suppression de la copie instantanée est en cours.
+   *[restore-volume] La création du volume de données est en cours.
+}
+ended-succeeded = { $kind ->
+    [create-volume] Le volume est prêt.
+    [import-volume] L’image disque est importée : le volume est prêt.
+    [delete-volume] Le volume est supprimé.
+    [take-snapshot] La copie instantanée est sauvegardée.
+    [delete-snapshot] La copie instantanée est supprimée.
+   *[restore-volume] Le volume de données est prêt.
+}
+ended-failed = { $kind ->
+    [create-volume] La création du volume a échoué.
+    [import-volume] L’importation de l’image disque a échoué.
+    [delete-volume] La suppression du volume a échoué.
+    [take-snapshot] La copie instantanée a échoué.
+    [delete-snapshot] La suppression de la copie instantanée a échoué.
+   *[restore-volume] La création du volume de données a échoué.
+}
+ended-interrupted = { $kind ->
+    [create-volume] La création du volume a été interrompue.
+    [import-volume] L’importation de l’image disque a été interrompue.
+    [delete-volume] La suppression du volume a été interrompue.
+    [take-snapshot] La copie instantanée a été interrompue.
+    [delete-snapshot] La suppression de la copie instantanée a été interrompue.
+   *[restore-volume] La création du volume de données a été interrompue.
+}
+
+## Connexion
+
+sign-in-title = Se connecter
+sign-in-email = Courriel
+sign-in-password = Mot de passe
+sign-in-submit = Se connecter
+password-title = Choisir un mot de passe
+password-what = Vous avez ouvert une session avec un mot de passe à usage unique. Choisissez le vôtre pour continuer.
+password-new = Nouveau mot de passe
+password-again = Le même, une seconde fois
+password-submit = Enregistrer le mot de passe
+sign-in-tagline = Vos volumes et leurs copies instantanées, sur vos propres machines.
+
+## Actions communes aux listes et aux dialogues
+
+act-menu = Action
+act-menu-named = Action sur { $name }
+act-menu-selected = Action sur le volume sélectionné
+act-menu-snapshot-selected = Action sur la copie instantanée sélectionnée
+act-select = Sélectionner { $name }
+act-take-snapshot = Prendre une copie instantanée
+act-create-volume = Créer un volume
+act-import = Importer une image disque
+act-restore = Créer un volume de données
+act-delete = Supprimer
+act-none-selected-volume = Sélectionnez d’abord un volume dans la liste.
+act-none-selected-snapshot = Sélectionnez d’abord une copie instantanée dans la liste.
+act-none-possible = Rien n’est possible tant que cette tâche est en cours.
+dialog-cancel = Annuler
+dialog-close = Fermer
+dialog-confirm = Confirmer
+dialog-pending = Envoi en cours
+dialog-optional = facultatif
+
+## Volumes
+
+volumes-title = Volumes
+volumes-caption = Volumes de l’organisation, du plus récent au plus ancien
+volumes-column-name = Volume
+volumes-column-state = État
+volumes-column-kind = Type
+volumes-column-zone = Zone
+volumes-column-size = Taille
+volumes-column-written = Données écrites
+volumes-column-snapshots = Copies instantanées
+volumes-column-select = Sélection
+volumes-column-action = Action
+volumes-empty-title = Aucun volume
+volumes-empty = Un volume est un disque virtuel. Créez-en un vide, ou importez une image disque : qcow2, VMDK, VDI, VHD, VHDX ou brute.
+volumes-empty-viewer = Un volume est un disque virtuel. Personne n’en a encore créé dans cette organisation.
+volumes-unknown = inconnu
+volume-kind-root = Principal
+volume-kind-data = Données
+volume-state = { $state ->
+    [creating] Création en cours
+    [importing] Importation en cours
+    [restoring] Restauration en cours
+    [ready] Prêt
+    [in-snapshot] En cours de copie instantanée
+    [deleting] Suppression en cours
+   *[failed] Échec
+}
+
+## Copies instantanées
+
+snapshots-title = Copies instantanées
+snapshots-intro = Conservées dans le stockage d’objets de la région : elles peuvent servir dans toutes ses zones.
+snapshots-caption = Copies instantanées de l’organisation, de la plus récente à la plus ancienne
+snapshots-column-name = Nom
+snapshots-column-state = État
+snapshots-column-data = Données
+snapshots-column-reclaimable = Espace récupérable
+snapshots-column-taken = Prise le
+snapshots-of = { $volume }, zone { $zone }
+snapshots-empty-title = Aucune copie instantanée
+snapshots-empty = Une copie instantanée garde le contenu d’un volume dans le stockage d’objets de la région. Elle sert à créer un volume de données, dans n’importe quelle zone.
+snapshots-empty-help = Copie instantanée ou point de reprise : quelle est la différence ?
+snapshots-empty-choose = Choisir un volume
+snapshot-state = { $state ->
+    [creating] Création en cours
+    [saving] Sauvegarde en cours
+    [saved] Sauvegardée
+    [verified] Vérifiée
+    [deleting] Suppression en cours
+   *[failed] Échec
+}
+snapshot-state-saving-percent = Sauvegarde en cours, { $percent }
+
+## Journal d’activités
+
+activity-title = Journal d’activités
+activity-intro = Qui a fait quoi, quand, et comment cela s’est terminé.
+activity-caption = Activités de l’organisation, de la plus récente à la plus ancienne
+activity-column-when = Quand
+activity-column-who = Qui
+activity-column-act = Action
+activity-column-subject = Objet
+activity-column-outcome = Résultat
+activity-empty-title = Aucune activité
+activity-empty = Ce que font les membres de l’organisation s’inscrira ici.
+activity-system = Reprise, sans intervention
+activity-sign-in = Connexion
+activity-sign-in-refused = Connexion refusée
+activity-sign-out = Déconnexion
+activity-interrupt = { $kind ->
+    [create-volume] Interruption de la création d’un volume
+    [import-volume] Interruption d’une importation
+    [delete-volume] Interruption de la suppression d’un volume
+    [take-snapshot] Interruption d’une copie instantanée
+    [delete-snapshot] Interruption de la suppression d’une copie instantanée
+   *[restore-volume] Interruption de la création d’un volume de données
+}
+activity-retry = { $kind ->
+    [create-volume] Nouvelle tentative de création d’un volume
+    [import-volume] Nouvelle tentative d’importation
+    [delete-volume] Nouvelle tentative de suppression d’un volume
+    [take-snapshot] Nouvelle tentative de copie instantanée
+    [delete-snapshot] Nouvelle tentative de suppression d’une copie instantanée
+   *[restore-volume] Nouvelle tentative de création d’un volume de données
+}
+outcome-done = Réussite
+outcome-running = En cours
+outcome-interrupted = Interruption
+outcome-failed = Échec
+
+## Dialogues
+
+take-snapshot-what = Une copie de « { $name } » sera enregistrée dans le stockage d’objets de la région { $region } et pourra servir { $count ->
+    [one] dans sa zone
+   *[other] dans ses { $count_text } zones
+}. Le volume reste utilisable pendant ce temps.
+take-snapshot-name = Nom
+take-snapshot-name-hint = Sans nom, elle s’appellera « { $proposed } ».
+take-snapshot-plan-since = { $bytes } à transférer au plus : ce qui a changé depuis la copie prise { $since }, sur { $written } de données écrites.
+take-snapshot-plan-nothing = Rien n’a changé depuis la copie prise { $since } : presque rien ne sera transféré.
+take-snapshot-plan-all = { $bytes } à transférer au plus : toutes les données écrites, car aucune copie antérieure de ce volume ne peut servir de base.
+take-snapshot-limits = Une copie instantanée ne contient ni la mémoire d’une instance ni ses autres disques.
+take-snapshot-help = Copie instantanée ou point de reprise ?
+
+create-volume-what = Un volume de données vide. L’espace n’est occupé qu’à mesure que des données y sont écrites.
+field-name = Nom
+field-zone = Zone
+field-zone-option = { $zone } ({ $free } libres)
+create-volume-size = Taille, en Gio
+create-volume-size-hint = De { $min } à { $max } Gio.
+
+import-what = Le fichier est téléversé, puis converti en volume. Formats acceptés : qcow2, VMDK, VDI, VHD, VHDX ou image brute.
+import-file = Fichier
+import-kind = Type
+import-kind-root = Volume principal (système)
+import-kind-data = Volume de données
+import-submit = Importer
+import-sending = Téléversement : { $percent }
+import-sending-of = { $done } sur { $total } téléversés
+import-sent = Fichier reçu. Vérification en cours.
+import-stop = Arrêter le téléversement
+import-progress = Avancement du téléversement
+
+restore-what = Le contenu de « { $name } » ({ $size }) sera copié dans un nouveau volume de données, dans la zone de votre choix. La copie instantanée ne change pas.
+restore-submit = Créer le volume
+
+delete-volume-title = Supprimer un volume
+delete-volume-what = Le volume « { $name } » sera supprimé avec ses données. Cette action est irréversible.
+delete-frees = Espace libéré dans la zone : { $bytes }.
+delete-volume-keeps = { $count ->
+    [one] Sa copie instantanée reste dans le stockage d’objets de la région : elle permettra de recréer un volume de données.
+   *[other] Ses { $count_text } copies instantanées restent dans le stockage d’objets de la région : elles permettront de recréer un volume de données.
+}
+delete-volume-lost = Il n’existe aucune copie instantanée de ce volume : ce qu’il contient sera perdu.
+delete-volume-tick = Je comprends que ces données seront perdues.
+delete-snapshot-title = Supprimer une copie instantanée
+delete-snapshot-what = La copie instantanée « { $name } » sera supprimée du stockage d’objets de la région. Cette action est irréversible.
+delete-snapshot-frees = Espace libéré dans le stockage d’objets : { $bytes }. Le reste est partagé avec d’autres copies.
+delete-snapshot-keeps = Les autres copies instantanées restent entières, et les volumes créés à partir de celle-ci ne changent pas.
+delete-submit = Supprimer « { $name } »
+
+## Aide
+
+help-title = Copie instantanée ou point de reprise ?
+help-lead = Les deux gardent l’état d’un disque à un moment donné. Ils ne servent pas à la même chose, et ni l’un ni l’autre ne remplace une sauvegarde conservée ailleurs.
+help-snapshot-title = La copie instantanée d’un volume
+help-snapshot-what = Elle garde le contenu d’un seul volume, tel qu’il était à l’instant où elle a été prise. Ses données sont enregistrées dans le stockage d’objets de la région, loin des disques de la zone : elle survit au volume et peut servir dans toutes les zones de la région.
+help-snapshot-when = Prenez une copie instantanée :
+help-snapshot-when-1 = pour garder les données d’un volume avant de le supprimer ou de le modifier ;
+help-snapshot-when-2 = pour créer un volume de données identique, dans la même zone ou dans une autre ;
+help-snapshot-when-3 = pour que le contenu d’un volume survive à la perte du stockage de sa zone.
+help-snapshot-cost-title = Ce qu’elle coûte
+help-snapshot-cost = Le volume n’est pas arrêté. La première copie transfère toutes les données écrites ; les suivantes, seulement ce qui a changé depuis. La colonne « Espace récupérable » indique ce que libérerait la suppression d’une copie : ce que d’autres copies utilisent encore est conservé.
+help-not-title = Ce qu’une copie instantanée ne contient pas
+help-not-memory = La mémoire de l’instance : ce qu’un programme n’a pas encore écrit sur le disque n’y est pas. Le disque se retrouve comme après une coupure de courant.
+help-not-disks = Les autres disques : chaque copie ne concerne qu’un volume. Deux copies prises l’une après l’autre ne sont pas du même instant.
+help-not-settings = La configuration de l’instance, son réseau et son nom.
+help-not-backup = Un second lieu de conservation : si le stockage d’objets de la région est perdu, ses copies le sont aussi. Gardez une sauvegarde hors de la région de ce que vous ne pouvez pas perdre.
+help-point-title = Le point de reprise d’une instance
+help-point-what = Il garde tous les disques d’une instance au même instant, et sa mémoire si vous le demandez. Il reste dans la zone, sur l’hyperviseur : y revenir est immédiat, mais il disparaît avec le stockage de la zone et ne peut pas servir ailleurs.
+help-point-when = Créez un point de reprise juste avant un changement risqué, pour pouvoir ramener l’instance exactement là où elle était.
+help-point-later = Cette version de Reprise ne gère pas encore les instances : les points de reprise arriveront avec elles.
+help-compare-title = En bref
+help-compare-caption = Copie instantanée et point de reprise comparés
+help-compare-question = Question
+help-compare-snapshot = Copie instantanée
+help-compare-point = Point de reprise
+help-compare-of = De quoi ?
+help-compare-of-snapshot = d’un volume
+help-compare-of-point = de tous les disques d’une instance
+help-compare-memory = Avec la mémoire ?
+help-compare-memory-snapshot = jamais
+help-compare-memory-point = si vous le demandez
+help-compare-where = Où ?
+help-compare-where-snapshot = dans le stockage d’objets de la région
+help-compare-where-point = dans la zone, sur l’hyperviseur
+help-compare-use = Pour quoi faire ?
+help-compare-use-snapshot = créer un volume dans n’importe quelle zone
+help-compare-use-point = ramener l’instance en arrière
+help-words = D’autres logiciels disent « instantané », « cliché » ou « snapshot » pour l’une comme pour l’autre. Ici, chaque chose a son nom.
+
+## Page inconnue
+
+missing-title = Cette page n’existe pas
+missing-what = L’adresse est inexacte, ou ce qu’elle désignait n’est plus là.
+missing-back = Aller aux volumes
+
+## Ce qui n’a pas réussi : ce qui s’est passé, puis ce que vous pouvez faire
+
+fault-sign-in-needed = Votre session est terminée. Connectez-vous pour continuer.
+fault-wrong-credentials = Le courriel ou le mot de passe est inexact. Vérifiez-les, puis réessayez.
+fault-too-many-attempts = Trop de tentatives de connexion. Réessayez dans { $time }.
+fault-password-change-needed = Votre mot de passe est à usage unique. Choisissez le vôtre avant de continuer.
+fault-password-too-short = Ce mot de passe est trop court : il faut au moins { $min } caractères.
+fault-passwords-differ = Les deux mots de passe ne sont pas identiques. Saisissez-les de nouveau.
+fault-not-allowed = Votre rôle ne permet pas cette action. Demandez à un propriétaire de l’organisation.
+fault-not-found = { $what ->
+    [volume] Ce volume n’existe pas ou n’existe plus. Actualisez la liste des volumes.
+    [snapshot] Cette copie instantanée n’existe pas ou n’existe plus. Actualisez la liste des copies instantanées.
+    [zone] Cette zone n’existe pas ou n’existe plus. Choisissez-en une autre.
+    [job] Cette tâche n’existe pas ou n’existe plus. Consultez le journal d’activités.
+   *[page] Cette page n’existe pas. Revenez aux volumes.
+}
+fault-foreign-origin = La demande venait d’une autre page que celles de Reprise et a été refusée. Rechargez la page, puis recommencez.
+fault-bad-request = La demande était incomplète ou mal formée. Rechargez la page, puis recommencez.
+fault-name-empty = Donnez un nom.
+fault-name-too-long = Ce nom est trop long : { $max } caractères au plus.
+fault-name-unreadable = Ce nom contient des caractères invisibles. Saisissez-le de nouveau au clavier.
+fault-name-taken = Le nom « { $name } » est déjà pris. Choisissez-en un autre.
+fault-size-out-of-range = La taille doit être comprise entre { $min } et { $max } Gio.
+fault-in-use = « { $name } » est déjà l’objet d’une autre tâche, ou son état ne permet pas cette action. Attendez que la tâche soit terminée, puis réessayez.
+fault-snapshot-not-usable = La copie instantanée « { $name } » n’est pas dans le stockage d’objets. Attendez qu’elle soit sauvegardée, ou choisissez-en une autre.
+fault-pool-full = La zone { $zone } n’a plus assez d’espace : { $free } libres. Supprimez des volumes, ou choisissez une autre zone.
+fault-upload-cut-off = Le téléversement s’est arrêté avant la fin du fichier. Rien n’a été créé ; recommencez.
+fault-upload-missing = Aucun fichier n’a été reçu. Choisissez un fichier, puis recommencez.
+fault-not-a-disk-image = Ce fichier n’est pas une image disque lisible. Choisissez une image qcow2, VMDK, VDI, VHD, VHDX ou brute.
+fault-image-not-self-contained = Cette image dépend d’un autre fichier. Convertissez-la en image autonome (par exemple avec qemu-img convert), puis recommencez.
+fault-image-too-large = Cette image demande { $needed }, et la zone n’a que { $free } libres. Libérez de l’espace, ou choisissez une autre zone.
+fault-importer-missing = Le serveur ne peut pas convertir d’image : qemu-img n’y est pas installé. Signalez-le à la personne qui gère le serveur.
+fault-object-store-unavailable = Le stockage d’objets de la région ne répond pas ou refuse l’écriture. Rien n’est perdu ; réessayez plus tard.
+fault-object-store-full = Le stockage d’objets de la région est plein. Supprimez des copies instantanées, puis réessayez.
+fault-server-full = Le disque du serveur est plein. Signalez-le à la personne qui gère le serveur, puis réessayez.
+fault-snapshot-damaged = Cette copie instantanée est endommagée dans le stockage d’objets (objet { $object }). Elle n’a pas été restaurée ; prenez-en une autre, ou signalez-le à la personne qui gère le serveur.
+fault-volume-damaged = Les données du volume « { $name } » sont endommagées. Rien n’en a été lu ; signalez-le à la personne qui gère le serveur.
+fault-not-interruptible = Cette tâche ne peut plus être interrompue. Attendez qu’elle se termine.
+fault-not-retryable = Cette tâche ne peut pas être réessayée. Lancez l’action de nouveau.
+fault-interrupted = La tâche a été interrompue par un membre. Lancez-la de nouveau si nécessaire.
+fault-unreachable = Le serveur ne répond pas. Vérifiez votre connexion, puis réessayez.
+fault-internal = Une erreur s’est produite de notre côté. Réessayez ; si elle persiste, signalez la référence { $reference } à la personne qui gère le serveur.
+
+## Nombres, grandeurs et dates
+
+size-b = { $count ->
+    [one] { $text } octet
+   *[other] { $text } octets
+}
+size-kib = { $text } Kio
+size-mib = { $text } Mio
+size-gib = { $text } Gio
+size-tib = { $text } Tio
+size-pib = { $text } Pio
+size-rate = { $size }/s
+number-percent = { $text } %
+time-seconds = { $seconds } s
+time-minutes = { $minutes } min
+time-hours = { $hours } h
+time-hours-minutes = { $hours } h { $minutes }
+date-month = { $month ->
+    [1] janvier
+    [2] février
+    [3] mars
+    [4] avril
+    [5] mai
+    [6] juin
+    [7] juillet
+    [8] août
+    [9] septembre
+    [10] octobre
+    [11] novembre
+   *[12] décembre
+}
+date-month-short = { $month ->
+    [1] janv.
+    [2] févr.
+    [3] mars
+    [4] avril
+    [5] mai
+    [6] juin
+    [7] juill.
+    [8] août
+    [9] sept.
+    [10] oct.
+    [11] nov.
+   *[12] déc.
+}
+date-day = { $count ->
+    [1] 1ᵉʳ
+   *[other] { $text }
+}
+date-short = { $day } { $month } { $year }
+date-time-short = { $date }, { $time }
+date-time-sentence = le { $day } { $month } { $year } à { $time }
+date-clock = { $half ->
+    [am] { $hour } h { $minute }
+   *[pm] { $hour } h { $minute }
+}
+date-clock-sharp = { $half ->
+    [am] { $hour } h
+   *[pm] { $hour } h
+}

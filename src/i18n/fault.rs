@@ -1,0 +1,73 @@
+//! A fault in the reader's words: what happened, and what one can do about it.
+
+use super::format::{bytes, count, duration};
+use super::t;
+use crate::domain::fault::{Fault, Noun};
+use crate::domain::locale::Locale;
+
+/// The sentence for a fault. Every fault has its own; the match has no rest, so that a new one cannot be forgotten.
+#[must_use]
+pub fn sentence(locale: Locale, fault: &Fault) -> String {
+    match fault {
+        Fault::SignInNeeded => t!(locale, "fault-sign-in-needed"),
+        Fault::WrongCredentials => t!(locale, "fault-wrong-credentials"),
+        Fault::TooManyAttempts { seconds } => {
+            t!(locale, "fault-too-many-attempts", time = duration(locale, u64::from(*seconds)))
+        }
+        Fault::PasswordChangeNeeded => t!(locale, "fault-password-change-needed"),
+        Fault::PasswordTooShort { min } => {
+            t!(locale, "fault-password-too-short", min = count(locale, u64::from(*min)))
+        }
+        Fault::PasswordsDiffer => t!(locale, "fault-passwords-differ"),
+        Fault::NotAllowed => t!(locale, "fault-not-allowed"),
+        Fault::NotFound { what } => t!(locale, "fault-not-found", what = noun(*what)),
+        Fault::ForeignOrigin => t!(locale, "fault-foreign-origin"),
+        Fault::BadRequest => t!(locale, "fault-bad-request"),
+        Fault::NameEmpty => t!(locale, "fault-name-empty"),
+        Fault::NameTooLong { max } => t!(locale, "fault-name-too-long", max = count(locale, u64::from(*max))),
+        Fault::NameUnreadable => t!(locale, "fault-name-unreadable"),
+        Fault::NameTaken { name } => t!(locale, "fault-name-taken", name = name.as_str()),
+        Fault::SizeOutOfRange { min_gib, max_gib } => t!(
+            locale,
+            "fault-size-out-of-range",
+            min = count(locale, *min_gib),
+            max = count(locale, *max_gib)
+        ),
+        Fault::InUse { name } => t!(locale, "fault-in-use", name = name.as_str()),
+        Fault::SnapshotNotUsable { name } => t!(locale, "fault-snapshot-not-usable", name = name.as_str()),
+        Fault::PoolFull { zone, free } => {
+            t!(locale, "fault-pool-full", zone = zone.as_str(), free = bytes(locale, *free))
+        }
+        Fault::UploadCutOff => t!(locale, "fault-upload-cut-off"),
+        Fault::UploadMissing => t!(locale, "fault-upload-missing"),
+        Fault::NotADiskImage => t!(locale, "fault-not-a-disk-image"),
+        Fault::ImageNotSelfContained => t!(locale, "fault-image-not-self-contained"),
+        Fault::ImageTooLarge { needed, free } => t!(
+            locale,
+            "fault-image-too-large",
+            needed = bytes(locale, *needed),
+            free = bytes(locale, *free)
+        ),
+        Fault::ImporterMissing => t!(locale, "fault-importer-missing"),
+        Fault::ObjectStoreUnavailable => t!(locale, "fault-object-store-unavailable"),
+        Fault::ObjectStoreFull => t!(locale, "fault-object-store-full"),
+        Fault::ServerFull => t!(locale, "fault-server-full"),
+        Fault::SnapshotDamaged { object } => t!(locale, "fault-snapshot-damaged", object = object.as_str()),
+        Fault::VolumeDamaged { name } => t!(locale, "fault-volume-damaged", name = name.as_str()),
+        Fault::NotInterruptible => t!(locale, "fault-not-interruptible"),
+        Fault::NotRetryable => t!(locale, "fault-not-retryable"),
+        Fault::Interrupted => t!(locale, "fault-interrupted"),
+        Fault::Unreachable => t!(locale, "fault-unreachable"),
+        Fault::Internal { reference } => t!(locale, "fault-internal", reference = reference.as_str()),
+    }
+}
+
+const fn noun(what: Noun) -> &'static str {
+    match what {
+        Noun::Volume => "volume",
+        Noun::Snapshot => "snapshot",
+        Noun::Zone => "zone",
+        Noun::Job => "job",
+        Noun::Page => "page",
+    }
+}

@@ -1,0 +1,105 @@
+//! The words for kinds, states and roles.
+
+use super::t;
+use crate::domain::job::{JobKind, JobState};
+use crate::domain::locale::Locale;
+use crate::domain::role::Role;
+use crate::domain::snapshot::SnapshotState;
+use crate::domain::volume::{VolumeKind, VolumeState};
+
+/// The variant that names a kind of work in the messages.
+#[must_use]
+pub const fn job_key(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::CreateVolume => "create-volume",
+        JobKind::ImportVolume => "import-volume",
+        JobKind::DeleteVolume => "delete-volume",
+        JobKind::TakeSnapshot => "take-snapshot",
+        JobKind::DeleteSnapshot => "delete-snapshot",
+        JobKind::RestoreVolume => "restore-volume",
+    }
+}
+
+/// What the work is: *Prise d’une copie instantanée*.
+#[must_use]
+pub fn job_kind(locale: Locale, kind: JobKind) -> String {
+    t!(locale, "job-kind", kind = job_key(kind))
+}
+
+/// Where the work stands. A waiting one says more (when it goes on), so its caller uses `job-state-waiting`.
+#[must_use]
+pub fn job_state(locale: Locale, state: JobState) -> String {
+    match state {
+        JobState::Queued => t!(locale, "job-state-queued"),
+        JobState::Running => t!(locale, "job-state-running"),
+        JobState::Waiting => t!(locale, "job-state-waiting-soon"),
+        JobState::Succeeded => t!(locale, "job-state-succeeded"),
+        JobState::Failed => t!(locale, "job-state-failed"),
+        JobState::Interrupted => t!(locale, "job-state-interrupted"),
+    }
+}
+
+/// What was set going: *La copie instantanée est en cours.*
+#[must_use]
+pub fn started(locale: Locale, kind: JobKind) -> String {
+    t!(locale, "started", kind = job_key(kind))
+}
+
+/// How work ended, for a notice; none while it goes on.
+#[must_use]
+pub fn ended(locale: Locale, kind: JobKind, state: JobState) -> Option<String> {
+    match state {
+        JobState::Succeeded => Some(t!(locale, "ended-succeeded", kind = job_key(kind))),
+        JobState::Failed => Some(t!(locale, "ended-failed", kind = job_key(kind))),
+        JobState::Interrupted => Some(t!(locale, "ended-interrupted", kind = job_key(kind))),
+        JobState::Queued | JobState::Running | JobState::Waiting => None,
+    }
+}
+
+/// *Prêt*, *Création en cours*: in the masculine of *un volume*.
+#[must_use]
+pub fn volume_state(locale: Locale, state: VolumeState, in_snapshot: bool) -> String {
+    let key = match state {
+        VolumeState::Creating => "creating",
+        VolumeState::Importing => "importing",
+        VolumeState::Restoring => "restoring",
+        VolumeState::Ready if in_snapshot => "in-snapshot",
+        VolumeState::Ready => "ready",
+        VolumeState::Deleting => "deleting",
+        VolumeState::Failed => "failed",
+    };
+    t!(locale, "volume-state", state = key)
+}
+
+/// *Principal*, *Données*.
+#[must_use]
+pub fn volume_kind(locale: Locale, kind: VolumeKind) -> String {
+    match kind {
+        VolumeKind::Root => t!(locale, "volume-kind-root"),
+        VolumeKind::Data => t!(locale, "volume-kind-data"),
+    }
+}
+
+/// *Sauvegardée*, *Vérifiée*: in the feminine of *une copie instantanée*.
+#[must_use]
+pub fn snapshot_state(locale: Locale, state: SnapshotState) -> String {
+    let key = match state {
+        SnapshotState::Creating => "creating",
+        SnapshotState::Saving => "saving",
+        SnapshotState::Saved => "saved",
+        SnapshotState::Verified => "verified",
+        SnapshotState::Failed => "failed",
+        SnapshotState::Deleting => "deleting",
+    };
+    t!(locale, "snapshot-state", state = key)
+}
+
+/// *Propriétaire*, *Éditeur*, *Observateur*.
+#[must_use]
+pub fn role(locale: Locale, role: Role) -> String {
+    match role {
+        Role::Owner => t!(locale, "role-owner"),
+        Role::Editor => t!(locale, "role-editor"),
+        Role::Viewer => t!(locale, "role-viewer"),
+    }
+}

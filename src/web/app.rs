@@ -1,0 +1,35 @@
+//! The router: which address shows which page.
+
+use super::frame::Surroundings;
+use super::links;
+use super::pages::{activity, help, missing, password, sign_in, snapshots, volumes};
+use leptos::prelude::*;
+use leptos_meta::provide_meta_context;
+use leptos_router::components::{ParentRoute, Redirect, Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+/// The first address leads to the first thing one comes for.
+fn home() -> AnyView {
+    view! { <Redirect path=links::VOLUMES/> }.into_any()
+}
+
+/// Every page.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Router>
+            <Routes fallback=missing::page>
+                <Route path=path!("/") view=home ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
+                <Route path=path!("/password") view=password::page ssr=SsrMode::Async/>
+                <ParentRoute path=path!("") view=Surroundings ssr=SsrMode::Async>
+                    <Route path=path!("/volumes") view=volumes::page ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots") view=snapshots::page ssr=SsrMode::Async/>
+                    <Route path=path!("/activity") view=activity::page ssr=SsrMode::Async/>
+                    <Route path=path!("/help/snapshot-or-recovery-point") view=help::page ssr=SsrMode::Async/>
+                </ParentRoute>
+            </Routes>
+        </Router>
+    }
+}

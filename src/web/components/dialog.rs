@@ -1,0 +1,178 @@
+//! The one dialog: a native `<dialog>` whose presence follows the address.
+//!
+//! Without scripts it is drawn open above the page and closed by a link. With scripts it is modal: the browser keeps focus
+//! inside, Escape closes it, and focus goes back to where it was.
+
+use super::field::Refusal;
+use crate::domain::fault::Fault;
+use crate::i18n::{fault, t};
+use crate::view::Started;
+use crate::web::context::{Frame, use_frame, use_locale};
+use leptos::html;
+use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::use_navigate;
+
+/// Goes to the address of the page without its dialog. The place in the list is kept.
+fn leave(close: &str) {
+    use_navigate()(close, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+}
+
+/// A dialog with a title; `close` is the address of the page without it.
+#[component]
+pub fn Dialog(
+    /// What it asks.
+    title: String,
+    /// The page without the dialog.
+    close: String,
+    /// What is in it.
+    children: Children,
+) -> impl IntoView {
+    let dialog = NodeRef::<html::Dialog>::new();
+    #[cfg(feature = "hydrate")]
+    Effect::new(move |_| {
+        if let Some(dialog) = dialog.get() {
+            browser::show(&dialog);
+        }
+    });
+    let navigate = use_navigate();
+    let on_close = {
+        let close = close.clone();
+        move |_| navigate(&close, NavigateOptions { scroll: false, ..NavigateOptions::default() })
+    };
+    view! {
+        <dialog class="dialog" open aria-labelledby="dialog-title" node_ref=dialog on:close=on_close>
+            <h2 id="dialog-title">{title}</h2>
+            {children()}
+        </dialog>
+    }
+}
+
+/// The line of buttons: the way out first in reading order, the act last.
+pub fn buttons(cancel: String, close: String, submit: AnyView) -> AnyView {
+    view! {
+        <footer>
+            <a class="button" href=close data-noscroll="">{cancel}</a>
+            {submit}
+        </footer>
+    }
+    .into_any()
+}
+
+/// The button that sends a form; while it is on its way it cannot be sent again, and says so.
+pub fn submit(label: String, dangerous: bool, pending: Memo<bool>) -> AnyView {
+    let locale = use_locale();
+    let class = if dangerous { "button danger" } else { "button primary" };
+    view! {
+        <button type="submit" class=class disabled=move || pending.get()>
+            {move || pending.get().then(|| view! { <span class="spinner" aria-hidden="true"></span> })}
+            <span>{label}</span>
+            {move || pending.get().then(|| view! { <span class="unseen">{t!(locale, "dialog-pending")}</span> })}
+        </button>
+    }
+    .into_any()
+}
+
+/// What stands in a dialog that cannot ask what it should.
+pub fn unavailable(fault: &Fault, close: String) -> AnyView {
+    let locale = use_locale();
+    view! {
+        <div class="body">
+            <p class="note bad" role="alert">{fault::sentence(locale, fault)}</p>
+        </div>
+        <footer>
+            <a class="button" href=close data-noscroll="">{t!(locale, "dialog-close")}</a>
+        </footer>
+    }
+    .into_any()
+}
+
+/// What stands in a dialog while its plan is on the way.
+pub fn waiting() -> AnyView {
+    let locale = use_locale();
+    view! {
+        <div class="body">
+            <p class="busy-line" role="status"><span class="spinner" aria-hidden="true"></span> {t!(locale, "load-busy")}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The refusal of an action's last try and whether one is on its way; when it succeeds, a notice says what was set going
+/// and the dialog closes.
+pub fn follow<S>(action: ServerAction<S>, close: &str) -> (Refusal, Memo<bool>)
+where
+    S: ServerFn<Output = Started, Error = Fault> + Clone + Send + Sync + 'static,
+{
+    let value = action.value();
+    let pending = action.pending();
+    let refusal = Memo::new(move |_| value.with(|value| value.as_ref().and_then(|result| result.as_ref().err().cloned())));
+    let started = Memo::new(move |_| value.with(|value| value.as_ref().and_then(|result| result.as_ref().ok().cloned())));
+    let frame = use_frame();
+    let close = close.to_owned();
+    Effect::new(move |_| {
+        if let (Some(started), Some(frame)) = (started.get(), frame.as_ref()) {
+            finish(frame, started, &close);
+        }
+    });
+    Effect::new(move |_| {
+        if refusal.with(Option::is_some) {
+            #[cfg(feature = "hydrate")]
+            browser::to_refusal();
+        }
+    });
+    (refusal, Memo::new(move |_| pending.get()))
+}
+
+/// Says what was set going and closes the dialog.
+pub fn finish(frame: &Frame, started: Started, close: &str) {
+    frame.toasts.started(started);
+    frame.live.refresh();
+    leave(close);
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use leptos::prelude::*;
+    use wasm_bindgen::JsCast;
+    use web_sys::{Element, HtmlDialogElement, HtmlElement};
+
+    /// Makes the dialog modal, and has focus return to where it was when it goes.
+    pub fn show(dialog: &HtmlDialogElement) {
+        let origin = StoredValue::new_local(document().active_element().and_then(opener));
+        _ = dialog.remove_attribute("open");
+        _ = dialog.show_modal();
+        on_cleanup(move || {
+            let Some(origin) = origin.try_with_value(Clone::clone) else { return };
+            // Once the dialog has left the page.
+            request_animation_frame(move || {
+                let origin = origin.filter(|origin| origin.is_connected());
+                let main = || document().get_element_by_id("main").and_then(|main| main.dyn_into().ok());
+                if let Some(element) = origin.or_else(main) {
+                    _ = element.focus();
+                }
+            });
+        });
+    }
+
+    /// A link in a menu is gone once the menu has closed: its button stands for it.
+    fn opener(element: Element) -> Option<HtmlElement> {
+        let menu = element.closest("[popover]").ok().flatten();
+        let button = menu
+            .and_then(|menu| document().query_selector(&format!("[popovertarget='{}']", menu.id())).ok().flatten());
+        let origin: HtmlElement = button.unwrap_or(element).dyn_into().ok()?;
+        (origin.tag_name() != "BODY").then_some(origin)
+    }
+
+    /// To the field that was refused, so that it is read with its refusal.
+    pub fn to_refusal() {
+        request_animation_frame(|| {
+            if let Ok(Some(field)) = document().query_selector("dialog [aria-invalid='true']")
+                && let Ok(field) = field.dyn_into::<HtmlElement>()
+            {
+                _ = field.focus();
+            }
+        });
+    }
+}

@@ -1,0 +1,247 @@
+//! A field of a form: label, hint and refusal belong to it for screen readers too.
+
+use crate::domain::fault::Fault;
+use crate::domain::locale::Locale;
+use crate::domain::size::MAX_VOLUME_GIB;
+use crate::i18n::{fault, format, t};
+use crate::view::ZoneView;
+use leptos::prelude::*;
+
+/// The fields that a refusal can concern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The name.
+    Name,
+    /// The zone.
+    Zone,
+    /// The size.
+    Size,
+    /// The file.
+    File,
+    /// The new password.
+    Password,
+    /// The new password once more.
+    Again,
+}
+
+impl Field {
+    /// The field that the refusal concerns; none: the whole form.
+    pub const fn of(fault: &Fault) -> Option<Self> {
+        match fault {
+            Fault::NameEmpty | Fault::NameTooLong { .. } | Fault::NameUnreadable | Fault::NameTaken { .. } => {
+                Some(Self::Name)
+            }
+            Fault::PoolFull { .. } => Some(Self::Zone),
+            Fault::SizeOutOfRange { .. } => Some(Self::Size),
+            Fault::UploadCutOff
+            | Fault::UploadMissing
+            | Fault::NotADiskImage
+            | Fault::ImageNotSelfContained
+            | Fault::ImageTooLarge { .. } => Some(Self::File),
+            Fault::PasswordTooShort { .. } => Some(Self::Password),
+            Fault::PasswordsDiffer => Some(Self::Again),
+            _ => None,
+        }
+    }
+
+    /// The name of the control, which is what the form sends.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Zone => "zone",
+            Self::Size => "size_gib",
+            Self::File => "file",
+            Self::Password => "password",
+            Self::Again => "again",
+        }
+    }
+
+    const fn error_id(self) -> &'static str {
+        match self {
+            Self::Name => "error-name",
+            Self::Zone => "error-zone",
+            Self::Size => "error-size",
+            Self::File => "error-file",
+            Self::Password => "error-password",
+            Self::Again => "error-again",
+        }
+    }
+
+    const fn described_by(self) -> &'static str {
+        match self {
+            Self::Name => "hint-name error-name",
+            Self::Zone => "hint-zone error-zone",
+            Self::Size => "hint-size error-size",
+            Self::File => "hint-file error-file",
+            Self::Password => "hint-password error-password",
+            Self::Again => "hint-again error-again",
+        }
+    }
+
+    const fn hint_id(self) -> &'static str {
+        match self {
+            Self::Name => "hint-name",
+            Self::Zone => "hint-zone",
+            Self::Size => "hint-size",
+            Self::File => "hint-file",
+            Self::Password => "hint-password",
+            Self::Again => "hint-again",
+        }
+    }
+}
+
+/// The refusal of a form's last try, if any.
+pub type Refusal = Memo<Option<Fault>>;
+
+fn refused(field: Field, refusal: Refusal) -> bool {
+    refusal.with(|fault| fault.as_ref().and_then(Field::of) == Some(field))
+}
+
+/// Hint and refusal under a control. Both are always in the page, so that what is described stays described.
+fn notes(locale: Locale, field: Field, hint: Option<String>, refusal: Refusal) -> AnyView {
+    view! {
+        <small class="hint" id=field.hint_id()>{hint}</small>
+        <small class="refusal" id=field.error_id()>
+            {move || {
+                refusal.with(|fault| fault.as_ref().filter(|fault| Field::of(fault) == Some(field)).map(|fault| fault::sentence(locale, fault)))
+            }}
+        </small>
+    }
+    .into_any()
+}
+
+/// A refusal that concerns the whole form.
+pub fn form_refusal(locale: Locale, refusal: Refusal) -> AnyView {
+    view! {
+        <div class="refusals" role="alert">
+            {move || {
+                refusal.with(|fault| {
+                    let whole = fault.as_ref().filter(|fault| Field::of(fault).is_none());
+                    whole.map(|fault| view! { <p class="note bad">{fault::sentence(locale, fault)}</p> })
+                })
+            }}
+        </div>
+    }
+    .into_any()
+}
+
+/// A line of text.
+pub fn text(locale: Locale, label: String, hint: Option<String>, value: String, required: bool, refusal: Refusal) -> AnyView {
+    let field = Field::Name;
+    let optional = (!required).then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> });
+    view! {
+        <div class="field">
+            <label for="field-name">{label} {optional}</label>
+            <input
+                type="text"
+                id="field-name"
+                name=field.name()
+                value=value
+                required=required
+                maxlength="100"
+                autocomplete="off"
+                dir="auto"
+                aria-describedby=field.described_by()
+                aria-invalid=move || refused(field, refusal).then_some("true")
+            />
+            {notes(locale, field, hint, refusal)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A password that is to be chosen.
+pub fn new_password(locale: Locale, field: Field, label: String, refusal: Refusal) -> AnyView {
+    view! {
+        <div class="field">
+            <label for=field.name()>{label}</label>
+            <input
+                type="password"
+                id=field.name()
+                name=field.name()
+                required
+                autocomplete="new-password"
+                aria-describedby=field.described_by()
+                aria-invalid=move || refused(field, refusal).then_some("true")
+            />
+            {notes(locale, field, None, refusal)}
+        </div>
+    }
+    .into_any()
+}
+
+/// The choice of a zone, with what is free in each.
+pub fn zone(locale: Locale, zones: &[ZoneView], refusal: Refusal) -> AnyView {
+    let field = Field::Zone;
+    let options: Vec<_> = zones
+        .iter()
+        .map(|zone| {
+            let free = format::bytes(locale, zone.free);
+            let words = t!(locale, "field-zone-option", zone = zone.name.as_str(), free = free);
+            view! { <option value=zone.id.to_string()>{words}</option> }
+        })
+        .collect();
+    view! {
+        <div class="field">
+            <label for="field-zone">{t!(locale, "field-zone")}</label>
+            <select
+                id="field-zone"
+                name=field.name()
+                required
+                aria-describedby=field.described_by()
+                aria-invalid=move || refused(field, refusal).then_some("true")
+            >
+                {options}
+            </select>
+            {notes(locale, field, None, refusal)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A size in GiB.
+pub fn size(locale: Locale, refusal: Refusal) -> AnyView {
+    let field = Field::Size;
+    let (min, max) = (crate::domain::size::MIN_VOLUME_GIB, MAX_VOLUME_GIB);
+    let hint = t!(locale, "create-volume-size-hint", min = format::count(locale, min), max = format::count(locale, max));
+    view! {
+        <div class="field">
+            <label for="field-size">{t!(locale, "create-volume-size")}</label>
+            <input
+                type="number"
+                id="field-size"
+                name=field.name()
+                min=min.to_string()
+                max=max.to_string()
+                step="1"
+                value="10"
+                required
+                inputmode="numeric"
+                aria-describedby=field.described_by()
+                aria-invalid=move || refused(field, refusal).then_some("true")
+            />
+            {notes(locale, field, Some(hint), refusal)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A file.
+pub fn file(locale: Locale, label: String, refusal: Refusal) -> AnyView {
+    let field = Field::File;
+    view! {
+        <div class="field">
+            <label for="field-file">{label}</label>
+            <input
+                type="file"
+                id="field-file"
+                name=field.name()
+                required
+                aria-describedby=field.described_by()
+                aria-invalid=move || refused(field, refusal).then_some("true")
+            />
+            {notes(locale, field, None, refusal)}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,55 @@
+//! Line icons on a grid of 24, drawn for this program. All are decoration: what they stand for is said in words.
+
+use leptos::prelude::*;
+
+fn drawn(path: &'static str) -> AnyView {
+    view! {
+        <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+            <path d=path></path>
+        </svg>
+    }
+    .into_any()
+}
+
+/// A virtual disk.
+pub fn volume() -> AnyView {
+    drawn("M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3")
+}
+
+/// A volume snapshot.
+pub fn snapshot() -> AnyView {
+    drawn("M4 8h3l2-3h6l2 3h3v11H4zM15.4 13a3.4 3.4 0 1 1-6.8 0 3.4 3.4 0 0 1 6.8 0z")
+}
+
+/// The activity log.
+pub fn activity() -> AnyView {
+    drawn("M3 12h4l3-8 4 16 3-8h4")
+}
+
+/// Help.
+pub fn help() -> AnyView {
+    drawn("M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM9.3 9.3a2.8 2.8 0 1 1 4.2 2.4c-1 .6-1.5 1.1-1.5 2.3M12 17.2v.1")
+}
+
+/// A menu opens below.
+pub fn chevron() -> AnyView {
+    drawn("M7 10l5 5 5-5")
+}
+
+/// Close.
+pub fn cross() -> AnyView {
+    drawn("M6 6l12 12M18 6L6 18")
+}
+
+/// The mark: the repeat sign of a score, which musicians call *reprise*.
+pub fn mark() -> AnyView {
+    view! {
+        <svg class="mark" viewBox="0 0 28 28" aria-hidden="true" focusable="false">
+            <rect class="here" x="4" y="3" width="5" height="22" rx="1"></rect>
+            <rect x="12" y="3" width="2" height="22" rx="1"></rect>
+            <circle cx="20" cy="10.5" r="2.4"></circle>
+            <circle cx="20" cy="17.5" r="2.4"></circle>
+        </svg>
+    }
+    .into_any()
+}

@@ -1,0 +1,117 @@
+//! How far long work has come, and what one can do about it.
+
+use super::status::{Tone, status};
+use crate::domain::job::JobState;
+use crate::domain::locale::Locale;
+use crate::domain::size::Bytes;
+use crate::i18n::{fault, format, t, words};
+use crate::view::JobView;
+use crate::web::context::Frame;
+use leptos::prelude::*;
+
+/// *806 Mio sur 1,3 Gio, 94 Mio/s, 5 s restantes*; none while the total is not known.
+pub fn figures(locale: Locale, job: &JobView) -> Option<String> {
+    let total = job.total.filter(|total| total.0 > 0)?;
+    let done = format::bytes(locale, job.done);
+    let whole = format::bytes(locale, total);
+    let Some(speed) = job.speed.filter(|speed| speed.0 > 0 && job.state == JobState::Running) else {
+        return Some(t!(locale, "progress-of", done = done, total = whole));
+    };
+    let seconds = total.0.saturating_sub(job.done.0).div_ceil(speed.0);
+    let speed = format::rate(locale, speed);
+    if seconds == 0 {
+        return Some(t!(locale, "progress-of-speed", done = done, total = whole, speed = speed));
+    }
+    let left = format::time_left(locale, seconds);
+    Some(t!(locale, "progress-of-speed-left", done = done, total = whole, speed = speed, left = left))
+}
+
+/// Percents of the work, once its size is known.
+pub fn percents(job: &JobView) -> Option<u64> {
+    job.total.filter(|total| total.0 > 0).map(|total| format::percent_of(job.done, total))
+}
+
+/// A bar. It is not announced as it grows: its end is, by a notice.
+pub fn bar(label: String, done: Bytes, total: Option<Bytes>) -> AnyView {
+    match total.filter(|total| total.0 > 0) {
+        Some(total) => {
+            let percents = format::percent_of(done, total).to_string();
+            view! { <progress max="100" value=percents aria-label=label></progress> }.into_any()
+        }
+        None => view! { <progress aria-label=label></progress> }.into_any(),
+    }
+}
+
+/// The bar and figures of a live task, or why it failed; nothing for one that went well.
+pub fn detail(locale: Locale, job: &JobView) -> AnyView {
+    let label = t!(locale, "progress-label", name = job.subject.as_str());
+    match job.state {
+        JobState::Queued => ().into_any(),
+        JobState::Running => {
+            let figures = figures(locale, job);
+            view! {
+                {bar(label, job.done, job.total)}
+                {figures.map(|figures| view! { <small class="figures">{figures}</small> })}
+            }
+            .into_any()
+        }
+        JobState::Waiting => {
+            let why = job.fault.as_ref().map(|why| fault::sentence(locale, why));
+            let next = match job.next_attempt {
+                Some(at) => t!(locale, "job-state-waiting", time = format::time(locale, at)),
+                None => t!(locale, "job-state-waiting-soon"),
+            };
+            view! { {why.map(|why| view! { <small>{why}</small> })} <small>{next}</small> }.into_any()
+        }
+        JobState::Failed | JobState::Interrupted => {
+            let why = job.fault.as_ref().map(|why| fault::sentence(locale, why));
+            why.map(|why| view! { <small>{why}</small> }).into_any()
+        }
+        JobState::Succeeded => ().into_any(),
+    }
+}
+
+/// The state of a task in words, after its shape.
+pub fn job_status(locale: Locale, job: &JobView) -> AnyView {
+    if job.interrupting && job.state.is_live() {
+        return status(Tone::Busy, t!(locale, "job-state-interrupting"));
+    }
+    let tone = match job.state {
+        JobState::Queued | JobState::Waiting | JobState::Interrupted => Tone::Idle,
+        JobState::Running => Tone::Busy,
+        JobState::Succeeded => Tone::Good,
+        JobState::Failed => Tone::Bad,
+    };
+    let words = match (job.state, percents(job)) {
+        (JobState::Running, Some(percents)) => {
+            t!(locale, "job-state-running-percent", percent = format::percent(locale, percents))
+        }
+        _ => words::job_state(locale, job.state),
+    };
+    status(tone, words)
+}
+
+/// *Interrompre* and *Réessayer*, where they are possible now.
+pub fn acts(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
+    let id = job.id.to_string();
+    let interrupt = (job.may_interrupt && !job.interrupting).then(|| {
+        let named = t!(locale, "job-interrupt-named", name = job.subject.as_str());
+        let id = id.clone();
+        view! {
+            <ActionForm action=frame.interrupt attr:class="inline">
+                <input type="hidden" name="job" value=id/>
+                <button type="submit" class="link" aria-label=named>{t!(locale, "job-interrupt")}</button>
+            </ActionForm>
+        }
+    });
+    let retry = job.may_retry.then(|| {
+        let named = t!(locale, "job-retry-named", name = job.subject.as_str());
+        view! {
+            <ActionForm action=frame.retry attr:class="inline">
+                <input type="hidden" name="job" value=id/>
+                <button type="submit" class="link" aria-label=named>{t!(locale, "job-retry")}</button>
+            </ActionForm>
+        }
+    });
+    view! { {interrupt} {retry} }.into_any()
+}

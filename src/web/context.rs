@@ -1,0 +1,49 @@
+//! What every page may ask its surroundings for.
+
+use super::live::Live;
+use super::toasts::Toasts;
+use crate::api::jobs::{InterruptJob, RetryJob};
+use crate::domain::locale::Locale;
+use crate::domain::role::Permission;
+use crate::view::SessionView;
+use leptos::prelude::*;
+use std::sync::Arc;
+
+/// Whether the member has signed in with a one-time password, which must be replaced before anything else.
+/// Provided by the server; the browser never needs it, for the server sends it to the one page it may see.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MustChoosePassword(pub bool);
+
+/// The page's language: provided by the server, read from the page by the browser. It never changes during a page's life.
+pub fn use_locale() -> Locale {
+    use_context().unwrap_or_default()
+}
+
+/// What the frame gives to the pages in it.
+#[derive(Clone)]
+pub struct Frame {
+    /// Who is signed in.
+    pub session: Arc<SessionView>,
+    /// What changed since the page came.
+    pub live: Live,
+    /// Where notices go.
+    pub toasts: Toasts,
+    /// Interrupts a task.
+    pub interrupt: ServerAction<InterruptJob>,
+    /// Has a task tried again.
+    pub retry: ServerAction<RetryJob>,
+    /// Whether scripts run here: false on the server and until the page has come to life.
+    pub alive: ReadSignal<bool>,
+}
+
+impl Frame {
+    /// Whether the member may change things.
+    pub fn may_change(&self) -> bool {
+        self.session.role.may(Permission::Change)
+    }
+}
+
+/// The frame around this page; none outside of it (sign-in, unknown page).
+pub fn use_frame() -> Option<Frame> {
+    use_context()
+}

@@ -1,0 +1,103 @@
+//! *Importer une image disque*: a plain form with a file. With scripts the same form is sent in the background, with its
+//! progress and a way to stop.
+
+use crate::domain::fault::Fault;
+use crate::domain::size::Bytes;
+use crate::i18n::{format, t};
+use crate::web::components::dialog::submit;
+use crate::web::components::{field, progress};
+use crate::web::context::{Frame, use_locale};
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+/// How far a sending has come: bytes sent, bytes in all.
+pub type Sending = Option<(u64, u64)>;
+
+pub fn body(frame: Frame, close: String) -> AnyView {
+    let locale = use_locale();
+    // A form sent without scripts comes back with its refusal in the address.
+    let brought = use_query_map()
+        .with_untracked(|query| query.get_str("fault").and_then(|fault| serde_json::from_str::<Fault>(fault).ok()));
+    let refused = RwSignal::new(brought);
+    let sending: RwSignal<Sending> = RwSignal::new(None);
+    let refusal = Memo::new(move |_| refused.get());
+    let busy = Memo::new(move |_| sending.with(Option::is_some));
+    let form = NodeRef::<html::Form>::new();
+    let zones = field::zone(locale, &frame.session.zones, refusal);
+    #[cfg(feature = "hydrate")]
+    let (on_submit, on_change, on_stop) =
+        super::upload::handlers(form, frame, sending, refused, close.clone());
+    #[cfg(not(feature = "hydrate"))]
+    let (on_submit, on_change, on_stop) = (
+        |_: leptos::ev::SubmitEvent| {},
+        |_: leptos::ev::Event| {},
+        |_: leptos::ev::MouseEvent| {},
+    );
+    view! {
+        <form
+            method="post"
+            action="/upload/volume"
+            enctype="multipart/form-data"
+            node_ref=form
+            on:submit=on_submit
+            on:change=on_change
+        >
+            <div class="body">
+                {field::form_refusal(locale, refusal)}
+                <p>{t!(locale, "import-what")}</p>
+                {field::text(locale, t!(locale, "field-name"), None, String::new(), true, refusal)}
+                {zones}
+                <div class="field">
+                    <label for="field-kind">{t!(locale, "import-kind")}</label>
+                    <select id="field-kind" name="kind">
+                        <option value="root">{t!(locale, "import-kind-root")}</option>
+                        <option value="data">{t!(locale, "import-kind-data")}</option>
+                    </select>
+                </div>
+                // The file comes last: the server decides by the other fields before it reads it.
+                {field::file(locale, t!(locale, "import-file"), refusal)}
+                <div class="sending">
+                    {move || sending.get().map(|(sent, total)| sent_so_far(sent, total))}
+                </div>
+            </div>
+            <footer>
+                {move || {
+                    if busy.get() {
+                        view! {
+                            <button type="button" class="button" on:click=on_stop>{t!(locale, "import-stop")}</button>
+                        }
+                        .into_any()
+                    } else {
+                        view! { <a class="button" href=close.clone() data-noscroll="">{t!(locale, "dialog-cancel")}</a> }
+                            .into_any()
+                    }
+                }}
+                {submit(t!(locale, "import-submit"), false, busy)}
+            </footer>
+        </form>
+    }
+    .into_any()
+}
+
+fn sent_so_far(sent: u64, total: u64) -> AnyView {
+    let locale = use_locale();
+    let label = t!(locale, "import-progress");
+    if total > 0 && sent >= total {
+        return view! { {progress::bar(label, Bytes(0), None)} <small>{t!(locale, "import-sent")}</small> }.into_any();
+    }
+    let (sent, total) = (Bytes(sent), Bytes(total));
+    let percent = format::percent(locale, format::percent_of(sent, total));
+    let of = t!(
+        locale,
+        "import-sending-of",
+        done = format::bytes(locale, sent),
+        total = format::bytes(locale, total)
+    );
+    view! {
+        <small>{t!(locale, "import-sending", percent = percent)}</small>
+        {progress::bar(label, sent, Some(total))}
+        <small class="figures">{of}</small>
+    }
+    .into_any()
+}

@@ -1,0 +1,262 @@
+//! What surrounds every page of one who is signed in: the rail, the bar above, notices.
+
+use super::components::{icon, lists, progress};
+use super::context::{Frame, MustChoosePassword, use_locale};
+use super::links;
+use super::live::Live;
+use super::toasts::{ToastRegion, Toasts, tell_ends};
+use crate::api::jobs::current_jobs;
+use crate::api::session::session;
+use crate::domain::fault::Fault;
+use crate::domain::locale::Locale;
+use crate::i18n::{format, t, words};
+use crate::view::{JobView, SessionView};
+use leptos::prelude::*;
+use leptos_router::components::{Outlet, Redirect};
+use leptos_router::hooks::use_location;
+use std::sync::Arc;
+
+/// Asks who is signed in; nobody is led to the door, and back to this page afterwards.
+#[component]
+pub fn Surroundings() -> impl IntoView {
+    let must_choose = use_context::<MustChoosePassword>().is_some_and(|must| must.0);
+    let session = Resource::new(|| (), |()| session());
+    view! {
+        <Suspense fallback=|| ()>
+            {move || {
+                session
+                    .get()
+                    .map(|answer| match answer {
+                        _ if must_choose => view! { <Redirect path=links::PASSWORD/> }.into_any(),
+                        Ok(session) => surround(session),
+                        Err(fault) => view! { <main id="main" class="alone">{lists::failed(&fault)}</main> }.into_any(),
+                    })
+            }}
+        </Suspense>
+    }
+}
+
+fn surround(session: SessionView) -> AnyView {
+    let locale = use_locale();
+    let live = Live::new();
+    let toasts = Toasts::new();
+    let alive = RwSignal::new(false);
+    let jobs = Resource::new(move || live.jobs.get(), |_| current_jobs());
+    let frame = Frame {
+        session: Arc::new(session),
+        live,
+        toasts,
+        interrupt: ServerAction::new(),
+        retry: ServerAction::new(),
+        alive: alive.read_only(),
+    };
+    provide_context(frame.clone());
+    live.listen();
+    tell_ends(toasts, jobs);
+    told(&frame);
+    Effect::new(move |_| alive.set(true));
+    view! {
+        <a class="skip" href="#main" rel="external">{t!(locale, "frame-skip")}</a>
+        <div class="frame">
+            {rail(&frame.session)}
+            <div class="page">
+                <header class="top">
+                    {tasks(frame.clone(), jobs)}
+                    {languages(locale)}
+                    {account(&frame.session)}
+                </header>
+                <div role="status" class="banner-place">
+                    {move || live.lost.get().then(|| view! { <p class="banner">{t!(locale, "live-lost")}</p> })}
+                </div>
+                <main id="main" tabindex="-1">
+                    <Outlet/>
+                </main>
+            </div>
+        </div>
+        <ToastRegion toasts/>
+    }
+    .into_any()
+}
+
+/// Says when an interruption or a retry was refused, and refreshes when it was not.
+fn told(frame: &Frame) {
+    let (toasts, live) = (frame.toasts, frame.live);
+    for value in [frame.interrupt.value(), frame.retry.value()] {
+        Effect::new(move |_| match value.get() {
+            Some(Err(fault)) => toasts.refused(&fault),
+            Some(Ok(())) => live.refresh(),
+            None => {}
+        });
+    }
+}
+
+fn rail(session: &SessionView) -> AnyView {
+    let locale = use_locale();
+    let path = use_location().pathname;
+    let link = move |href: &'static str, icon: AnyView, words: String| {
+        view! {
+            <li>
+                <a href=href aria-current=move || (path.get() == href).then_some("page")>
+                    {icon}
+                    {words}
+                </a>
+            </li>
+        }
+    };
+    let zones = u32::try_from(session.zones.len()).unwrap_or(u32::MAX);
+    let region = t!(
+        locale,
+        "frame-region",
+        region = session.region.as_str(),
+        count = zones,
+        count_text = format::count(locale, u64::from(zones))
+    );
+    view! {
+        <nav class="rail" aria-label=t!(locale, "frame-nav")>
+            <a class="brand" href=links::VOLUMES>
+                {icon::mark()}
+                <span>"Reprise"</span>
+            </a>
+            <ul>
+                {link(links::VOLUMES, icon::volume(), t!(locale, "nav-volumes"))}
+                {link(links::SNAPSHOTS, icon::snapshot(), t!(locale, "nav-snapshots"))}
+                {link(links::ACTIVITY, icon::activity(), t!(locale, "nav-activity"))}
+                {link(links::HELP, icon::help(), t!(locale, "nav-help"))}
+            </ul>
+            <p class="foot">
+                <bdi>{session.organization.clone()}</bdi>
+                <span>{region}</span>
+            </p>
+        </nav>
+    }
+    .into_any()
+}
+
+/// How many tasks go on; the panel lists them.
+fn tasks(frame: Frame, jobs: Resource<Result<Vec<JobView>, Fault>>) -> AnyView {
+    let locale = use_locale();
+    let panel = move || {
+        let list = Memo::new(move |before: Option<&Vec<JobView>>| match jobs.get() {
+            Some(Ok(jobs)) => jobs,
+            _ => before.cloned().unwrap_or_default(),
+        });
+        let count = Memo::new(move |_| list.with(|jobs| jobs.iter().filter(|job| job.state.is_live()).count() as u64));
+        let none = Memo::new(move |_| list.with(Vec::is_empty));
+        let frame = frame.clone();
+        view! {
+            <button type="button" class="tasks" popovertarget="tasks" aria-haspopup="true">
+                {move || (count.get() > 0).then(|| view! { <span class="spinner" aria-hidden="true"></span> })}
+                <span>
+                    {move || {
+                        t!(locale, "tasks-count", count = count.get(), count_text = format::count(locale, count.get()))
+                    }}
+                </span>
+            </button>
+            <div class="popover panel" popover="auto" id="tasks" role="region" aria-labelledby="tasks-title">
+                <h2 id="tasks-title">{t!(locale, "tasks-title")}</h2>
+                {move || {
+                    none.get()
+                        .then(|| {
+                            view! {
+                                <p class="quiet">
+                                    {t!(locale, "tasks-empty")} " "
+                                    <a href=links::ACTIVITY>{t!(locale, "nav-activity")}</a>
+                                </p>
+                            }
+                        })
+                }}
+                <ul class="jobs">
+                    <For
+                        each=move || list.with(|jobs| jobs.iter().map(|job| job.id).collect::<Vec<_>>())
+                        key=|id| *id
+                        children=move |id| {
+                            let frame = frame.clone();
+                            let job = Memo::new(move |_| {
+                                list.with(|jobs| jobs.iter().find(|job| job.id == id).cloned())
+                            });
+                            view! {
+                                <li>{move || job.with(|job| job.as_ref().map(|job| task(locale, &frame, job)))}</li>
+                            }
+                        }
+                    />
+                </ul>
+            </div>
+        }
+    };
+    view! { <div class="tasks-place"><Transition fallback=|| ()>{panel()}</Transition></div> }.into_any()
+}
+
+fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
+    view! {
+        <p class="what"><b>{words::job_kind(locale, job.kind)}</b> <bdi>{job.subject.clone()}</bdi></p>
+        <div class="how">{progress::job_status(locale, job)} {progress::acts(locale, frame, job)}</div>
+        {progress::detail(locale, job)}
+    }
+    .into_any()
+}
+
+/// A plain form: the language is a cookie, and the page stays the same.
+pub fn languages(locale: Locale) -> AnyView {
+    let location = use_location();
+    let here = move || {
+        let (path, search) = (location.pathname.get(), location.search.get());
+        if search.is_empty() { path } else { format!("{path}?{search}") }
+    };
+    // Each language bears its own name, whatever the page speaks.
+    let button = move |choice: Locale, short: &'static str, name: &'static str| {
+        view! {
+            <button
+                type="submit"
+                name="locale"
+                value=choice.code()
+                lang=choice.tag()
+                title=name
+                aria-label=name
+                aria-pressed=if choice == locale { "true" } else { "false" }
+            >
+                {short}
+            </button>
+        }
+    };
+    view! {
+        <form class="languages" method="post" action="/language" role="group" aria-label=t!(locale, "frame-language")>
+            <input type="hidden" name="back" value=here/>
+            {button(Locale::Fr, "FR", "Français")}
+            {button(Locale::En, "EN", "English")}
+        </form>
+    }
+    .into_any()
+}
+
+fn account(session: &SessionView) -> AnyView {
+    let locale = use_locale();
+    let initials: String = session
+        .name
+        .split_whitespace()
+        .filter_map(|word| word.chars().next())
+        .take(2)
+        .flat_map(char::to_uppercase)
+        .collect();
+    view! {
+        <div class="menu">
+            <button
+                type="button"
+                class="avatar"
+                popovertarget="account"
+                aria-haspopup="true"
+                aria-label=t!(locale, "frame-account", name = session.name.as_str())
+            >
+                {initials}
+            </button>
+            <div class="popover account" popover="auto" id="account">
+                <p><b><bdi>{session.name.clone()}</bdi></b></p>
+                <p class="quiet"><bdi>{session.email.clone()}</bdi></p>
+                <p class="quiet"><bdi>{session.organization.clone()}</bdi> ", " {words::role(locale, session.role)}</p>
+                <form method="post" action="/sign-out">
+                    <button type="submit" class="button">{t!(locale, "sign-out")}</button>
+                </form>
+            </div>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,116 @@
+//! Live changes: the server says *what kind of thing* changed, the page asks anew for what it shows of it.
+//!
+//! Changes that come close together are taken together. `EventSource` reconnects by itself; after a gap the server says
+//! that everything may have changed. On the server all of this does nothing.
+
+use leptos::prelude::*;
+
+/// A counter a kind of change: a resource that has one among its sources is fetched anew when it grows.
+#[derive(Debug, Clone, Copy)]
+pub struct Live {
+    /// Some volume changed.
+    pub volumes: RwSignal<u32>,
+    /// Some snapshot changed.
+    pub snapshots: RwSignal<u32>,
+    /// Some task made progress, began or ended.
+    pub jobs: RwSignal<u32>,
+    /// The activity log grew.
+    pub activity: RwSignal<u32>,
+    /// The stream is cut, and has been for more than a moment.
+    pub lost: RwSignal<bool>,
+}
+
+impl Live {
+    /// Nothing has changed yet.
+    pub fn new() -> Self {
+        Self {
+            volumes: RwSignal::new(0),
+            snapshots: RwSignal::new(0),
+            jobs: RwSignal::new(0),
+            activity: RwSignal::new(0),
+            lost: RwSignal::new(false),
+        }
+    }
+
+    /// Has everything asked for anew: after an act of one's own, without waiting for the server to tell.
+    pub fn refresh(self) {
+        for counter in [self.volumes, self.snapshots, self.jobs, self.activity] {
+            counter.update(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    /// Listens from when the component that calls it has come to life until it goes.
+    pub fn listen(self) {
+        #[cfg(feature = "hydrate")]
+        Effect::new(move |_| browser::listen(self));
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use super::Live;
+    use crate::view::Change;
+    use leptos::prelude::*;
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::time::Duration;
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen::closure::Closure;
+    use web_sys::{Event, EventSource, MessageEvent};
+
+    /// Changes that come within this time are one refresh: a save reports its progress many times a second.
+    const TOGETHER: Duration = Duration::from_millis(250);
+    /// A cut shorter than this is not worth a word: leaving the page cuts the stream too.
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    pub fn listen(live: Live) {
+        let Ok(source) = EventSource::new("/live") else { return };
+        // A bit a kind; zero: no refresh is planned.
+        let pending = Rc::new(Cell::new(0u8));
+        let changed = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            let Some(text) = event.data().as_string() else { return };
+            let bit = match serde_json::from_str(&text) {
+                Ok(Change::Volumes) => 1,
+                Ok(Change::Snapshots) => 2,
+                Ok(Change::Jobs) => 4,
+                Ok(Change::Activity) => 8,
+                Err(_) => return,
+            };
+            if pending.replace(pending.get() | bit) == 0 {
+                let pending = Rc::clone(&pending);
+                set_timeout(move || refresh(live, pending.take()), TOGETHER);
+            }
+        });
+        let cut = Rc::new(Cell::new(false));
+        let failed = {
+            let cut = Rc::clone(&cut);
+            Closure::<dyn FnMut(Event)>::new(move |_| {
+                if !cut.replace(true) {
+                    let cut = Rc::clone(&cut);
+                    set_timeout(move || if cut.get() { live.lost.set(true) }, PATIENCE);
+                }
+            })
+        };
+        let opened = Closure::<dyn FnMut(Event)>::new(move |_| {
+            if cut.replace(false) {
+                live.lost.set(false);
+                live.refresh();
+            }
+        });
+        _ = source.add_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
+        source.set_onerror(Some(failed.as_ref().unchecked_ref()));
+        source.set_onopen(Some(opened.as_ref().unchecked_ref()));
+        // The closures live as long as the stream does.
+        let held = StoredValue::new_local((source, changed, failed, opened));
+        on_cleanup(move || _ = held.try_with_value(|(source, ..)| source.close()));
+    }
+
+    fn refresh(live: Live, bits: u8) {
+        for (bit, counter) in [(1, live.volumes), (2, live.snapshots), (4, live.jobs), (8, live.activity)] {
+            if bits & bit != 0 {
+                // The page may have gone meanwhile.
+                _ = counter.try_update(|version| *version = version.wrapping_add(1));
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The activity log: who did what, when, and how it ended.
+
+use super::head;
+use crate::api::jobs::list_activity;
+use crate::domain::locale::Locale;
+use crate::i18n::{fault, format, t, words};
+use crate::view::{Act, ActivityRow, Outcome};
+use crate::web::components::lists::{Phase, failed, loading, pager, use_page};
+use crate::web::components::status::{Tone, status};
+use crate::web::components::{icon, progress};
+use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::links;
+use leptos::prelude::*;
+
+type Rows = Memo<Vec<ActivityRow>>;
+
+/// The page.
+pub fn page() -> AnyView {
+    use_frame().map(list).into_any()
+}
+
+fn list(frame: Frame) -> AnyView {
+    let locale = use_locale();
+    let page = use_page();
+    let live = frame.live;
+    // A task's progress changes its entry too.
+    let answer =
+        Resource::new(move || (page.get(), live.activity.get(), live.jobs.get()), |(page, ..)| list_activity(page));
+    let inside = move || {
+        let rows = Rows::new(move |before: Option<&Vec<ActivityRow>>| match answer.get() {
+            Some(Ok(page)) => page.rows,
+            _ => before.cloned().unwrap_or_default(),
+        });
+        let at = Memo::new(move |before: Option<&(u32, u32)>| match answer.get() {
+            Some(Ok(page)) => (page.page, page.pages),
+            _ => before.copied().unwrap_or((1, 1)),
+        });
+        let phase = Memo::new(move |_| answer.get().map(|answer| Phase::of(&answer)));
+        let frame = frame.clone();
+        move || match phase.get() {
+            None => loading(),
+            Some(Phase::Failed(reason)) => failed(&reason),
+            Some(Phase::Empty) => empty(),
+            Some(Phase::Rows) => view! { {table(frame.clone(), rows)} {pager(links::ACTIVITY, at)} }.into_any(),
+        }
+    };
+    view! {
+        {head(t!(locale, "activity-title"), Some(t!(locale, "activity-intro")), ().into_any())}
+        <Transition fallback=loading>{inside()}</Transition>
+    }
+    .into_any()
+}
+
+fn empty() -> AnyView {
+    let locale = use_locale();
+    view! {
+        <div class="card empty">
+            {icon::activity()}
+            <h2>{t!(locale, "activity-empty-title")}</h2>
+            <p>{t!(locale, "activity-empty")}</p>
+        </div>
+    }
+    .into_any()
+}
+
+fn table(frame: Frame, rows: Rows) -> AnyView {
+    let locale = use_locale();
+    view! {
+        <div class="card scroll">
+            <table class="list activity" role="table">
+                <caption class="unseen">{t!(locale, "activity-caption")}</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        <th role="columnheader" scope="col">{t!(locale, "activity-column-when")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "activity-column-who")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "activity-column-act")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "activity-column-subject")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "activity-column-outcome")}</th>
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">
+                    <For
+                        each=move || rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>())
+                        key=|id| *id
+                        children=move |id| row(frame.clone(), rows, id)
+                    />
+                </tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn row(frame: Frame, rows: Rows, id: u64) -> AnyView {
+    let locale = use_locale();
+    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+    let Some(first) = row.get_untracked() else { return ().into_any() };
+    let who = first.who.clone().unwrap_or_else(|| t!(locale, "activity-system"));
+    let outcome = move || row.with(|row| row.as_ref().map(|row| outcome(locale, &frame, row)));
+    view! {
+        <tr role="row">
+            <td role="cell" data-label=t!(locale, "activity-column-when")>
+                <time datetime=format::machine(first.when)>{format::date_time(locale, first.when)}</time>
+            </td>
+            <td role="cell" data-label=t!(locale, "activity-column-who")><bdi class="name" title=who.clone()>{who.clone()}</bdi></td>
+            <td role="cell" data-label=t!(locale, "activity-column-act")>{act(locale, first.act)}</td>
+            <th role="rowheader" scope="row" data-label=t!(locale, "activity-column-subject")>
+                <bdi class="name" title=first.subject.clone()>{first.subject.clone()}</bdi>
+            </th>
+            <td role="cell" class="state-cell" data-label=t!(locale, "activity-column-outcome")>{outcome}</td>
+        </tr>
+    }
+    .into_any()
+}
+
+fn act(locale: Locale, act: Act) -> String {
+    match act {
+        Act::SignIn => t!(locale, "activity-sign-in"),
+        Act::SignInRefused => t!(locale, "activity-sign-in-refused"),
+        Act::SignOut => t!(locale, "activity-sign-out"),
+        Act::Job(kind) => words::job_kind(locale, kind),
+        Act::Interrupt(kind) => t!(locale, "activity-interrupt", kind = words::job_key(kind)),
+        Act::Retry(kind) => t!(locale, "activity-retry", kind = words::job_key(kind)),
+    }
+}
+
+fn outcome(locale: Locale, frame: &Frame, row: &ActivityRow) -> AnyView {
+    let (tone, words) = match &row.outcome {
+        Outcome::Done => (Tone::Good, t!(locale, "outcome-done")),
+        Outcome::Running => (Tone::Busy, t!(locale, "outcome-running")),
+        Outcome::Interrupted => (Tone::Idle, t!(locale, "outcome-interrupted")),
+        Outcome::Failed(_) => (Tone::Bad, t!(locale, "outcome-failed")),
+    };
+    let reason = match &row.outcome {
+        Outcome::Failed(reason) => Some(view! { <small>{fault::sentence(locale, reason)}</small> }),
+        Outcome::Done | Outcome::Running | Outcome::Interrupted => None,
+    };
+    let work = row.job.as_ref().filter(|_| row.outcome == Outcome::Running || matches!(row.outcome, Outcome::Failed(_)));
+    let work = work.map(|job| {
+        let detail = job.state.is_live().then(|| progress::detail(locale, job));
+        view! { {detail} {progress::acts(locale, frame, job)} }
+    });
+    view! { {status(tone, words)} {reason} {work} }.into_any()
+}

@@ -1,0 +1,37 @@
+//! Replacing a one-time password: a plain form.
+
+use crate::domain::fault::Fault;
+use crate::i18n::t;
+use crate::web::components::field::{Field, form_refusal, new_password};
+use crate::web::components::icon;
+use crate::web::context::use_locale;
+use crate::web::frame::languages;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// The page.
+pub fn page() -> AnyView {
+    let locale = use_locale();
+    let brought = use_query_map()
+        .with_untracked(|query| query.get_str("fault").and_then(|fault| serde_json::from_str::<Fault>(fault).ok()));
+    let refusal = Memo::new(move |_| brought.clone());
+    view! {
+        <Title text=t!(locale, "app-title", page = t!(locale, "password-title"))/>
+        <div class="alone">
+            <header class="top">{languages(locale)}</header>
+            <main id="main">
+                <form class="card door" method="post" action="/password">
+                    <p class="brand">{icon::mark()} <span>"Reprise"</span></p>
+                    <h1>{t!(locale, "password-title")}</h1>
+                    <p class="quiet">{t!(locale, "password-what")}</p>
+                    {form_refusal(locale, refusal)}
+                    {new_password(locale, Field::Password, t!(locale, "password-new"), refusal)}
+                    {new_password(locale, Field::Again, t!(locale, "password-again"), refusal)}
+                    <button type="submit" class="button primary">{t!(locale, "password-submit")}</button>
+                </form>
+            </main>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,284 @@
+//! The list of volume snapshots.
+
+use super::{done_note, head, viewer_note};
+use crate::api::snapshots::list_snapshots;
+use crate::domain::id::SnapshotId;
+use crate::domain::job::JobKind;
+use crate::domain::locale::Locale;
+use crate::domain::snapshot::SnapshotState;
+use crate::i18n::{fault, format, t, words};
+use crate::view::SnapshotRow;
+use crate::web::components::lists::{Phase, failed, loading, pager, use_page};
+use crate::web::components::menu::{Size, menu};
+use crate::web::components::status::{Tone, status};
+use crate::web::components::{icon, progress};
+use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::dialogs;
+use crate::web::links::{self, Dialog};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+type Rows = Memo<Vec<SnapshotRow>>;
+
+/// The page.
+pub fn page() -> AnyView {
+    use_frame().map(list).into_any()
+}
+
+fn list(frame: Frame) -> AnyView {
+    let locale = use_locale();
+    let page = use_page();
+    let query = use_query_map();
+    let live = frame.live;
+    let answer = Resource::new(move || (page.get(), live.snapshots.get()), |(page, _)| list_snapshots(page));
+    let dialog = Memo::new(move |_| query.with(Dialog::of_snapshots));
+    let done = query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
+    let selected = RwSignal::new(None::<SnapshotId>);
+    let may_change = frame.may_change();
+    let inside = move || {
+        let rows = Rows::new(move |before: Option<&Vec<SnapshotRow>>| match answer.get() {
+            Some(Ok(page)) => page.rows,
+            _ => before.cloned().unwrap_or_default(),
+        });
+        let at = Memo::new(move |before: Option<&(u32, u32)>| match answer.get() {
+            Some(Ok(page)) => (page.page, page.pages),
+            _ => before.copied().unwrap_or((1, 1)),
+        });
+        let phase = Memo::new(move |_| answer.get().map(|answer| Phase::of(&answer)));
+        let frame = frame.clone();
+        move || {
+            let acts = (may_change && matches!(phase.get(), Some(Phase::Rows)))
+                .then(|| selected_menu(&frame, rows, selected, page));
+            let body = match phase.get() {
+                None => loading(),
+                Some(Phase::Failed(reason)) => failed(&reason),
+                Some(Phase::Empty) => empty(),
+                Some(Phase::Rows) => {
+                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::SNAPSHOTS, at)} }.into_any()
+                }
+            };
+            view! { <div class="above">{acts}</div> {body} }
+        }
+    };
+    view! {
+        {head(t!(locale, "snapshots-title"), Some(t!(locale, "snapshots-intro")), ().into_any())}
+        {done.map(done_note)}
+        {(!may_change).then(viewer_note)}
+        <Transition fallback=loading>{inside()}</Transition>
+        {move || dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::SNAPSHOTS, page.get_untracked())))}
+    }
+    .into_any()
+}
+
+/// What a form that was sent without scripts has set going.
+fn done_words(locale: Locale, done: &str) -> Option<String> {
+    let kind = match done {
+        "restore" => JobKind::RestoreVolume,
+        "delete" => JobKind::DeleteSnapshot,
+        _ => return None,
+    };
+    Some(words::started(locale, kind))
+}
+
+fn empty() -> AnyView {
+    let locale = use_locale();
+    view! {
+        <div class="card empty">
+            {icon::snapshot()}
+            <h2>{t!(locale, "snapshots-empty-title")}</h2>
+            <p>{t!(locale, "snapshots-empty")}</p>
+            <p class="acts"><a class="button primary" href=links::VOLUMES>{t!(locale, "snapshots-empty-choose")}</a></p>
+            <p><a href=links::HELP>{t!(locale, "snapshots-empty-help")}</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The acts that the snapshot's state allows, as links to their dialogs. None: no act is possible now.
+fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
+    let usable = row.state.is_usable();
+    let deletable = !row.state.is_passing();
+    let restore = usable.then(|| {
+        let href = Dialog::Restore(row.id).href(page);
+        view! { <a href=href data-noscroll="">{t!(locale, "act-restore")}</a> }
+    });
+    let delete = deletable.then(|| {
+        let href = Dialog::DeleteSnapshot(row.id).href(page);
+        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
+    });
+    (usable || deletable).then(|| view! { {restore} {delete} }.into_any())
+}
+
+/// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.
+fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
+    let locale = use_locale();
+    let alive = frame.alive;
+    let items = move || {
+        if !alive.get() {
+            return view! {
+                <button type="submit" form="selection" name="dialog" value="restore">{t!(locale, "act-restore")}</button>
+                <button type="submit" form="selection" name="dialog" value="delete" class="danger">
+                    {t!(locale, "act-delete")}
+                </button>
+            }
+            .into_any();
+        }
+        let selected = selected.get();
+        rows.with(|rows| match rows.iter().find(|row| Some(row.id) == selected) {
+            None => view! { <p class="quiet">{t!(locale, "act-none-selected-snapshot")}</p> }.into_any(),
+            Some(row) => acts(locale, row, page.get())
+                .unwrap_or_else(|| view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()),
+        })
+    };
+    view! {
+        <form id="selection" method="get" action=links::SNAPSHOTS>
+            <input type="hidden" name="page" value=move || page.get().to_string()/>
+        </form>
+        {menu(
+            "act-selected".to_owned(),
+            t!(locale, "act-menu"),
+            t!(locale, "act-menu-snapshot-selected"),
+            Size::Normal,
+            view! { {items} }.into_any(),
+        )}
+    }
+    .into_any()
+}
+
+fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
+    let locale = use_locale();
+    let may_change = frame.may_change();
+    // The roles are said again because cards on a phone are no longer drawn as a table.
+    view! {
+        <div class="card scroll">
+            <table class="list snapshots" role="table">
+                <caption class="unseen">{t!(locale, "snapshots-caption")}</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        {may_change
+                            .then(|| {
+                                view! {
+                                    <th role="columnheader" scope="col" class="pick">
+                                        <span class="unseen">{t!(locale, "volumes-column-select")}</span>
+                                    </th>
+                                }
+                            })}
+                        <th role="columnheader" scope="col">{t!(locale, "snapshots-column-name")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "snapshots-column-state")}</th>
+                        <th role="columnheader" scope="col" class="number">{t!(locale, "snapshots-column-data")}</th>
+                        <th role="columnheader" scope="col" class="number">{t!(locale, "snapshots-column-reclaimable")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "snapshots-column-taken")}</th>
+                        {may_change
+                            .then(|| {
+                                view! {
+                                    <th role="columnheader" scope="col" class="act">
+                                        <span class="unseen">{t!(locale, "volumes-column-action")}</span>
+                                    </th>
+                                }
+                            })}
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">
+                    <For
+                        each=move || rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>())
+                        key=|id| *id
+                        children=move |id| row(frame.clone(), rows, id, selected, page)
+                    />
+                </tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// A row. It stays the same element while its snapshot changes, so that an open menu or the focus in it is not lost.
+fn row(frame: Frame, rows: Rows, id: SnapshotId, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
+    let locale = use_locale();
+    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+    let Some(first) = row.get_untracked() else { return ().into_any() };
+    let may_change = frame.may_change();
+    let name = first.name.clone();
+    let pick = may_change.then(|| {
+        view! {
+            <td role="cell" class="pick">
+                <input
+                    type="radio"
+                    name="snapshot"
+                    value=id.to_string()
+                    form="selection"
+                    aria-label=t!(locale, "act-select", name = name.as_str())
+                    prop:checked=move || selected.get() == Some(id)
+                    on:change=move |_| selected.set(Some(id))
+                />
+            </td>
+        }
+    });
+    let state = move || row.with(|row| row.as_ref().map(|row| state(locale, &frame, row)));
+    let size = move |pick: fn(&SnapshotRow) -> Option<crate::domain::size::Bytes>| {
+        row.with(|row| row.as_ref().and_then(pick).map(|size| format::bytes(locale, size)))
+    };
+    let taken = move || row.with(|row| row.as_ref().map(|row| when(locale, row.taken)));
+    let act = may_change.then(|| {
+        let named = t!(locale, "act-menu-named", name = name.as_str());
+        let possible = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
+        let items = move || row.with(|row| row.as_ref().and_then(|row| acts(locale, row, page.get())));
+        view! {
+            <td role="cell" class="act">
+                {move || {
+                    let named = named.clone();
+                    possible
+                        .get()
+                        .then(|| {
+                            menu(format!("act-{id}"), t!(locale, "act-menu"), named, Size::Small, view! { {items} }.into_any())
+                        })
+                }}
+            </td>
+        }
+    });
+    let of = t!(locale, "snapshots-of", volume = first.volume.as_str(), zone = first.zone.as_str());
+    view! {
+        <tr role="row">
+            {pick}
+            <th role="rowheader" scope="row">
+                <bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi>
+                <small><bdi class="name" title=of.clone()>{of.clone()}</bdi></small>
+            </th>
+            <td role="cell" class="state-cell" data-label=t!(locale, "snapshots-column-state")>{state}</td>
+            <td role="cell" class="number" data-label=t!(locale, "snapshots-column-data")>{move || size(|row| row.data)}</td>
+            <td role="cell" class="number" data-label=t!(locale, "snapshots-column-reclaimable")>
+                {move || size(|row| row.reclaimable)}
+            </td>
+            <td role="cell" data-label=t!(locale, "snapshots-column-taken")>{taken}</td>
+            {act}
+        </tr>
+    }
+    .into_any()
+}
+
+fn when(locale: Locale, moment: crate::domain::moment::Moment) -> AnyView {
+    view! { <time datetime=format::machine(moment)>{format::date_time(locale, moment)}</time> }.into_any()
+}
+
+fn state(locale: Locale, frame: &Frame, row: &SnapshotRow) -> AnyView {
+    let tone = match row.state {
+        SnapshotState::Creating | SnapshotState::Saving | SnapshotState::Deleting => Tone::Busy,
+        SnapshotState::Saved => Tone::Good,
+        SnapshotState::Verified => Tone::Proven,
+        SnapshotState::Failed => Tone::Bad,
+    };
+    let live = row.job.as_ref().filter(|job| job.state.is_live());
+    let words = match (row.state, live.and_then(progress::percents)) {
+        (SnapshotState::Saving, Some(percents)) => {
+            t!(locale, "snapshot-state-saving-percent", percent = format::percent(locale, percents))
+        }
+        (state, _) => words::snapshot_state(locale, state),
+    };
+    let verified = row.verified.filter(|_| row.state == SnapshotState::Verified);
+    let verified = verified.map(|at| view! { <small>{format::date_time(locale, at)}</small> });
+    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> });
+    let work = row.job.as_ref().map(|job| {
+        let detail = job.state.is_live().then(|| progress::detail(locale, job));
+        view! { {detail} {progress::acts(locale, frame, job)} }
+    });
+    view! { {status(tone, words)} {verified} {reason} {work} }.into_any()
+}

@@ -1,0 +1,296 @@
+//! The list of volumes.
+
+use super::{done_note, head, viewer_note};
+use crate::api::volumes::list_volumes;
+use crate::domain::id::VolumeId;
+use crate::domain::job::JobKind;
+use crate::domain::locale::Locale;
+use crate::domain::volume::VolumeState;
+use crate::i18n::{fault, format, t, words};
+use crate::view::VolumeRow;
+use crate::web::components::lists::{Phase, failed, loading, pager, use_page};
+use crate::web::components::menu::{Size, menu};
+use crate::web::components::status::{Tone, status};
+use crate::web::components::{icon, progress};
+use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::dialogs;
+use crate::web::links::{self, Dialog};
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+type Rows = Memo<Vec<VolumeRow>>;
+
+/// The page.
+pub fn page() -> AnyView {
+    use_frame().map(list).into_any()
+}
+
+fn list(frame: Frame) -> AnyView {
+    let locale = use_locale();
+    let page = use_page();
+    let query = use_query_map();
+    let live = frame.live;
+    let answer = Resource::new(move || (page.get(), live.volumes.get()), |(page, _)| list_volumes(page));
+    let dialog = Memo::new(move |_| query.with(Dialog::of_volumes));
+    let done = query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
+    let selected = RwSignal::new(None::<VolumeId>);
+    let may_change = frame.may_change();
+    let inside = move || {
+        let rows = Rows::new(move |before: Option<&Vec<VolumeRow>>| match answer.get() {
+            Some(Ok(page)) => page.rows,
+            _ => before.cloned().unwrap_or_default(),
+        });
+        let at = Memo::new(move |before: Option<&(u32, u32)>| match answer.get() {
+            Some(Ok(page)) => (page.page, page.pages),
+            _ => before.copied().unwrap_or((1, 1)),
+        });
+        let phase = Memo::new(move |_| answer.get().map(|answer| Phase::of(&answer)));
+        let frame = frame.clone();
+        move || {
+            let acts = (may_change && matches!(phase.get(), Some(Phase::Rows)))
+                .then(|| selected_menu(&frame, rows, selected, page));
+            let body = match phase.get() {
+                None => loading(),
+                Some(Phase::Failed(reason)) => failed(&reason),
+                Some(Phase::Empty) => empty(may_change),
+                Some(Phase::Rows) => {
+                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::VOLUMES, at)} }.into_any()
+                }
+            };
+            view! { <div class="above">{acts}</div> {body} }
+        }
+    };
+    let create = may_change.then(|| {
+        view! {
+            <a class="button" href=move || Dialog::Import.href(page.get()) data-noscroll="">{t!(locale, "act-import")}</a>
+            <a class="button primary" href=move || Dialog::CreateVolume.href(page.get()) data-noscroll="">
+                {t!(locale, "act-create-volume")}
+            </a>
+        }
+    });
+    view! {
+        {head(t!(locale, "volumes-title"), None, create.into_any())}
+        {done.map(done_note)}
+        {(!may_change).then(viewer_note)}
+        <Transition fallback=loading>{inside()}</Transition>
+        {move || dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::VOLUMES, page.get_untracked())))}
+    }
+    .into_any()
+}
+
+/// What a form that was sent without scripts has set going.
+fn done_words(locale: Locale, done: &str) -> Option<String> {
+    let kind = match done {
+        "snapshot" => JobKind::TakeSnapshot,
+        "create" => JobKind::CreateVolume,
+        "import" => JobKind::ImportVolume,
+        "delete" => JobKind::DeleteVolume,
+        _ => return None,
+    };
+    Some(words::started(locale, kind))
+}
+
+fn empty(may_change: bool) -> AnyView {
+    let locale = use_locale();
+    let words = if may_change { t!(locale, "volumes-empty") } else { t!(locale, "volumes-empty-viewer") };
+    let acts = may_change.then(|| {
+        view! {
+            <p class="acts">
+                <a class="button" href=Dialog::Import.href(1) data-noscroll="">{t!(locale, "act-import")}</a>
+                <a class="button primary" href=Dialog::CreateVolume.href(1) data-noscroll="">
+                    {t!(locale, "act-create-volume")}
+                </a>
+            </p>
+        }
+    });
+    view! {
+        <div class="card empty">
+            {icon::volume()}
+            <h2>{t!(locale, "volumes-empty-title")}</h2>
+            <p>{words}</p>
+            {acts}
+            <p><a href=links::HELP>{t!(locale, "help-title")}</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The acts that the volume's state allows, as links to their dialogs. None: no act is possible now.
+fn acts(locale: Locale, row: &VolumeRow, page: u32) -> Option<AnyView> {
+    let ready = row.state == VolumeState::Ready;
+    let deletable = (ready && !row.in_snapshot) || row.state == VolumeState::Failed;
+    let take = ready.then(|| {
+        let href = Dialog::TakeSnapshot(row.id).href(page);
+        view! { <a href=href data-noscroll="">{t!(locale, "act-take-snapshot")}</a> }
+    });
+    let delete = deletable.then(|| {
+        let href = Dialog::DeleteVolume(row.id).href(page);
+        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
+    });
+    (ready || deletable).then(|| view! { {take} {delete} }.into_any())
+}
+
+/// *Action* above the table, on the selected volume. Until scripts run, its items send the selection as a plain form.
+fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
+    let locale = use_locale();
+    let alive = frame.alive;
+    let items = move || {
+        if !alive.get() {
+            return view! {
+                <button type="submit" form="selection" name="dialog" value="snapshot">{t!(locale, "act-take-snapshot")}</button>
+                <button type="submit" form="selection" name="dialog" value="delete" class="danger">
+                    {t!(locale, "act-delete")}
+                </button>
+            }
+            .into_any();
+        }
+        let selected = selected.get();
+        rows.with(|rows| match rows.iter().find(|row| Some(row.id) == selected) {
+            None => view! { <p class="quiet">{t!(locale, "act-none-selected-volume")}</p> }.into_any(),
+            Some(row) => acts(locale, row, page.get())
+                .unwrap_or_else(|| view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()),
+        })
+    };
+    view! {
+        <form id="selection" method="get" action=links::VOLUMES>
+            <input type="hidden" name="page" value=move || page.get().to_string()/>
+        </form>
+        {menu(
+            "act-selected".to_owned(),
+            t!(locale, "act-menu"),
+            t!(locale, "act-menu-selected"),
+            Size::Normal,
+            view! { {items} }.into_any(),
+        )}
+    }
+    .into_any()
+}
+
+fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
+    let locale = use_locale();
+    let may_change = frame.may_change();
+    // The roles are said again because cards on a phone are no longer drawn as a table.
+    view! {
+        <div class="card scroll">
+            <table class="list volumes" role="table">
+                <caption class="unseen">{t!(locale, "volumes-caption")}</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        {may_change
+                            .then(|| {
+                                view! {
+                                    <th role="columnheader" scope="col" class="pick">
+                                        <span class="unseen">{t!(locale, "volumes-column-select")}</span>
+                                    </th>
+                                }
+                            })}
+                        <th role="columnheader" scope="col">{t!(locale, "volumes-column-name")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "volumes-column-state")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "volumes-column-kind")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "volumes-column-zone")}</th>
+                        <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-size")}</th>
+                        <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-written")}</th>
+                        <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-snapshots")}</th>
+                        {may_change
+                            .then(|| {
+                                view! {
+                                    <th role="columnheader" scope="col" class="act">
+                                        <span class="unseen">{t!(locale, "volumes-column-action")}</span>
+                                    </th>
+                                }
+                            })}
+                    </tr>
+                </thead>
+                <tbody role="rowgroup">
+                    <For
+                        each=move || rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>())
+                        key=|id| *id
+                        children=move |id| row(frame.clone(), rows, id, selected, page)
+                    />
+                </tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// A row. It stays the same element while its volume changes, so that an open menu or the focus in it is not lost.
+fn row(frame: Frame, rows: Rows, id: VolumeId, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
+    let locale = use_locale();
+    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+    let Some(first) = row.get_untracked() else { return ().into_any() };
+    let may_change = frame.may_change();
+    let name = first.name.clone();
+    let pick = may_change.then(|| {
+        view! {
+            <td role="cell" class="pick">
+                <input
+                    type="radio"
+                    name="volume"
+                    value=id.to_string()
+                    form="selection"
+                    aria-label=t!(locale, "act-select", name = name.as_str())
+                    prop:checked=move || selected.get() == Some(id)
+                    on:change=move |_| selected.set(Some(id))
+                />
+            </td>
+        }
+    });
+    let written = move || {
+        row.with(|row| {
+            row.as_ref().map(|row| match row.written {
+                Some(written) => format::bytes(locale, written),
+                None => t!(locale, "volumes-unknown"),
+            })
+        })
+    };
+    let snapshots = move || row.with(|row| row.as_ref().map(|row| format::count(locale, u64::from(row.snapshots))));
+    let state = move || row.with(|row| row.as_ref().map(|row| state(locale, &frame, row)));
+    let act = may_change.then(|| {
+        let named = t!(locale, "act-menu-named", name = name.as_str());
+        let possible = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
+        let items = move || row.with(|row| row.as_ref().and_then(|row| acts(locale, row, page.get())));
+        view! {
+            <td role="cell" class="act">
+                {move || {
+                    let named = named.clone();
+                    possible
+                        .get()
+                        .then(|| {
+                            menu(format!("act-{id}"), t!(locale, "act-menu"), named, Size::Small, view! { {items} }.into_any())
+                        })
+                }}
+            </td>
+        }
+    });
+    view! {
+        <tr role="row">
+            {pick}
+            <th role="rowheader" scope="row"><bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi></th>
+            <td role="cell" class="state-cell" data-label=t!(locale, "volumes-column-state")>{state}</td>
+            <td role="cell" data-label=t!(locale, "volumes-column-kind")>{words::volume_kind(locale, first.kind)}</td>
+            <td role="cell" data-label=t!(locale, "volumes-column-zone")><bdi>{first.zone}</bdi></td>
+            <td role="cell" class="number" data-label=t!(locale, "volumes-column-size")>{format::bytes(locale, first.size)}</td>
+            <td role="cell" class="number" data-label=t!(locale, "volumes-column-written")>{written}</td>
+            <td role="cell" class="number" data-label=t!(locale, "volumes-column-snapshots")>{snapshots}</td>
+            {act}
+        </tr>
+    }
+    .into_any()
+}
+
+fn state(locale: Locale, frame: &Frame, row: &VolumeRow) -> AnyView {
+    let tone = match row.state {
+        VolumeState::Ready if row.in_snapshot => Tone::Busy,
+        VolumeState::Ready => Tone::Good,
+        VolumeState::Creating | VolumeState::Importing | VolumeState::Restoring | VolumeState::Deleting => Tone::Busy,
+        VolumeState::Failed => Tone::Bad,
+    };
+    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> });
+    // A failed state says why by itself.
+    let work = row.job.as_ref().map(|job| {
+        let detail = job.state.is_live().then(|| progress::detail(locale, job));
+        view! { {detail} {progress::acts(locale, frame, job)} }
+    });
+    view! { {status(tone, words::volume_state(locale, row.state, row.in_snapshot))} {reason} {work} }.into_any()
+}
