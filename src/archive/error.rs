@@ -1,0 +1,247 @@
+//! What can go wrong in the archive, and whether trying again may help.
+
+use crate::domain::id::SnapshotId;
+use crate::engine::block::DeviceError;
+use std::path::PathBuf;
+
+/// What is wrong with an object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// The object is not in the store.
+    #[error("it is missing")]
+    Missing,
+    /// The object's length is not the one that was recorded when it was written.
+    #[error("it has {found} bytes instead of {expected}")]
+    Size {
+        /// Recorded length in bytes.
+        expected: u64,
+        /// Length found in bytes.
+        found: u64,
+    },
+    /// The object ends before its content does, or goes on after it.
+    #[error("it is cut off or has a wrong length")]
+    Truncated,
+    /// The first bytes are not those of an object of this archive and kind.
+    #[error("its header is not that of a {expected}")]
+    Header {
+        /// The kind of object that should stand under this name.
+        expected: &'static str,
+    },
+    /// The header names another object, organization or kind: the object was put under a wrong name.
+    #[error("it is another object under this name")]
+    Identity,
+    /// Written by a newer version of the format.
+    #[error("its format version {version} is newer than this program knows")]
+    Version {
+        /// The version found.
+        version: u16,
+    },
+    /// The key that the object names is not there.
+    #[error("the key {key} it names is not there")]
+    Key {
+        /// The key's id.
+        key: String,
+    },
+    /// The authentication tag does not fit the content.
+    #[error("its content does not fit its authentication tag")]
+    Authentication,
+    /// The content is authentic or plausible, but not what the format allows.
+    #[error("its content is not valid: {what}")]
+    Invalid {
+        /// The rule that is broken.
+        what: &'static str,
+    },
+    /// One chunk of a pack cannot be read back.
+    #[error("the chunk at byte {offset} is damaged: {what}")]
+    Chunk {
+        /// Where the chunk's frame begins, in bytes from the start of the pack.
+        offset: u32,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// Something that refers to the object disagrees with what the object says of itself.
+    #[error("what refers to it does not fit it: {what}")]
+    Reference {
+        /// What disagrees.
+        what: &'static str,
+    },
+}
+
+/// An operation of the archive failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `Progress::done` answered `Break`.
+    #[error("the operation was interrupted")]
+    Cancelled,
+    /// No such snapshot is in this organization.
+    #[error("the archive has no snapshot {snapshot} of this organization")]
+    NoSuchSnapshot {
+        /// The id that was asked for.
+        snapshot: SnapshotId,
+    },
+    /// The same snapshot is being saved already.
+    #[error("the snapshot {snapshot} is being saved already")]
+    Busy {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
+    /// The request cannot be carried out as it was made.
+    #[error("the request is not valid: {what}")]
+    InvalidRequest {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The device to restore to is smaller than the snapshot.
+    #[error("the target has {size} bytes, the snapshot needs {needed}")]
+    TooSmall {
+        /// Size of the snapshot's volume in bytes.
+        needed: u64,
+        /// Size of the target in bytes.
+        size: u64,
+    },
+    /// An object is missing or damaged; nothing of it was used.
+    #[error("the object {object} cannot be used: {damage}")]
+    Damaged {
+        /// The object's name in the store.
+        object: String,
+        /// What is wrong with it.
+        damage: Damage,
+    },
+    /// The store is full.
+    #[error("no space left in the object store ({operation} of {object})")]
+    NoSpace {
+        /// What was being done.
+        operation: &'static str,
+        /// The object's name in the store.
+        object: String,
+        /// The store's own error.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The store refuses this program: read-only, or no permission.
+    #[error("the object store refuses {operation} of {object}")]
+    Denied {
+        /// What was being done.
+        operation: &'static str,
+        /// The object's name in the store.
+        object: String,
+        /// The store's own error.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The store failed in another way.
+    #[error("{operation} of {object} failed in the object store")]
+    Store {
+        /// What was being done.
+        operation: &'static str,
+        /// The object's name in the store.
+        object: String,
+        /// The store's own error.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The archive's folder cannot be used.
+    #[error("the archive folder {} cannot be used: {operation}", path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was being done.
+        operation: &'static str,
+        /// The system's own error.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another process has the archive's folder open.
+    #[error("the archive folder {} is in use by another process", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The volume could not be read.
+    #[error("the volume cannot be read at byte {offset}")]
+    Source {
+        /// First byte of the range.
+        offset: u64,
+        /// The device's own error.
+        #[source]
+        source: DeviceError,
+    },
+    /// The target of a restore could not be written.
+    #[error("the target cannot be written at byte {offset}")]
+    Target {
+        /// First byte of the range.
+        offset: u64,
+        /// The device's own error.
+        #[source]
+        source: DeviceError,
+    },
+    /// A resource of the process is not to be had (thread, compressor).
+    #[error("{what}")]
+    Process {
+        /// What could not be had.
+        what: &'static str,
+        /// The system's own error.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// Whether the same call would fail again until somebody does something (makes room, mends a permission, frees a
+    /// lock, takes the snapshot anew). What is not permanent is worth another try after a pause.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Store { source, .. } => is_permanent(source),
+            Self::Busy { .. } | Self::Process { .. } => false,
+            Self::Source { source, .. } | Self::Target { source, .. } => !matches!(source, DeviceError::Io { .. }),
+            _ => true,
+        }
+    }
+
+    /// Puts a store's error into one of our kinds.
+    pub(super) fn from_store(operation: &'static str, object: &object_store::path::Path, source: object_store::Error) -> Self {
+        use std::io::ErrorKind;
+        let object = object.to_string();
+        match (&source, io_kind(&source)) {
+            (object_store::Error::NotFound { .. }, _) => Self::Damaged { object, damage: Damage::Missing },
+            (_, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) => Self::NoSpace { operation, object, source },
+            (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }, _)
+            | (_, Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)) => Self::Denied { operation, object, source },
+            _ => Self::Store { operation, object, source },
+        }
+    }
+}
+
+/// Whether the store's error will come back at every further try.
+pub(super) fn is_permanent(error: &object_store::Error) -> bool {
+    use object_store::Error as E;
+    use std::io::ErrorKind;
+    match error {
+        E::Generic { .. } | E::JoinError { .. } => matches!(
+            io_kind(error),
+            Some(
+                ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::ReadOnlyFilesystem
+                    | ErrorKind::NotADirectory
+                    | ErrorKind::IsADirectory
+                    | ErrorKind::NotFound
+            )
+        ),
+        _ => true,
+    }
+}
+
+/// The kind of the system error at the bottom of a store's error, if one is there.
+fn io_kind(error: &object_store::Error) -> Option<std::io::ErrorKind> {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return Some(io.kind());
+        }
+        next = error.source();
+    }
+    None
+}

@@ -1,0 +1,389 @@
+//! What the process knows of one organization in the store: keys, ledger, index, known damage. All of it is read from
+//! the store at the organization's first use, and kept in step by the operations of this process (one process an
+//! archive folder). Cost of the first use: one LIST each of keys, packs, segments, manifests and damage records, and
+//! one GET a key, manifest and damage record.
+
+use super::error::{Damage, Error};
+use super::format::{self, Cursor, Kind, ObjectId};
+use super::index::Index;
+use super::keys::Key;
+use super::ledger::{Ledger, Object};
+use super::manifest::Manifest;
+use super::pack::{self, Entry, FOOTER_LENGTH};
+use super::store::{self, Keys, Store};
+use crate::domain::id::{OrganizationId, SnapshotId};
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Requests that are under way at once where many small ones are needed.
+pub const PARALLEL: usize = 8;
+/// Bytes that are read from a pack's end in the hope that the whole index is in it.
+const TAIL: u64 = 64 << 10;
+/// The offset in a damage record that means the whole object.
+pub const WHOLE: u32 = u32::MAX;
+
+/// One organization.
+pub struct Organization {
+    /// Its id.
+    pub id: OrganizationId,
+    state: Mutex<State>,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct State {
+    /// Every key that can be read.
+    pub keys: Arc<Keys>,
+    /// Who needs what.
+    pub ledger: Ledger,
+    /// For de-duplication.
+    pub index: Index,
+    /// Manifests that cannot be read, by name. What they need is not known, so nothing is taken away while one stands.
+    pub unreadable: BTreeMap<String, Damage>,
+    /// Further manifests of a snapshot that has one already: the late arrival of a PUT that was given up.
+    pub duplicates: Vec<(SnapshotId, ObjectId)>,
+    /// What a check found damaged: object and offset of the chunk, or `WHOLE`.
+    pub damaged: HashSet<(Object, u32)>,
+    /// Packs with any damage.
+    pub damaged_objects: HashSet<Object>,
+    /// Snapshots that are being saved.
+    pub saving: HashSet<SnapshotId>,
+    /// A manifest's PUT ended in an error that does not say whether it took place.
+    pub uncertain: bool,
+    /// A deletion left something that a running operation had pinned.
+    pub sweep_wanted: bool,
+}
+
+impl State {
+    /// Remembers damage.
+    pub fn mark(&mut self, object: Object, offset: u32) -> bool {
+        self.damaged_objects.insert(object);
+        self.damaged.insert((object, offset))
+    }
+
+    /// Whether this chunk must not be used.
+    pub fn is_damaged(&self, object: Object, offset: u32) -> bool {
+        self.damaged_objects.contains(&object)
+            && (self.damaged.contains(&(object, WHOLE)) || self.damaged.contains(&(object, offset)))
+    }
+
+    /// The key that new objects are made with: the oldest.
+    pub fn current_key(&self) -> Option<&Key> {
+        self.keys.values().next()
+    }
+
+    fn knows(&self, name: &str, snapshot: SnapshotId, id: ObjectId) -> bool {
+        self.ledger.snapshot(snapshot).is_some_and(|known| known.manifest == id)
+            || self.unreadable.contains_key(name)
+            || self.duplicates.contains(&(snapshot, id))
+    }
+}
+
+impl Organization {
+    /// The state. Nothing panics while it is held, and each change is whole: a poisoned lock is as good as another.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads everything from the store.
+    pub async fn load(store: &Store, id: OrganizationId) -> Result<Self, Error> {
+        let mut state = State { keys: Arc::new(load_keys(store, id).await?), ..State::default() };
+        for kind in [Kind::Pack, Kind::Segment] {
+            for (name, size) in store.list(id, kind).await? {
+                if let Some(object) = ObjectId::parse(&name) {
+                    state.ledger.found((kind, object), size);
+                }
+            }
+        }
+        let organization = Self { id, state: Mutex::new(state) };
+        organization.refresh(store).await?;
+        organization.load_damage(store).await?;
+        Ok(organization)
+    }
+
+    /// Takes in the manifests that are in the store and not known here.
+    pub async fn refresh(&self, store: &Store) -> Result<(), Error> {
+        let mut names = store.list(self.id, Kind::Manifest).await?;
+        // By name, so that of two manifests of a snapshot the older one counts, each time.
+        names.sort_unstable();
+        let keys = Arc::clone(&self.state().keys);
+        let unknown = names.into_iter().filter_map(|(name, size)| {
+            let parsed = store::parse_manifest_name(&name);
+            let known = parsed.is_some_and(|(snapshot, id)| self.state().knows(&name, snapshot, id));
+            (!known).then_some((name, parsed, size))
+        });
+        let read = unknown.collect::<Vec<_>>().into_iter().map(|(name, parsed, size)| {
+            let keys = Arc::clone(&keys);
+            async move {
+                let Some((snapshot, id)) = parsed else {
+                    return Ok((name, None, Err(Damage::Invalid { what: "its name is not that of a manifest" })));
+                };
+                let path = store::manifest_name(self.id, snapshot, id);
+                match read_manifest(store, self.id, snapshot, id, &keys).await {
+                    Ok((manifest, _)) => Ok((name, Some((snapshot, id)), Ok((manifest, size)))),
+                    // Removed since the listing.
+                    Err(Error::Damaged { damage: Damage::Missing, .. }) => Ok((path.to_string(), None, Err(Damage::Missing))),
+                    Err(Error::Damaged { damage, .. }) => Ok((name, Some((snapshot, id)), Err(damage))),
+                    Err(error) => Err(error),
+                }
+            }
+        });
+        let mut read = futures::stream::iter(read).buffered(PARALLEL);
+        while let Some((name, ids, manifest)) = read.try_next().await? {
+            let mut state = self.state();
+            match (ids, manifest) {
+                (_, Err(Damage::Missing)) => {}
+                (_, Err(damage)) => {
+                    state.unreadable.insert(name, damage);
+                }
+                (Some((snapshot, id)), Ok(_)) if state.ledger.snapshot(snapshot).is_some() => state.duplicates.push((snapshot, id)),
+                (Some((_, id)), Ok((manifest, size))) => state.ledger.add(id, size, &manifest),
+                (None, Ok(_)) => {}
+            }
+        }
+        self.state().uncertain = false;
+        Ok(())
+    }
+
+    /// The key for new objects; made, written and read back when there is none.
+    pub async fn key(&self, store: &Store) -> Result<Key, Error> {
+        if let Some(key) = self.state().current_key() {
+            return Ok(key.clone());
+        }
+        let (key, bytes) = Key::generate(self.id);
+        let path = store::name(self.id, Kind::Key, key.id());
+        store.put(&path, Bytes::from(bytes)).await?;
+        let back = store.get(&path).await?;
+        let key = Key::decode(self.id, key.id(), &back).map_err(|damage| store::damaged(&path, damage))?;
+        let mut state = self.state();
+        Arc::make_mut(&mut state.keys).insert(key.id(), key.clone());
+        // Another save of this organization may have made one meanwhile; then the oldest counts for both.
+        Ok(state.current_key().unwrap_or(&key).clone())
+    }
+
+    /// Fetches the indexes of packs that are not known yet, the newest first, until the index is full. Packs whose
+    /// index cannot be read are passed over: they are not reused.
+    pub async fn load_index(&self, store: &Store, only_orphans: bool) -> Result<(), Error> {
+        let (keys, packs) = {
+            let state = self.state();
+            let all: Vec<ObjectId> = match only_orphans {
+                true => state.ledger.orphans(Kind::Pack).collect(),
+                false => state.ledger.objects(Kind::Pack).collect(),
+            };
+            let mut packs: Vec<_> = all
+                .into_iter()
+                .filter(|pack| !state.index.knows(*pack) && !state.damaged_objects.contains(&(Kind::Pack, *pack)))
+                .filter_map(|pack| Some((pack, state.ledger.size((Kind::Pack, pack))?)))
+                .collect();
+            packs.sort_unstable_by(|a, b| b.cmp(a));
+            (Arc::clone(&state.keys), packs)
+        };
+        let mut read = futures::stream::iter(packs)
+            .map(|(pack, size)| {
+                let keys = Arc::clone(&keys);
+                async move { (pack, read_index(store, self.id, pack, size, &keys).await) }
+            })
+            .buffered(PARALLEL);
+        while let Some((pack, entries)) = read.next().await {
+            let mut state = self.state();
+            match entries {
+                Ok(entries) => state.index.add(pack, &Arc::new(entries)),
+                Err(Error::Damaged { .. }) => state.index.unreadable(pack),
+                Err(error) => return Err(error),
+            }
+            if state.index.is_full() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes from the store everything that no snapshot needs and nothing has pinned; gives the bytes freed.
+    /// Nothing at all while a manifest cannot be read: what it needs is not known.
+    pub async fn sweep(&self, store: &Store) -> Result<u64, Error> {
+        let taken = {
+            let mut state = self.state();
+            if !state.unreadable.is_empty() || state.uncertain {
+                return Ok(0);
+            }
+            let taken = state.ledger.take_unneeded();
+            for ((kind, id), _) in &taken {
+                if *kind == Kind::Pack {
+                    state.index.remove(*id);
+                }
+            }
+            taken
+        };
+        let mut freed = 0;
+        let mut failed = None;
+        let mut removed = futures::stream::iter(taken)
+            .map(|((kind, id), size)| async move {
+                ((kind, id), size, store.delete_unsettled(&store::name(self.id, kind, id)).await)
+            })
+            .buffer_unordered(PARALLEL);
+        while let Some((object, size, result)) = removed.next().await {
+            match result {
+                Ok(()) => freed += size,
+                Err(error) => {
+                    self.state().ledger.found(object, size);
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        failed.map_or(Ok(freed), Err)
+    }
+
+    /// Writes down what a check found, so that later saves, of other processes too, do not reuse it.
+    pub async fn record_damage(&self, store: &Store, found: &[(Object, u32)]) -> Result<(), Error> {
+        let (new, key) = {
+            let mut state = self.state();
+            let new: Vec<_> = found.iter().copied().filter(|(object, offset)| state.mark(*object, *offset)).collect();
+            (new, state.current_key().cloned())
+        };
+        let (Some(key), false) = (key, new.is_empty()) else { return Ok(()) };
+        let mut body = Vec::with_capacity(new.len() * 24);
+        for ((kind, id), offset) in new {
+            body.extend_from_slice(&[kind as u8, 0, 0, 0]);
+            body.extend_from_slice(&id.to_bytes());
+            body.extend_from_slice(&offset.to_le_bytes());
+        }
+        let id = ObjectId::new();
+        let bytes = format::seal(Kind::Damage, &key, self.id, id, &body);
+        store.put(&store::name(self.id, Kind::Damage, id), Bytes::from(bytes)).await
+    }
+
+    /// Reads the damage records: 24 bytes an entry: kind (1), zero (3), object id (16), offset of the chunk or
+    /// 0xffff_ffff for the whole object (4). A record that cannot be read is left to the check to report.
+    async fn load_damage(&self, store: &Store) -> Result<(), Error> {
+        let keys = Arc::clone(&self.state().keys);
+        for (name, _) in store.list(self.id, Kind::Damage).await? {
+            let Some(id) = ObjectId::parse(&name) else { continue };
+            let body = match store.open(self.id, Kind::Damage, id, &store::name(self.id, Kind::Damage, id), &keys).await {
+                Ok((body, _)) => body,
+                Err(Error::Damaged { .. }) => continue,
+                Err(error) => return Err(error),
+            };
+            let mut cursor = Cursor::new(&body);
+            let mut state = self.state();
+            while let (Ok(kind), Ok(id), Ok(offset)) = (cursor.array::<4>(), cursor.array(), cursor.u32()) {
+                let kind = if kind[0] == Kind::Segment as u8 { Kind::Segment } else { Kind::Pack };
+                state.mark((kind, ObjectId::from_bytes(id)), offset);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn load_keys(store: &Store, organization: OrganizationId) -> Result<Keys, Error> {
+    let mut keys = Keys::new();
+    for (name, _) in store.list(organization, Kind::Key).await? {
+        let Some(id) = ObjectId::parse(&name) else { continue };
+        let bytes = store.get(&store::name(organization, Kind::Key, id)).await?;
+        // A damaged key is named by every object that needs it, and by the check.
+        if let Ok(key) = Key::decode(organization, id, &bytes) {
+            keys.insert(id, key);
+        }
+    }
+    Ok(keys)
+}
+
+/// Reads and authenticates a manifest; gives the key it is made with as well.
+pub async fn read_manifest(
+    store: &Store,
+    organization: OrganizationId,
+    snapshot: SnapshotId,
+    id: ObjectId,
+    keys: &Keys,
+) -> Result<(Manifest, ObjectId), Error> {
+    let path = store::manifest_name(organization, snapshot, id);
+    let (body, key) = store.open(organization, Kind::Manifest, id, &path, keys).await?;
+    let manifest = Manifest::decode(&body).map_err(|damage| store::damaged(&path, damage))?;
+    if manifest.description.snapshot != snapshot {
+        return Err(store::damaged(&path, Damage::Identity));
+    }
+    Ok((manifest, key))
+}
+
+/// Reads and authenticates a pack's index: one ranged GET, two for a large one.
+pub async fn read_index(store: &Store, organization: OrganizationId, pack: ObjectId, size: u64, keys: &Keys) -> Result<Vec<Entry>, Error> {
+    let path = store::name(organization, Kind::Pack, pack);
+    let at = |damage| store::damaged(&path, damage);
+    if size < FOOTER_LENGTH as u64 {
+        return Err(at(Damage::Truncated));
+    }
+    let tail = store.get_range(&path, size.saturating_sub(TAIL)..size).await?;
+    let (footer, key) = pack_footer(&path, &tail, size, keys)?;
+    let start = u64::from(footer.index_offset);
+    let tail_start = size - tail.len() as u64;
+    let end = match start.checked_sub(tail_start) {
+        Some(skip) => tail.slice(skip as usize..),
+        None => {
+            let mut end = store.get_range(&path, start..tail_start).await?.to_vec();
+            end.extend_from_slice(&tail);
+            Bytes::from(end)
+        }
+    };
+    pack::index(key, organization, pack, &footer, &end).map_err(at)
+}
+
+/// The footer of a pack and the key it names.
+pub fn pack_footer<'k>(path: &Path, tail: &[u8], size: u64, keys: &'k Keys) -> Result<(pack::Footer, &'k Key), Error> {
+    let footer = pack::footer(tail, size).map_err(|damage| store::damaged(path, damage))?;
+    let key = store::find_key(keys, footer.key).map_err(|damage| store::damaged(path, damage))?;
+    Ok((footer, key))
+}
+
+/// What an operation relies on; let go when it is dropped.
+pub struct Pins {
+    organization: Arc<Organization>,
+    objects: Mutex<HashSet<Object>>,
+}
+
+impl Pins {
+    pub fn new(organization: &Arc<Organization>) -> Self {
+        Self { organization: Arc::clone(organization), objects: Mutex::default() }
+    }
+
+    fn objects(&self) -> MutexGuard<'_, HashSet<Object>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Pins an object; false when it is not in the store.
+    #[must_use]
+    pub fn pin(&self, state: &mut State, object: Object) -> bool {
+        let mut objects = self.objects();
+        if objects.contains(&object) {
+            return true;
+        }
+        let there = state.ledger.pin(object);
+        if there {
+            objects.insert(object);
+        }
+        there
+    }
+
+    /// Pins an object that is about to be written.
+    pub fn pin_new(&self, state: &mut State, object: Object, size: u64) {
+        if self.objects().insert(object) {
+            state.ledger.pin_new(object, size);
+        }
+    }
+
+    /// Never lets go: for when it is not known whether a manifest that needs these was written.
+    pub fn keep_for_ever(&self) {
+        self.objects().clear();
+    }
+}
+
+impl Drop for Pins {
+    fn drop(&mut self) {
+        let objects = std::mem::take(&mut *self.objects());
+        let mut state = self.organization.state();
+        for object in objects {
+            state.ledger.unpin(object);
+        }
+    }
+}
