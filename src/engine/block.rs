@@ -114,7 +114,12 @@ pub trait BlockDevice: Send + Sync {
     ///
     /// # Errors
     /// All of [`DeviceError`].
-    fn write_zeroes(&self, offset: u64, length: u64, options: ZeroOptions) -> Result<(), DeviceError>;
+    fn write_zeroes(
+        &self,
+        offset: u64,
+        length: u64,
+        options: ZeroOptions,
+    ) -> Result<(), DeviceError>;
 
     /// What the range holds, in order, without gaps, adjacent runs of one kind joined. It may stop early after at
     /// least one extent (a limit on the answer's length); the caller asks again from where it stopped.

@@ -56,7 +56,8 @@ impl BlockSet {
 
     /// The same runs in bytes of the volume.
     pub fn byte_ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.ranges().map(|run| u64::from(run.start) * BLOCK_SIZE..u64::from(run.end) * BLOCK_SIZE)
+        self.ranges()
+            .map(|run| u64::from(run.start) * BLOCK_SIZE..u64::from(run.end) * BLOCK_SIZE)
     }
 }
 
@@ -69,5 +70,8 @@ impl FromIterator<u32> for BlockSet {
 /// The runs of a bitmap in order. Block numbers stay below 2³¹ (8 TiB), so the exclusive end cannot overflow.
 pub(crate) fn runs(bitmap: &RoaringBitmap) -> impl Iterator<Item = Range<u32>> + '_ {
     let mut iter = bitmap.iter();
-    std::iter::from_fn(move || iter.next_range().map(|run| *run.start()..run.end().saturating_add(1)))
+    std::iter::from_fn(move || {
+        iter.next_range()
+            .map(|run| *run.start()..run.end().saturating_add(1))
+    })
 }

@@ -1,7 +1,9 @@
 //! Counting who is inside: the gate of a head or a lease that is shut and drained, and the readers' epoch of a pool.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
 /// Locks; a thread that panicked while it held the lock left the data whole (no lock here guards a half-done change).
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,7 +51,10 @@ impl Drain {
     pub(crate) fn wait(&self) {
         let mut guard = lock(&self.quiet);
         while self.state.load(SeqCst) & !SHUT != 0 {
-            guard = self.left.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = self
+                .left
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -89,7 +94,10 @@ impl Epoch {
         loop {
             let now = self.now.load(SeqCst);
             self.side(now).fetch_add(1, SeqCst);
-            let reading = Reading { epoch: self, side: now };
+            let reading = Reading {
+                epoch: self,
+                side: now,
+            };
             // Counted on a side that a waiter has just closed: leave it and count on the other.
             if self.now.load(SeqCst) == now {
                 return reading;
@@ -104,7 +112,10 @@ impl Epoch {
         let closed = self.now.fetch_add(1, SeqCst);
         let mut guard = lock(&self.quiet);
         while self.side(closed).load(SeqCst) != 0 {
-            guard = self.left.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = self
+                .left
+                .wait(guard)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -107,12 +107,20 @@ impl Error {
     pub(crate) fn io(operation: &'static str, file: &str, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
-            _ => Self::Io { operation, file: file.to_owned(), source },
+            _ => Self::Io {
+                operation,
+                file: file.to_owned(),
+                source,
+            },
         }
     }
 
     pub(crate) fn damaged(file: impl Into<String>, offset: u64, what: impl Into<String>) -> Self {
-        Self::Damaged { file: file.into(), offset, what: what.into() }
+        Self::Damaged {
+            file: file.into(),
+            offset,
+            what: what.into(),
+        }
     }
 }
 
@@ -120,10 +128,18 @@ impl From<Error> for DeviceError {
     fn from(error: Error) -> Self {
         match error {
             Error::NoSpace => Self::NoSpace,
-            Error::Io { operation, file, source } => {
-                Self::Io { context: format!("cannot {operation} {file}"), source: Some(source) }
-            }
-            other => Self::Io { context: other.to_string(), source: None },
+            Error::Io {
+                operation,
+                file,
+                source,
+            } => Self::Io {
+                context: format!("cannot {operation} {file}"),
+                source: Some(source),
+            },
+            other => Self::Io {
+                context: other.to_string(),
+                source: None,
+            },
         }
     }
 }

@@ -94,10 +94,16 @@ impl Field for [u8] {
 
 /// The number at a fixed place of a header whose length was checked; 0 beyond its end.
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|field| field.try_into().ok()).map_or(0, u32::from_le_bytes)
+    bytes
+        .get(at..at + 4)
+        .and_then(|field| field.try_into().ok())
+        .map_or(0, u32::from_le_bytes)
 }
 
 /// As [`u32_at`].
 pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + 8).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes)
+    bytes
+        .get(at..at + 8)
+        .and_then(|field| field.try_into().ok())
+        .map_or(0, u64::from_le_bytes)
 }

@@ -76,7 +76,10 @@ impl Maps {
     /// What stands at `from`, and where that changes (at most `end`).
     pub(crate) fn run(&self, from: u32, end: u32) -> (Presence, u32) {
         let within = |bitmap: &RoaringBitmap| {
-            bitmap.range(from..end).next_range().map(|run| (*run.start(), run.end().saturating_add(1).min(end)))
+            bitmap
+                .range(from..end)
+                .next_range()
+                .map(|run| (*run.start(), run.end().saturating_add(1).min(end)))
         };
         let data = within(&self.data);
         if let Some((start, stop)) = data
@@ -90,7 +93,9 @@ impl Maps {
         {
             return (Presence::Zero, stop);
         }
-        let next = data.map_or(end, |run| run.0).min(zero.map_or(end, |run| run.0));
+        let next = data
+            .map_or(end, |run| run.0)
+            .min(zero.map_or(end, |run| run.0));
         (Presence::Absent, next)
     }
 
@@ -105,7 +110,10 @@ impl Maps {
 
     /// Only the blocks that are also in `keep`.
     pub(crate) fn only(&self, keep: &RoaringBitmap) -> Self {
-        Self { data: &self.data & keep, zero: &self.zero & keep }
+        Self {
+            data: &self.data & keep,
+            zero: &self.zero & keep,
+        }
     }
 
     /// Bytes that both bitmaps take when written.
@@ -159,7 +167,11 @@ pub(crate) struct MapHeader {
 /// The bytes of a map file.
 pub(crate) fn encode(header: &MapHeader, maps: &Maps) -> Result<Vec<u8>> {
     let mut out = vec![0; HEADER];
-    let failed = |source| Error::Io { operation: "encode", file: header.layer.map(header.generation), source };
+    let failed = |source| Error::Io {
+        operation: "encode",
+        file: header.layer.map(header.generation),
+        source,
+    };
     maps.data.serialize_into(&mut out).map_err(failed)?;
     let data_len = out.len() - HEADER;
     maps.zero.serialize_into(&mut out).map_err(failed)?;
@@ -169,7 +181,10 @@ pub(crate) fn encode(header: &MapHeader, maps: &Maps) -> Result<Vec<u8>> {
     out.put(8, &VERSION.to_le_bytes());
     out.put(16, &header.layer.0.to_le_bytes());
     out.put(24, &header.generation.to_le_bytes());
-    out.put(32, &header.parent.map_or(0, |parent| parent.0).to_le_bytes());
+    out.put(
+        32,
+        &header.parent.map_or(0, |parent| parent.0).to_le_bytes(),
+    );
     out.put(40, &header.volume.to_bytes());
     out.put(56, &header.size.to_le_bytes());
     out.put(64, &kind.to_le_bytes());
@@ -198,14 +213,20 @@ pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<(MapHeader, Maps)> {
     if version != VERSION {
         return Err(bad(8, &format!("format version {version} is not known")));
     }
-    let id16 = |at: usize| bytes.get(at..at + 16).and_then(|id| <[u8; 16]>::try_from(id).ok()).unwrap_or_default();
+    let id16 = |at: usize| {
+        bytes
+            .get(at..at + 16)
+            .and_then(|id| <[u8; 16]>::try_from(id).ok())
+            .unwrap_or_default()
+    };
     let header = MapHeader {
         layer: LayerId(u64_at(bytes, 16)),
         generation: u64_at(bytes, 24),
         parent: LayerId::parent(u64_at(bytes, 32)),
         volume: VolumeId::from_bytes(id16(40)),
         size: u64_at(bytes, 56),
-        claim: Claim::from_parts(u32_at(bytes, 64), id16(72)).ok_or_else(|| bad(64, "unknown kind of claim"))?,
+        claim: Claim::from_parts(u32_at(bytes, 64), id16(72))
+            .ok_or_else(|| bad(64, "unknown kind of claim"))?,
     };
     let body = bytes.get(HEADER..).unwrap_or_default();
     let split = usize::try_from(u64_at(bytes, 104)).unwrap_or(usize::MAX);
@@ -217,8 +238,11 @@ pub(crate) fn decode(file: &str, bytes: &[u8]) -> Result<(MapHeader, Maps)> {
         return Err(bad(112, "the bitmaps do not fit the file"));
     }
     let bitmap = |bytes: &[u8], offset: usize, count: u64| {
-        let found = RoaringBitmap::deserialize_from(bytes).map_err(|_| bad(offset as u64, "no bitmap"))?;
-        let above = found.max().is_some_and(|max| u64::from(max) >= header.size / crate::engine::block::BLOCK_SIZE);
+        let found =
+            RoaringBitmap::deserialize_from(bytes).map_err(|_| bad(offset as u64, "no bitmap"))?;
+        let above = found
+            .max()
+            .is_some_and(|max| u64::from(max) >= header.size / crate::engine::block::BLOCK_SIZE);
         if found.len() != count || above {
             return Err(bad(offset as u64, "the bitmap does not fit its header"));
         }

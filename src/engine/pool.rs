@@ -1,58 +1,624 @@
-//! Signatures of the pool (first hour: the bodies follow).
-#![allow(missing_docs, unused_variables)]
+//! The pool as the rest of the house sees it.
+
 use crate::domain::id::{CheckpointId, VolumeId};
-use crate::engine::block::{Allocation, BlockDevice, DeviceError, Extent, ZeroOptions};
-use crate::engine::{BlockSet, CheckpointInfo, Error, Finding, PoolOptions, Reclaimed, Reference, Result, Space, VolumeInfo};
+use crate::engine::block::BLOCK_SIZE;
+use crate::engine::catalog::{Catalog, Change, LayerRow, Sqlite, VolumeRow};
+use crate::engine::checkpoint::{discard, layer_added, prepare_head, sync_layers};
+use crate::engine::core::Core;
+use crate::engine::drain::lock;
+use crate::engine::error::{Error, Result};
+use crate::engine::format::{LAYERS, LayerId, Name};
+use crate::engine::inner::{Inner, Slot};
+use crate::engine::lease::{CheckpointDevice, Lease};
+use crate::engine::log::LogHeader;
+use crate::engine::maps::Claim;
+use crate::engine::open::{count_room, remove_orphans};
+use crate::engine::storage::{Folder, Storage};
+use crate::engine::types::{
+    CheckpointInfo, Finding, PoolOptions, Reclaimed, Reference, Space, VolumeInfo,
+};
+use crate::engine::{BlockSet, check, repair};
+use roaring::RoaringBitmap;
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
+/// The largest volume, in bytes: two of them still fit what ext4 and 32-bit block numbers can address.
+const LARGEST: u64 = 8 << 40;
+
+/// A folder of volumes and checkpoints. Clones share it; it is closed when the last one, the last [`Lease`] and the
+/// last [`CheckpointDevice`] are dropped.
+///
+/// Calls block; use them from threads that may wait. Ids come from the caller, so that a job can write them down before
+/// it acts; calls that name the same id again do nothing.
+///
+/// ```no_run
+/// use reprise::domain::id::{CheckpointId, VolumeId};
+/// use reprise::engine::{Pool, PoolOptions, block::BlockDevice};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::open("pool".as_ref(), PoolOptions::default())?;
+/// let disk = VolumeId::new();
+/// pool.create_volume(disk, 1 << 30)?;
+///
+/// let lease = pool.lease(disk)?;
+/// lease.write_at(0, b"before", false)?;
+/// let moment = CheckpointId::new();
+/// pool.checkpoint(&[(disk, moment)])?;
+/// lease.write_at(0, b"after ", true)?;
+///
+/// let mut bytes = [0; 6];
+/// pool.open_checkpoint(moment)?.read_at(0, &mut bytes)?;
+/// assert_eq!(&bytes, b"before");
+///
+/// drop(lease);
+/// pool.rollback(disk, moment)?;
+/// pool.delete_checkpoint(moment)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
-pub struct Pool(());
-pub struct Lease(());
-pub struct CheckpointDevice(());
+pub struct Pool {
+    pub(crate) inner: Arc<Inner>,
+}
 
-const LATER: Error = Error::Unsupported { missing: "it is being written" };
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+/// Takes the pool's lock for as long as the file lives. It belongs to the open file, not to the process: a forked
+/// child that has the file keeps it.
+pub(crate) fn take_lock(dir: &Path) -> Result<std::fs::File> {
+    let failed = |source| Error::io("open", "lock", source);
+    let file = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join("lock"));
+    let file = file.map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Locked {
+            dir: dir.display().to_string(),
+        }),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Tries what the engine stands on: a hole takes no room and reads as zero.
+fn probe(storage: &dyn Storage) -> Result<()> {
+    let name = format!("{LAYERS}/probe{}", crate::engine::format::TEMPORARY);
+    let failed = |source| Error::io("probe with", &name, source);
+    let file = storage.create(&name).map_err(failed)?;
+    let holes = (|| -> std::io::Result<bool> {
+        file.set_len(1 << 20)?;
+        file.write_at(&[1; 2 * BLOCK_SIZE as usize], 0)?;
+        file.punch(0, 1 << 20)?;
+        let mut byte = [1];
+        file.read_at(&mut byte, 0)?;
+        Ok(byte == [0] && file.next_data(0)?.is_none())
+    })();
+    storage.unlink(&name).map_err(failed)?;
+    match holes {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::Unsupported {
+            missing: "it keeps no holes in files",
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Err(Error::Unsupported {
+            missing: "it cannot punch holes into files",
+        }),
+        Err(error) => Err(failed(error)),
+    }
+}
 
 impl Pool {
-    pub fn open(dir: &Path, options: PoolOptions) -> Result<Self> { Err(LATER) }
-    pub fn create_volume(&self, id: VolumeId, size: u64) -> Result<()> { Err(LATER) }
-    pub fn clone_volume(&self, id: VolumeId, from: CheckpointId) -> Result<()> { Err(LATER) }
-    pub fn delete_volume(&self, id: VolumeId) -> Result<()> { Err(LATER) }
-    pub fn lease(&self, id: VolumeId) -> Result<Arc<Lease>> { Err(LATER) }
-    pub fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> { Err(LATER) }
-    pub fn open_checkpoint(&self, id: CheckpointId) -> Result<Arc<CheckpointDevice>> { Err(LATER) }
-    pub fn delete_checkpoint(&self, id: CheckpointId) -> Result<()> { Err(LATER) }
-    pub fn retire_checkpoint(&self, id: CheckpointId) -> Result<()> { Err(LATER) }
-    pub fn rollback(&self, id: VolumeId, to: CheckpointId) -> Result<()> { Err(LATER) }
-    pub fn diff(&self, from: CheckpointId, to: CheckpointId) -> Result<Option<BlockSet>> { Err(LATER) }
-    pub fn volume(&self, id: VolumeId) -> Result<Option<VolumeInfo>> { Err(LATER) }
-    pub fn volumes(&self) -> Vec<VolumeId> { Vec::new() }
-    pub fn checkpoints(&self) -> Vec<CheckpointInfo> { Vec::new() }
-    pub fn reclaimable(&self, of: &[Reference]) -> Result<u64> { Err(LATER) }
-    pub fn reclaim(&self) -> Result<Reclaimed> { Err(LATER) }
-    pub fn space(&self) -> Result<Space> { Err(LATER) }
-    pub fn check(&self) -> Result<Vec<Finding>> { Err(LATER) }
-    pub fn repair(dir: &Path) -> Result<Vec<Finding>> { Err(LATER) }
-}
-
-impl Lease {
-    pub fn revoke(&self) {}
-}
-
-macro_rules! device {
-    ($name:ident) => {
-        impl BlockDevice for $name {
-            fn size(&self) -> u64 { 0 }
-            fn read_only(&self) -> bool { false }
-            fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DeviceError> { Err(LATER.into()) }
-            fn write_at(&self, offset: u64, data: &[u8], fua: bool) -> Result<(), DeviceError> { Err(LATER.into()) }
-            fn flush(&self) -> Result<(), DeviceError> { Err(LATER.into()) }
-            fn trim(&self, offset: u64, length: u64, fua: bool) -> Result<(), DeviceError> { Err(LATER.into()) }
-            fn write_zeroes(&self, offset: u64, length: u64, options: ZeroOptions) -> Result<(), DeviceError> { Err(LATER.into()) }
-            fn extents(&self, offset: u64, length: u64) -> Result<Vec<Extent>, DeviceError> { Err(LATER.into()) }
+    /// Opens the pool in a folder, or makes one in a folder that is empty or not there.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process has it, [`Error::Unsupported`] when the file system cannot carry it,
+    /// [`Error::Damaged`] when `pool.db` is gone or cannot be true ([`Pool::repair`] makes a new one).
+    pub fn open(dir: &Path, options: PoolOptions) -> Result<Self> {
+        let made = std::fs::create_dir_all(dir.join(LAYERS));
+        made.map_err(|source| Error::io("make", LAYERS, source))?;
+        let held = take_lock(dir)?;
+        let storage = Arc::new(Folder::new(dir));
+        let database = dir.join("pool.db");
+        let create = !database.exists();
+        if create {
+            let names = storage
+                .list(LAYERS)
+                .map_err(|source| Error::io("list", LAYERS, source))?;
+            if names.iter().any(|name| Name::parse(name).is_some()) {
+                return Err(Error::damaged(
+                    "pool.db",
+                    0,
+                    "it is gone, and there are layers; repair makes a new one",
+                ));
+            }
+            probe(&*storage)?;
         }
-    };
+        let catalog = Sqlite::open(&database, create)?;
+        if create {
+            storage
+                .sync_folder(".")
+                .map_err(|source| Error::io("sync", ".", source))?;
+        }
+        Self::assemble(storage, Box::new(catalog), options, Some(held))
+    }
+
+    /// Opens a pool on any storage.
+    pub(crate) fn assemble(
+        storage: Arc<dyn Storage>,
+        catalog: Box<dyn Catalog>,
+        options: PoolOptions,
+        held: Option<std::fs::File>,
+    ) -> Result<Self> {
+        let core = Core::new(storage, catalog, options)?;
+        remove_orphans(&core)?;
+        core.room.counted(count_room(&core)?);
+        let inner = Arc::new(Inner::new(Arc::clone(&core), held));
+        if core.options.background {
+            let (wake, woken) = mpsc::channel();
+            let pool = Arc::downgrade(&inner);
+            let run = move || {
+                while woken.recv().is_ok() {
+                    // Several deletions at once need one pass.
+                    while woken.try_recv().is_ok() {}
+                    let Some(pool) = pool.upgrade() else { break };
+                    if let Err(error) = pool.reclaim() {
+                        tracing::warn!(%error, "a pass of reclaim failed; the next deletion starts another");
+                    }
+                }
+            };
+            let started = std::thread::Builder::new()
+                .name("reclaim".to_owned())
+                .spawn(run);
+            started.map_err(|source| Error::io("start the thread of", "reclaim", source))?;
+            *lock(&inner.wake) = Some(wake);
+            // What a life before left undone.
+            inner.deleted();
+        }
+        Ok(Self { inner })
+    }
+
+    /// Makes an empty volume of `size` bytes. If it is there already, with that size, nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::BadSize`], [`Error::TooLarge`], [`Error::VolumeExists`], [`Error::NoSpace`].
+    pub fn create_volume(&self, id: VolumeId, size: u64) -> Result<()> {
+        if size == 0 || size % BLOCK_SIZE != 0 || size > LARGEST {
+            return Err(Error::BadSize(size));
+        }
+        let slot = self.inner.slot(id);
+        let _admin = lock(&slot.admin);
+        if self.is_there(id, size)? {
+            Ok(())
+        } else {
+            self.new_head(id, size, None)
+        }
+    }
+
+    /// Makes a volume with the content of a checkpoint. No data moves.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`], [`Error::VolumeExists`] when one of another size has the id, [`Error::NoSpace`].
+    pub fn clone_volume(&self, id: VolumeId, from: CheckpointId) -> Result<()> {
+        let slot = self.inner.slot(id);
+        let _admin = lock(&slot.admin);
+        let (_, size) = self.checkpoint_layer(from)?;
+        if self.is_there(id, size)? {
+            Ok(())
+        } else {
+            self.new_head(id, size, Some(from))
+        }
+    }
+
+    /// Puts the volume back to a checkpoint: a new head stands on it, everything written since is given up. A lease
+    /// that is out is revoked and drained first. Heals a poisoned volume.
+    ///
+    /// # Errors
+    /// [`Error::NoVolume`], [`Error::NoCheckpoint`], [`Error::SizeMismatch`], [`Error::NoSpace`].
+    pub fn rollback(&self, id: VolumeId, to: CheckpointId) -> Result<()> {
+        let slot = self.inner.slot(id);
+        let _admin = lock(&slot.admin);
+        let volume = self.row(id)?.size;
+        let (_, checkpoint) = self.checkpoint_layer(to)?;
+        if volume != checkpoint {
+            return Err(Error::SizeMismatch { volume, checkpoint });
+        }
+        // Held until the head has moved: nobody gets a lease on what is going.
+        let lease = lock(&slot.lease);
+        if let Some(lease) = Slot::leased(&lease) {
+            lease.revoke();
+        }
+        let _sealing = lock(&self.inner.sealing);
+        let mut open = lock(&slot.open);
+        self.new_head(id, volume, Some(to))?;
+        *open = None;
+        self.inner.forget_swaps(id);
+        drop(open);
+        self.inner.deleted();
+        Ok(())
+    }
+
+    /// Gives the volume a new head on a checkpoint or on nothing; the open layers it had go. The caller holds what
+    /// keeps others off the volume.
+    fn new_head(&self, id: VolumeId, size: u64, on: Option<CheckpointId>) -> Result<()> {
+        let core = &self.inner.core;
+        let parent = on
+            .map(|on| self.checkpoint_layer(on))
+            .transpose()?
+            .map(|(layer, _)| layer);
+        let identity = core
+            .storage
+            .identity()
+            .map_err(|source| Error::io("identify", ".", source))?;
+        let layer = core.new_layer();
+        prepare_head(
+            core,
+            LogHeader {
+                layer,
+                parent,
+                volume: id,
+                size,
+                initial: 0,
+                identity,
+            },
+        )?;
+        let made = sync_layers(core).and_then(|()| {
+            core.commit(|rows| {
+                // Deleted since we looked: its data may be going.
+                if let Some(on) = on
+                    && rows.checkpoints.get(&on).is_none_or(|row| row.retired)
+                {
+                    return Err(Error::NoCheckpoint(on));
+                }
+                let gone = open_layers(rows, id);
+                let mut changes: Vec<_> = gone
+                    .iter()
+                    .map(|layer| Change::Layer(*layer, None))
+                    .collect();
+                let row = LayerRow {
+                    parent,
+                    volume: id,
+                    size,
+                    sealed: None,
+                    claim: Claim::None,
+                };
+                changes.extend(layer_added(rows, layer, row));
+                changes.push(Change::Volume(
+                    id,
+                    Some(VolumeRow {
+                        size,
+                        head: layer,
+                        poisoned: false,
+                    }),
+                ));
+                Ok((changes, gone))
+            })
+        });
+        match made {
+            Ok(gone) => {
+                gone.into_iter().for_each(|layer| discard(core, layer));
+                Ok(())
+            }
+            // Whether it took effect is unknown: a row without files must not be.
+            Err(error @ (Error::Database { .. } | Error::CommitInDoubt)) => Err(error),
+            Err(error) => {
+                discard(core, layer);
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes a volume. Its checkpoints stay. That it is not there is no error.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] while it is leased.
+    pub fn delete_volume(&self, id: VolumeId) -> Result<()> {
+        let slot = self.inner.slot(id);
+        let _admin = lock(&slot.admin);
+        let lease = lock(&slot.lease);
+        if Slot::leased(&lease).is_some() {
+            return Err(Error::InUse(id));
+        }
+        let _sealing = lock(&self.inner.sealing);
+        let mut open = lock(&slot.open);
+        let core = &self.inner.core;
+        let gone = core.commit(|rows| {
+            if !rows.volumes.contains_key(&id) {
+                return Ok((Vec::new(), Vec::new()));
+            }
+            let gone = open_layers(rows, id);
+            let mut changes: Vec<_> = gone
+                .iter()
+                .map(|layer| Change::Layer(*layer, None))
+                .collect();
+            changes.push(Change::Volume(id, None));
+            Ok((changes, gone))
+        })?;
+        *open = None;
+        self.inner.forget_swaps(id);
+        drop(open);
+        gone.into_iter().for_each(|layer| discard(core, layer));
+        core.room.counted(count_room(core)?);
+        core.room.restore(&*core.storage);
+        self.inner.deleted();
+        Ok(())
+    }
+
+    /// The one right to write a volume.
+    ///
+    /// # Errors
+    /// [`Error::NoVolume`]; [`Error::InUse`] while another lease is out; [`Error::Damaged`] when its log or a map is.
+    pub fn lease(&self, id: VolumeId) -> Result<Arc<Lease>> {
+        let slot = self.inner.slot(id);
+        let mut lease = lock(&slot.lease);
+        if Slot::leased(&lease).is_some() {
+            return Err(Error::InUse(id));
+        }
+        let new = Arc::new(Lease::new(Arc::clone(&self.inner), self.inner.volume(id)?));
+        *lease = Arc::downgrade(&new);
+        Ok(new)
+    }
+
+    /// Makes checkpoints of several volumes at one moment, leased or not: no write acknowledged before it is missing,
+    /// none issued after it is in. The writers are held up for microseconds. All of them come to exist, or none.
+    ///
+    /// After an error the same call tries again where it stopped; [`Pool::delete_checkpoint`] cancels it.
+    ///
+    /// # Errors
+    /// [`Error::NoVolume`], [`Error::CheckpointExists`], [`Error::Poisoned`], [`Error::NoSpace`].
+    pub fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> {
+        self.inner.checkpoint(of)
+    }
+
+    /// Opens a checkpoint for reading. While it is open its data stays, even if it is deleted.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`]; [`Error::Damaged`] when a map is.
+    pub fn open_checkpoint(&self, id: CheckpointId) -> Result<Arc<CheckpointDevice>> {
+        let core = &self.inner.core;
+        let (pinned, size) = {
+            let mut meta = core.meta();
+            let row = meta.rows.checkpoints.get(&id).filter(|row| !row.retired);
+            let layer = row.ok_or(Error::NoCheckpoint(id))?.layer;
+            // Seen and pinned in one step: reclaim looks at both in one step too.
+            *meta.pins.entry(layer).or_default() += 1;
+            (
+                layer,
+                meta.rows.layers.get(&layer).map_or(0, |row| row.size),
+            )
+        };
+        // From here on dropping it unpins.
+        let mut device = CheckpointDevice {
+            id,
+            size,
+            inner: Arc::clone(&self.inner),
+            pinned,
+            layers: Vec::new(),
+        };
+        device.layers = self.inner.sealed_stack(Some(pinned))?;
+        Ok(Arc::new(device))
+    }
+
+    /// Removes a checkpoint, or cancels one that is not whole yet. That it is not there is no error. Its room comes
+    /// back with the next pass of reclaim.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn delete_checkpoint(&self, id: CheckpointId) -> Result<()> {
+        self.inner.cancel(id);
+        let there = self.inner.core.commit(|rows| {
+            let there = rows.checkpoints.contains_key(&id);
+            Ok((
+                there
+                    .then_some(Change::Checkpoint(id, None))
+                    .into_iter()
+                    .collect(),
+                there,
+            ))
+        })?;
+        if there {
+            self.inner.deleted();
+        }
+        Ok(())
+    }
+
+    /// Turns a checkpoint into a mere base: [`Pool::diff`] from it still works, its data may go. That it is not there
+    /// (any more) is no error.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn retire_checkpoint(&self, id: CheckpointId) -> Result<()> {
+        let changed = self.inner.core.commit(|rows| {
+            let row = rows.checkpoints.get(&id).filter(|row| !row.retired);
+            let change = row.map(|row| {
+                Change::Checkpoint(
+                    id,
+                    Some(crate::engine::catalog::CheckpointRow {
+                        retired: true,
+                        ..*row
+                    }),
+                )
+            });
+            Ok((change.into_iter().collect(), row.is_some()))
+        })?;
+        if changed {
+            self.inner.deleted();
+        }
+        Ok(())
+    }
+
+    /// The blocks in which `to` may differ from `from`: every block that differs is in it. None when `from` is not
+    /// known (any more), or is only a base and `to` does not descend from it: then `to` has to be read whole.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`] for `to`; [`Error::Damaged`] when a map is.
+    pub fn diff(&self, from: CheckpointId, to: CheckpointId) -> Result<Option<BlockSet>> {
+        self.inner.diff(from, to)
+    }
+
+    /// What is known of a volume; it is opened for that.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when its log or a map is.
+    pub fn volume(&self, id: VolumeId) -> Result<Option<VolumeInfo>> {
+        if !self.inner.core.meta().rows.volumes.contains_key(&id) {
+            return Ok(None);
+        }
+        let volume = match self.inner.volume(id) {
+            Err(Error::NoVolume(_)) => return Ok(None),
+            other => other?,
+        };
+        let (mut seen, mut written) = (RoaringBitmap::new(), 0);
+        for layer in &volume.stack().layers {
+            layer.with_maps(|maps| {
+                written += maps.data.len() - maps.data.intersection_len(&seen);
+                seen |= &maps.data;
+                seen |= &maps.zero;
+            });
+        }
+        let leased = Slot::leased(&lock(&self.inner.slot(id).lease)).is_some();
+        let poisoned = volume.poisoned();
+        Ok(Some(VolumeInfo {
+            id,
+            size: volume.size,
+            written: written * BLOCK_SIZE,
+            poisoned,
+            leased,
+        }))
+    }
+
+    /// All volumes.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<VolumeId> {
+        self.inner
+            .core
+            .meta()
+            .rows
+            .volumes
+            .keys()
+            .copied()
+            .collect()
+    }
+
+    /// All checkpoints.
+    #[must_use]
+    pub fn checkpoints(&self) -> Vec<CheckpointInfo> {
+        let meta = self.inner.core.meta();
+        let size = |layer| meta.rows.layers.get(&layer).map_or(0, |row| row.size);
+        let info =
+            |(id, row): (&CheckpointId, &crate::engine::catalog::CheckpointRow)| CheckpointInfo {
+                id: *id,
+                volume: row.volume,
+                size: size(row.layer),
+                retired: row.retired,
+            };
+        meta.rows.checkpoints.iter().map(info).collect()
+    }
+
+    /// Bytes of data that would be freed if all of these were deleted. Exact in blocks; what is not there counts
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] when a map is.
+    pub fn reclaimable(&self, of: &[Reference]) -> Result<u64> {
+        self.inner
+            .reclaimable(&of.iter().copied().collect::<BTreeSet<_>>())
+    }
+
+    /// Gives back the room of everything that no volume, checkpoint or open checkpoint needs. Also finishes
+    /// checkpoints that could not be sealed.
+    ///
+    /// # Errors
+    /// The first that a layer gave; the others are done all the same.
+    pub fn reclaim(&self) -> Result<Reclaimed> {
+        self.inner.reclaim()
+    }
+
+    /// Room in the pool.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn space(&self) -> Result<Space> {
+        let core = &self.inner.core;
+        let room = core
+            .storage
+            .room()
+            .map_err(|source| Error::io("measure", ".", source))?;
+        let limit = core.options.limit;
+        let left = limit.map_or(u64::MAX, |limit| limit.saturating_sub(core.room.used()));
+        Ok(Space {
+            total: room.total.min(limit.unwrap_or(u64::MAX)),
+            free: room.free.min(left),
+            reserve: core.room.reserve(),
+        })
+    }
+
+    /// Reads every map and log, compares them with `pool.db` and with what the files hold.
+    ///
+    /// # Errors
+    /// Only what keeps it from looking at all; everything else is a finding.
+    pub fn check(&self) -> Result<Vec<Finding>> {
+        check::check(&self.inner)
+    }
+
+    /// Makes a new `pool.db` from the headers of maps and logs, keeping the old one beside it, and heals poison. The
+    /// pool must not be open. The findings say what could not be kept.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; [`Error::Io`]; [`Error::Database`].
+    pub fn repair(dir: &Path) -> Result<Vec<Finding>> {
+        let _held = take_lock(dir)?;
+        repair::repair(dir)
+    }
+
+    fn row(&self, id: VolumeId) -> Result<VolumeRow> {
+        self.inner
+            .core
+            .meta()
+            .rows
+            .volumes
+            .get(&id)
+            .copied()
+            .ok_or(Error::NoVolume(id))
+    }
+
+    fn is_there(&self, id: VolumeId, size: u64) -> Result<bool> {
+        match self.inner.core.meta().rows.volumes.get(&id) {
+            None => Ok(false),
+            Some(row) if row.size == size => Ok(true),
+            Some(_) => Err(Error::VolumeExists(id)),
+        }
+    }
+
+    /// Layer and size of a checkpoint that can be read.
+    fn checkpoint_layer(&self, id: CheckpointId) -> Result<(LayerId, u64)> {
+        let meta = self.inner.core.meta();
+        let row = meta
+            .rows
+            .checkpoints
+            .get(&id)
+            .filter(|row| !row.retired)
+            .ok_or(Error::NoCheckpoint(id))?;
+        let layer = meta
+            .rows
+            .layers
+            .get(&row.layer)
+            .ok_or(Error::NoCheckpoint(id))?;
+        Ok((row.layer, layer.size))
+    }
 }
-device!(Lease);
-device!(CheckpointDevice);
-const _: Allocation = Allocation::Data;
+
+/// The open layers of a volume: its head, and those prepared above it.
+fn open_layers(rows: &crate::engine::catalog::Rows, id: VolumeId) -> Vec<LayerId> {
+    let of = |row: &LayerRow| row.volume == id && row.sealed.is_none();
+    rows.layers
+        .iter()
+        .filter(|(_, row)| of(row))
+        .map(|(layer, _)| *layer)
+        .collect()
+}

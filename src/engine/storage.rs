@@ -51,6 +51,8 @@ pub(crate) trait Storage: Send + Sync {
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
     /// The names in a folder, each from the pool's folder.
     fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+    /// Makes a folder; that it is there is no error.
+    fn make_folder(&self, folder: &str) -> io::Result<()>;
     /// See [`Identity`].
     fn identity(&self) -> io::Result<Identity>;
     /// See [`Room`].
@@ -87,19 +89,29 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+        }
     }
 }
 
 impl Storage for Folder {
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
-        let file = fs::OpenOptions::new().read(true).write(true).open(self.root.join(name))?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(self.root.join(name))?;
         Ok(Arc::new(RealFile(file)))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let path = self.root.join(name);
-        let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
         Ok(Arc::new(RealFile(file)))
     }
 
@@ -130,6 +142,10 @@ impl Storage for Folder {
         Ok(names)
     }
 
+    fn make_folder(&self, folder: &str) -> io::Result<()> {
+        fs::create_dir_all(self.root.join(folder))
+    }
+
     fn identity(&self) -> io::Result<Identity> {
         let mut boot = [0; 16];
         // Without a boot id every opening is taken for one after a power loss: safe, and never more than that.
@@ -140,7 +156,11 @@ impl Storage for Folder {
         }
         let device = fs::metadata(&self.root)?.dev();
         let filesystem = rustix::fs::statvfs(&self.root)?.f_fsid;
-        Ok(Identity { boot, device, filesystem })
+        Ok(Identity {
+            boot,
+            device,
+            filesystem,
+        })
     }
 
     fn room(&self) -> io::Result<Room> {
@@ -189,7 +209,12 @@ impl File for RealFile {
     }
 
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
-        rustix::fs::fallocate(&self.0, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len)?;
+        rustix::fs::fallocate(
+            &self.0,
+            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
+            offset,
+            len,
+        )?;
         Ok(())
     }
 

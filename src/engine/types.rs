@@ -20,7 +20,13 @@ pub struct PoolOptions {
 
 impl Default for PoolOptions {
     fn default() -> Self {
-        Self { limit: None, reserve: None, background: true, open_files: 256, idle_volumes: 64 }
+        Self {
+            limit: None,
+            reserve: None,
+            background: true,
+            open_files: 256,
+            idle_volumes: 64,
+        }
     }
 }
 

@@ -1,0 +1,23 @@
+//! The engine against its promises. `sim` is a machine with a power switch; `real` runs on a real folder.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod basic;
+mod sim;
+
+use crate::engine::{Pool, PoolOptions};
+use sim::Sim;
+use std::sync::Arc;
+
+/// Options for a simulated machine: no thread, a small reserve.
+pub(crate) fn options() -> PoolOptions {
+    PoolOptions {
+        reserve: Some(16 << 10),
+        background: false,
+        ..PoolOptions::default()
+    }
+}
+
+/// Opens the pool of a simulated machine.
+pub(crate) fn open(sim: &Sim) -> crate::engine::Result<Pool> {
+    Pool::assemble(Arc::new(sim.clone()), sim.catalog(), options(), None)
+}

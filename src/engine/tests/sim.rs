@@ -1,0 +1,615 @@
+//! A machine in memory: files whose live content (the page cache) and durable content (the disk) are kept apart, a
+//! catalog whose commits are durable points, and a power switch.
+//!
+//! After a power cut the disk holds, of everything not synced, a subset chosen by a seed: each sector of each write,
+//! each change of length, each punched hole, each name by itself.
+
+use crate::domain::id::VolumeId;
+use crate::engine::catalog::{Catalog, Change, Rows};
+use crate::engine::drain::lock;
+use crate::engine::error::{Error, Result};
+use crate::engine::storage::{File, Identity, Room, Storage};
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex};
+
+const PAGE: u64 = 4096;
+const SECTOR: usize = 512;
+
+/// A small generator of numbers, the same on every machine for the same seed.
+#[derive(Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end.max(1)
+    }
+
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+#[derive(Clone, Default, PartialEq)]
+struct Content {
+    len: u64,
+    pages: BTreeMap<u64, Arc<[u8; PAGE as usize]>>,
+}
+
+impl Content {
+    fn write(&mut self, data: &[u8], offset: u64) {
+        let mut at = offset;
+        let mut rest = data;
+        while !rest.is_empty() {
+            let within = (at % PAGE) as usize;
+            let (part, others) = rest.split_at(rest.len().min(PAGE as usize - within));
+            let page = self
+                .pages
+                .entry(at / PAGE)
+                .or_insert_with(|| Arc::new([0; PAGE as usize]));
+            Arc::make_mut(page)[within..within + part.len()].copy_from_slice(part);
+            at += part.len() as u64;
+            rest = others;
+        }
+        self.len = self.len.max(at);
+    }
+
+    fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
+        let count = self.len.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        let mut done = 0;
+        while done < count {
+            let at = offset + done as u64;
+            let within = (at % PAGE) as usize;
+            let n = (count - done).min(PAGE as usize - within);
+            match self.pages.get(&(at / PAGE)) {
+                Some(page) => buffer[done..done + n].copy_from_slice(&page[within..within + n]),
+                None => buffer[done..done + n].fill(0),
+            }
+            done += n;
+        }
+        count
+    }
+
+    fn set_len(&mut self, len: u64) {
+        self.len = len;
+        self.pages.split_off(&len.div_ceil(PAGE));
+        if len % PAGE != 0
+            && let Some(page) = self.pages.get_mut(&(len / PAGE))
+        {
+            Arc::make_mut(page)[(len % PAGE) as usize..].fill(0);
+        }
+    }
+
+    fn punch(&mut self, offset: u64, len: u64) {
+        assert!(
+            offset % PAGE == 0 && len % PAGE == 0,
+            "the engine punches whole blocks"
+        );
+        for page in offset / PAGE..(offset + len) / PAGE {
+            self.pages.remove(&page);
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Op {
+    Write(Vec<u8>, u64),
+    SetLen(u64),
+    Punch(u64, u64),
+}
+
+#[derive(Clone, Default)]
+struct Inode {
+    live: Content,
+    durable: Content,
+    pending: Vec<Op>,
+}
+
+impl Inode {
+    fn lose(&self, keep: u64, random: &mut Random) -> Content {
+        let mut disk = self.durable.clone();
+        for op in &self.pending {
+            match op {
+                Op::Write(data, offset) => {
+                    let mut at = *offset;
+                    let mut rest = &data[..];
+                    while !rest.is_empty() {
+                        let n = rest.len().min(SECTOR - (at as usize % SECTOR));
+                        if random.chance(keep) {
+                            disk.write(&rest[..n], at);
+                        }
+                        at += n as u64;
+                        rest = &rest[n..];
+                    }
+                }
+                Op::SetLen(len) if random.chance(keep) => disk.set_len(*len),
+                Op::Punch(offset, len) => {
+                    for page in 0..len / PAGE {
+                        if random.chance(keep) {
+                            disk.punch(offset + page * PAGE, PAGE);
+                        }
+                    }
+                }
+                Op::SetLen(_) => {}
+            }
+        }
+        disk
+    }
+}
+
+type Names = BTreeMap<String, u64>;
+
+#[derive(Clone, Default)]
+pub(crate) struct World {
+    names: Names,
+    durable_names: Names,
+    /// Each changes several names at once, as a rename does.
+    pending_names: Vec<Vec<(String, Option<u64>)>>,
+    inodes: HashMap<u64, Inode>,
+    last_inode: u64,
+    pub(crate) rows: Rows,
+    boot: u8,
+    /// Syncs and commits so far: the points at which the power can be cut.
+    pub(crate) syncs: u64,
+    /// All changes so far: the points at which the process can be killed.
+    pub(crate) ops: u64,
+    pub(crate) cut_at: Option<u64>,
+    pub(crate) kill_at: Option<u64>,
+    pub(crate) dead: bool,
+    /// Syncs of files whose name contains this fail, and drop what was to be written, as kernels do.
+    pub(crate) fail_syncs_of: Option<String>,
+    pub(crate) fail_commits: bool,
+    /// Bytes that all files together may take.
+    pub(crate) capacity: Option<u64>,
+    /// What was synced, in order.
+    pub(crate) journal: Vec<String>,
+    random: Option<Random>,
+}
+
+fn off() -> io::Error {
+    io::Error::other("the machine is off")
+}
+
+impl World {
+    fn allocated(&self) -> u64 {
+        // Unlinked files give their room back: an open handle is nobody's business here.
+        self.names
+            .values()
+            .filter_map(|id| self.inodes.get(id))
+            .map(|inode| inode.live.pages.len() as u64 * PAGE)
+            .sum()
+    }
+
+    /// Counts a change. True where the process dies before it.
+    fn op(&mut self) -> io::Result<()> {
+        if self.dead {
+            return Err(off());
+        }
+        self.ops += 1;
+        if self.kill_at == Some(self.ops) {
+            self.dead = true;
+            return Err(off());
+        }
+        Ok(())
+    }
+
+    /// Counts a sync; fails where the power is cut.
+    fn sync(&mut self, what: &str) -> io::Result<()> {
+        self.op()?;
+        self.syncs += 1;
+        if self.cut_at == Some(self.syncs) {
+            self.dead = true;
+            return Err(off());
+        }
+        self.journal.push(what.to_owned());
+        Ok(())
+    }
+
+    fn bind(&mut self, changes: Vec<(String, Option<u64>)>) {
+        for (name, inode) in &changes {
+            match inode {
+                Some(inode) => drop(self.names.insert(name.clone(), *inode)),
+                None => drop(self.names.remove(name)),
+            }
+        }
+        self.pending_names.push(changes);
+    }
+}
+
+/// The machine; clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Sim {
+    pub(crate) world: Arc<Mutex<World>>,
+}
+
+impl Sim {
+    pub(crate) fn new(seed: u64) -> Self {
+        let sim = Self::default();
+        lock(&sim.world).boot = 1;
+        lock(&sim.world).random = Some(Random::new(seed));
+        sim
+    }
+
+    pub(crate) fn catalog(&self) -> Box<dyn Catalog> {
+        Box::new(SimCatalog(self.clone()))
+    }
+
+    /// The same machine with a new process: nothing is lost, handles of the old process are void.
+    pub(crate) fn killed(&self) -> Self {
+        let mut world = lock(&self.world).clone();
+        world.revive();
+        Self {
+            world: Arc::new(Mutex::new(world)),
+        }
+    }
+
+    /// The machine after a power loss, which kept a part of what was not synced.
+    pub(crate) fn power_lost(&self, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let mut world = lock(&self.world).clone();
+        // The extremes matter as much as the middle.
+        let keep = [0, 100, 50, 20, 80][random.below(5) as usize];
+        let mut ids: Vec<u64> = world.inodes.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            let inode = world.inodes.get_mut(&id).unwrap();
+            let disk = inode.lose(keep, &mut random);
+            *inode = Inode {
+                live: disk.clone(),
+                durable: disk,
+                pending: Vec::new(),
+            };
+        }
+        let mut names = world.durable_names.clone();
+        for change in std::mem::take(&mut world.pending_names) {
+            if random.chance(keep) {
+                for (name, inode) in change {
+                    match inode {
+                        Some(inode) => drop(names.insert(name, inode)),
+                        None => drop(names.remove(&name)),
+                    }
+                }
+            }
+        }
+        world.names = names.clone();
+        world.durable_names = names;
+        world.boot += 1;
+        world.revive();
+        Self {
+            world: Arc::new(Mutex::new(world)),
+        }
+    }
+
+    /// Flips bits of a file, in the page cache and on the disk.
+    pub(crate) fn damage(&self, name: &str, offset: u64, flip: u8) {
+        let mut world = lock(&self.world);
+        let id = world.names[name];
+        let inode = world.inodes.get_mut(&id).unwrap();
+        for content in [&mut inode.live, &mut inode.durable] {
+            let mut byte = [0];
+            content.read(&mut byte, offset);
+            content.write(&[byte[0] ^ flip], offset);
+        }
+    }
+
+    /// Overwrites a part of a file, as if it had always been so.
+    pub(crate) fn overwrite(&self, name: &str, offset: u64, bytes: &[u8]) {
+        let mut world = lock(&self.world);
+        let id = world.names[name];
+        let inode = world.inodes.get_mut(&id).unwrap();
+        inode.live.write(bytes, offset);
+        inode.durable.write(bytes, offset);
+    }
+
+    pub(crate) fn files(&self) -> Vec<String> {
+        lock(&self.world).names.keys().cloned().collect()
+    }
+
+    pub(crate) fn syncs(&self) -> u64 {
+        lock(&self.world).syncs
+    }
+
+    /// Bytes of room that the data files take.
+    pub(crate) fn data_bytes(&self) -> u64 {
+        let world = lock(&self.world);
+        let data = world
+            .names
+            .iter()
+            .filter(|(name, _)| name.ends_with(".data"));
+        data.map(|(_, id)| world.inodes[id].live.pages.len() as u64 * PAGE)
+            .sum()
+    }
+}
+
+impl World {
+    fn revive(&mut self) {
+        self.dead = false;
+        self.cut_at = None;
+        self.kill_at = None;
+        self.fail_syncs_of = None;
+        self.fail_commits = false;
+        self.journal.clear();
+    }
+}
+
+struct SimFile {
+    sim: Sim,
+    name: String,
+    inode: u64,
+}
+
+impl Storage for Sim {
+    fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
+        let world = lock(&self.world);
+        if world.dead {
+            return Err(off());
+        }
+        let inode = *world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(SimFile {
+            sim: self.clone(),
+            name: name.to_owned(),
+            inode,
+        }))
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
+        let mut world = lock(&self.world);
+        world.op()?;
+        let inode = match world.names.get(name) {
+            Some(inode) => {
+                let inode = *inode;
+                let file = world.inodes.get_mut(&inode).unwrap();
+                file.live.set_len(0);
+                file.pending.push(Op::SetLen(0));
+                inode
+            }
+            None => {
+                world.last_inode += 1;
+                let inode = world.last_inode;
+                world.inodes.insert(inode, Inode::default());
+                world.bind(vec![(name.to_owned(), Some(inode))]);
+                inode
+            }
+        };
+        Ok(Arc::new(SimFile {
+            sim: self.clone(),
+            name: name.to_owned(),
+            inode,
+        }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut world = lock(&self.world);
+        world.op()?;
+        let inode = *world.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        world.bind(vec![(from.to_owned(), None), (to.to_owned(), Some(inode))]);
+        Ok(())
+    }
+
+    fn unlink(&self, name: &str) -> io::Result<()> {
+        let mut world = lock(&self.world);
+        world.op()?;
+        if world.names.contains_key(name) {
+            world.bind(vec![(name.to_owned(), None)]);
+        }
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        let mut world = lock(&self.world);
+        world.sync(folder)?;
+        world.durable_names = world.names.clone();
+        world.pending_names.clear();
+        Ok(())
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let world = lock(&self.world);
+        let prefix = format!("{folder}/");
+        Ok(world
+            .names
+            .keys()
+            .filter(|name| name.starts_with(&prefix))
+            .cloned()
+            .collect())
+    }
+
+    fn make_folder(&self, _folder: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn identity(&self) -> io::Result<Identity> {
+        Ok(Identity {
+            boot: [lock(&self.world).boot; 16],
+            device: 1,
+            filesystem: 2,
+        })
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        let world = lock(&self.world);
+        let total = world.capacity.unwrap_or(1 << 40);
+        Ok(Room {
+            total,
+            free: total.saturating_sub(world.allocated()),
+            unit: PAGE,
+        })
+    }
+}
+
+impl SimFile {
+    fn with<T>(&self, act: impl FnOnce(&mut World, u64) -> io::Result<T>) -> io::Result<T> {
+        act(&mut lock(&self.sim.world), self.inode)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Content) -> T) -> io::Result<T> {
+        self.with(|world, inode| {
+            if world.dead {
+                Err(off())
+            } else {
+                Ok(look(&world.inodes[&inode].live))
+            }
+        })
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.look(|content| content.read(buffer, offset))
+    }
+
+    fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
+        self.with(|world, inode| {
+            let pages = (offset + data.len() as u64).div_ceil(PAGE);
+            let (mut data, mut result) = (data, Ok(()));
+            let was_dead = world.dead;
+            if let Err(error) = world.op() {
+                if was_dead {
+                    return Err(error);
+                }
+                // Killed in the middle: some whole pages have got there.
+                let cut = world
+                    .random
+                    .as_mut()
+                    .map_or(0, |random| random.below(pages - offset / PAGE + 1));
+                let cut = ((offset / PAGE + cut) * PAGE)
+                    .saturating_sub(offset)
+                    .min(data.len() as u64);
+                data = &data[..cut as usize];
+                result = Err(error);
+            } else if let Some(capacity) = world.capacity {
+                let free = capacity.saturating_sub(world.allocated()) / PAGE;
+                let held = &world.inodes[&inode].live.pages;
+                let lacking = (offset / PAGE..pages).filter(|page| !held.contains_key(page));
+                if let Some(first) = lacking.into_iter().nth(free as usize) {
+                    let fits = (first * PAGE).saturating_sub(offset);
+                    data = &data[..fits as usize];
+                    result = Err(io::ErrorKind::StorageFull.into());
+                }
+            }
+            if !data.is_empty() {
+                let inode = world.inodes.get_mut(&inode).unwrap();
+                inode.live.write(data, offset);
+                inode.pending.push(Op::Write(data.to_vec(), offset));
+            }
+            result
+        })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.with(|world, inode| {
+            world.op()?;
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            inode.live.set_len(len);
+            inode.pending.push(Op::SetLen(len));
+            Ok(())
+        })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.look(|content| content.len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(|world, inode| {
+            world.sync(&self.name)?;
+            let fails = world
+                .fail_syncs_of
+                .as_ref()
+                .is_some_and(|part| self.name.contains(part));
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            if fails {
+                // The pages are marked clean and never written: the page cache has them, the disk never will.
+                inode.pending.clear();
+                return Err(io::Error::other("the disk failed"));
+            }
+            inode.durable = inode.live.clone();
+            inode.pending.clear();
+            Ok(())
+        })
+    }
+
+    fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
+        self.with(|world, inode| {
+            world.op()?;
+            let inode = world.inodes.get_mut(&inode).unwrap();
+            inode.live.punch(offset, len);
+            inode.pending.push(Op::Punch(offset, len));
+            Ok(())
+        })
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+        self.look(|content| {
+            let page = content
+                .pages
+                .range(offset / PAGE..)
+                .next()
+                .map(|(page, _)| (page * PAGE).max(offset));
+            page.filter(|at| *at < content.len)
+        })
+    }
+
+    fn next_hole(&self, offset: u64) -> io::Result<u64> {
+        self.look(|content| {
+            let mut page = offset / PAGE;
+            while content.pages.contains_key(&page) {
+                page += 1;
+            }
+            (page * PAGE).max(offset).min(content.len)
+        })
+    }
+
+    fn allocated(&self) -> io::Result<u64> {
+        self.look(|content| content.pages.len() as u64 * PAGE)
+    }
+}
+
+struct SimCatalog(Sim);
+
+impl Catalog for SimCatalog {
+    fn load(&mut self) -> Result<Rows> {
+        Ok(lock(&self.0.world).rows.clone())
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<()> {
+        let mut world = lock(&self.0.world);
+        let was_dead = world.dead;
+        let failed = |source| Error::io("commit", "pool.db", source);
+        let synced = world.sync("pool.db");
+        // A commit that is cut off may have taken effect or not.
+        let lucky = !was_dead
+            && synced.is_err()
+            && world
+                .random
+                .as_mut()
+                .is_some_and(|random| random.chance(50));
+        if world.fail_commits {
+            return Err(failed(io::Error::other("the disk failed")));
+        }
+        if synced.is_ok() || lucky {
+            changes.iter().for_each(|change| world.rows.apply(change));
+        }
+        synced.map_err(failed)
+    }
+}
+
+pub(crate) fn volume(number: u8) -> VolumeId {
+    VolumeId::from_bytes([number; 16])
+}
+
+pub(crate) fn checkpoint(number: u8) -> crate::domain::id::CheckpointId {
+    crate::domain::id::CheckpointId::from_bytes([number; 16])
+}
