@@ -80,6 +80,7 @@ mod store;
 mod tests;
 
 pub use error::{Damage, Error};
+pub use format::FORMAT_VERSION;
 pub use manifest::Description;
 pub use store::Retry;
 

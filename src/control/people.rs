@@ -131,7 +131,7 @@ impl Control {
     /// # Errors
     /// [`Fault::WrongCredentials`], [`Fault::TooManyAttempts`].
     pub fn sign_in(&self, email: &str, password: &str) -> Result<Token, Fault> {
-        let (email, now) = (email.trim().to_lowercase(), self.now());
+        let (email, now) = (email.trim().to_lowercase(), self.now_ms());
         count_attempt(&email, now)?;
         let user = self.catalog().user_by_email(&email).map_err(|error| self.fault(error.into()))?;
         let stored = user.as_ref().map_or(NOBODY.as_str(), |user| user.password.as_str());
@@ -156,7 +156,7 @@ impl Control {
     /// # Errors
     /// [`Fault::Internal`].
     pub fn authenticate(&self, token: &Token) -> Result<Option<Member>, Fault> {
-        let now = self.now();
+        let now = self.now_ms();
         let found = self.catalog().user_by_session(&token.hash(), now).map_err(|error| self.fault(error.into()))?;
         let Some((user, seen)) = found else { return Ok(None) };
         let renewed = now - seen > TOUCH_MS;
@@ -235,7 +235,7 @@ impl Control {
     /// # Errors
     /// [`Fault::Internal`], also when the address is taken.
     pub fn create_organization(&self, name: &str, time_zone: &str, member: NewMember<'_>) -> Result<OrganizationId, Fault> {
-        let (organization, now) = (OrganizationId::new(), self.now());
+        let (organization, now) = (OrganizationId::new(), self.now_ms());
         let user = new_user(organization, member)?;
         self.catalog()
             .write(|tx| {
@@ -252,7 +252,7 @@ impl Control {
     /// [`Fault::Internal`], also when the address is taken.
     pub fn create_member(&self, organization: OrganizationId, member: NewMember<'_>) -> Result<UserId, Fault> {
         let user = new_user(organization, member)?;
-        let now = self.now();
+        let now = self.now_ms();
         self.catalog()
             .write(|tx| insert_user(tx, &user, now))
             .map_err(|error: crate::catalog::Error| self.fault(error.into()))?;

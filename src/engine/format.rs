@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Version of the maps, the logs and `pool.db`. Version 0 may change without migration until a release is tagged.
-pub(crate) const VERSION: u32 = 0;
+pub const VERSION: u32 = 0;
 
 /// The folder of the layers, from the pool's folder.
 pub(crate) const LAYERS: &str = "layers";

@@ -3,6 +3,7 @@
 pub mod block;
 mod blockset;
 mod catalog;
+mod changed;
 mod check;
 mod checkpoint;
 mod content;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use blockset::BlockSet;
 pub use error::{Error, Result};
+pub use format::VERSION as FORMAT_VERSION;
 pub use lease::{CheckpointDevice, Lease};
 pub use pool::Pool;
 pub use types::{CheckpointInfo, Finding, PoolOptions, Reclaimed, Reference, Space, VolumeInfo};

@@ -1,7 +1,7 @@
 //! The command line.
 
 use super::config::{EXAMPLE, Flags, Settings};
-use crate::archive::Archive;
+use crate::archive::{Archive, ArchiveOptions, Finding};
 use crate::catalog::Catalog;
 use crate::control::Control;
 use clap::{Parser, Subcommand};
@@ -85,15 +85,26 @@ fn existing(flags: Flags, part: &str) -> Done<PathBuf> {
 
 /// Checks the archive and prints what is wrong, a line a finding. True if nothing is.
 fn check(deep: bool, flags: Flags) -> Done<bool> {
-    let archive = Archive::open_folder(&existing(flags, "archive")?, crate::archive::Options::default())?;
+    let archive = Archive::open_folder(&existing(flags, "archive")?, ArchiveOptions::default())?;
     let findings = archive.check(deep)?;
     for finding in &findings {
-        println!("{finding}");
+        println!("{}", sentence(finding));
     }
     if findings.is_empty() {
         println!("{}", if deep { "every chunk of every snapshot was read and is whole" } else { "every snapshot is whole" });
     }
     Ok(findings.is_empty())
+}
+
+/// A finding as a line: whose object, what is wrong with it, and what that means.
+fn sentence(finding: &Finding) -> String {
+    let snapshots: Vec<_> = finding.snapshots.iter().map(ToString::to_string).collect();
+    let means = if snapshots.is_empty() {
+        "no snapshot needs it".to_owned()
+    } else {
+        format!("cannot be restored whole: {}", snapshots.join(", "))
+    };
+    format!("{} (organization {}): {}; {means}", finding.object, finding.organization, finding.damage)
 }
 
 fn password(email: &str, flags: Flags) -> Done<()> {

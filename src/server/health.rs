@@ -26,7 +26,7 @@ pub async fn healthz() -> Json<Health> {
         version: env!("CARGO_PKG_VERSION"),
         formats: Formats {
             catalog: crate::catalog::SCHEMA_VERSION,
-            pool: crate::engine::FORMAT_VERSION.into(),
+            pool: crate::engine::FORMAT_VERSION,
             archive: crate::archive::FORMAT_VERSION.into(),
         },
     })

@@ -67,7 +67,14 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
     if !known {
         return security::refusal(&crate::domain::fault::Fault::NotFound { what: crate::domain::fault::Noun::Page });
     }
-    leptos_axum::handle_server_fns_with_context(move || provide(&state), request).await.into_response()
+    let mut response =
+        leptos_axum::handle_server_fns_with_context(move || provide(&state), request).await.into_response();
+    // A plain form is sent back to the page it stood on; once its act is done, the dialog it stood in is closed.
+    let back = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+    if let Some(location) = back.and_then(web::after_form).and_then(|location| HeaderValue::from_str(&location).ok()) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }
 
 /// A file of the site folder, or the page that says there is nothing here.
