@@ -75,6 +75,8 @@ pub struct Job {
     pub ending: Option<Ending>,
     /// Whether an interruption was asked for.
     pub cancel: bool,
+    /// Whether its object has gone on, so that it cannot be tried again.
+    pub closed: bool,
     /// Bytes done.
     pub done: Bytes,
     /// Bytes to do.
@@ -97,7 +99,7 @@ pub struct Job {
 
 /// The columns of a job `j`, in the order of [`job_at`].
 pub(super) const JOB: &str = "j.id, j.organization, j.kind, j.state, j.subject, j.subject_name, j.source, j.args,
-    j.step, j.ending, j.cancel, j.done, j.total, j.speed, j.attempts, j.next_attempt, j.fault, j.asked_by, j.asked, j.ended";
+    j.step, j.ending, j.cancel, j.closed, j.done, j.total, j.speed, j.attempts, j.next_attempt, j.fault, j.asked_by, j.asked, j.ended";
 
 /// The states in which a job will still change by itself.
 pub(super) const LIVE: &str = "('queued', 'running', 'waiting')";
@@ -117,15 +119,16 @@ pub(super) fn job_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Job>> 
         step: row.get(at + 8)?,
         ending: row.get(at + 9)?,
         cancel: row.get(at + 10)?,
-        done: row.get(at + 11)?,
-        total: row.get(at + 12)?,
-        speed: row.get(at + 13)?,
-        attempts: row.get(at + 14)?,
-        next_attempt: row.get(at + 15)?,
-        fault: row.get(at + 16)?,
-        asked_by: row.get(at + 17)?,
-        asked: row.get(at + 18)?,
-        ended: row.get(at + 19)?,
+        closed: row.get(at + 11)?,
+        done: row.get(at + 12)?,
+        total: row.get(at + 13)?,
+        speed: row.get(at + 14)?,
+        attempts: row.get(at + 15)?,
+        next_attempt: row.get(at + 16)?,
+        fault: row.get(at + 17)?,
+        asked_by: row.get(at + 18)?,
+        asked: row.get(at + 19)?,
+        ended: row.get(at + 20)?,
     }))
 }
 
@@ -416,9 +419,20 @@ pub fn requeue(tx: &Transaction<'_>, id: JobId, from: JobState, now: i64) -> Res
                  ending = CASE WHEN ?2 = 'failed' THEN NULL ELSE ending END,
                  fault = CASE WHEN ?2 = 'failed' THEN NULL ELSE fault END,
                  cancel = CASE WHEN ?2 = 'failed' THEN 0 ELSE cancel END
-               WHERE id = ?1 AND state = ?2 AND state IN ('failed', 'waiting')";
+               WHERE id = ?1 AND state = ?2 AND state IN ('failed', 'waiting') AND closed = 0";
     tx.prepare_cached(sql)
         .and_then(|mut update| update.execute((id, from, now)))
         .map(|rows| rows == 1)
         .context("have a job tried again")
+}
+
+/// The object has gone on: what failed on it cannot be tried again any more.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn close_jobs(tx: &Transaction<'_>, subject: &str) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE jobs SET closed = 1 WHERE subject = ?1 AND state IN ('failed', 'interrupted')")
+        .and_then(|mut update| update.execute([subject]))
+        .context("close an object's jobs")?;
+    Ok(())
 }

@@ -95,8 +95,6 @@ pub struct ListedSnapshot {
     pub snapshot: Snapshot,
     /// The zone's name.
     pub zone_name: String,
-    /// What its deletion would free in the object store, if that was measured since the store last changed.
-    pub reclaimable: Option<Bytes>,
     /// The work at hand on it, or the last one.
     pub job: Option<Job>,
 }
@@ -128,8 +126,8 @@ fn snapshot_at(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
 /// The list's statement, up to its WHERE. The job is the live one or, when there is none, the last that was asked for.
 fn listed() -> String {
     format!(
-        "SELECT {COLUMNS}, z.name, CASE WHEN s.measured = COALESCE(l.generation, 0) THEN s.reclaimable END, {JOB}
-         FROM snapshots s JOIN zones z ON z.id = s.zone LEFT JOIN ledgers l ON l.organization = s.organization
+        "SELECT {COLUMNS}, z.name, {JOB}
+         FROM snapshots s JOIN zones z ON z.id = s.zone
            LEFT JOIN jobs j ON j.id = (SELECT id FROM jobs WHERE subject = s.id
                                        ORDER BY state IN {LIVE} DESC, asked DESC, id DESC LIMIT 1)"
     )
@@ -139,8 +137,7 @@ fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedSnapshot> {
     Ok(ListedSnapshot {
         snapshot: snapshot_at(row)?,
         zone_name: row.get(16)?,
-        reclaimable: row.get(17)?,
-        job: job_at(row, 18)?,
+        job: job_at(row, 17)?,
     })
 }
 
@@ -231,31 +228,6 @@ impl Catalog {
             );
             let mut query = tx.prepare_cached(&sql).context("look for stranded snapshots")?;
             query.query_map([], snapshot_at).and_then(Iterator::collect).context("look for stranded snapshots")
-        })
-    }
-
-    /// The generation of the organization's ledger: it grows whenever its objects in the store change.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`].
-    pub fn ledger_generation(&self, organization: OrganizationId) -> Result<i64, Error> {
-        self.read(|tx| {
-            tx.prepare_cached("SELECT COALESCE((SELECT generation FROM ledgers WHERE organization = ?1), 0)")
-                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
-                .context("read a ledger's generation")
-        })
-    }
-
-    /// Writes down what deleting the snapshot would free, as measured at this generation of the ledger.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`].
-    pub fn set_reclaimable(&self, id: SnapshotId, bytes: Bytes, generation: i64) -> Result<(), Error> {
-        self.write(|tx| {
-            tx.prepare_cached("UPDATE snapshots SET reclaimable = ?2, measured = ?3 WHERE id = ?1")
-                .and_then(|mut update| update.execute((id, bytes, generation)))
-                .context("write what a deletion would free")?;
-            Ok(())
         })
     }
 
@@ -392,18 +364,4 @@ pub fn forget_snapshot(tx: &Transaction<'_>, id: SnapshotId) -> Result<bool, Err
         .and_then(|mut delete| delete.execute([id]))
         .map(|rows| rows == 1)
         .context("forget a snapshot")
-}
-
-/// The organization's objects in the store have changed: nothing that was measured holds any more.
-///
-/// # Errors
-/// [`Error::Sqlite`].
-pub fn turn_ledger(tx: &Transaction<'_>, organization: OrganizationId) -> Result<(), Error> {
-    tx.prepare_cached(
-        "INSERT INTO ledgers (organization, generation) VALUES (?1, 1)
-         ON CONFLICT (organization) DO UPDATE SET generation = generation + 1",
-    )
-    .and_then(|mut update| update.execute([organization]))
-    .context("turn a ledger's page")?;
-    Ok(())
 }

@@ -1,43 +1,111 @@
 //! The use cases: what a member can ask for, every permission check, and the long work itself.
 //!
-//! `api` and `server` call [`Control`]; nothing else in the house decides whether an act is allowed.
+//! `api` and `server` call [`Control`]; nothing else in the house decides whether an act is allowed. An act that changes
+//! something writes its intent, its job and its entry of the activity log in one transaction; [`crate::jobs`] has it done.
+//!
+//! What may never be true: an answer that tells a member of one organization that another's object exists; an effect
+//! without an intent that was committed before it; an object in a passing state that no job works on. After a crash
+//! [`Control::open`] resumes what was under way, mends what nothing works on, and puts what nobody knows in quarantine.
+//!
+//! All calls block: call them from threads that may wait.
 
+mod activity;
 mod caller;
 mod clock;
+mod core;
+pub mod demo;
+mod error;
+mod exports;
+mod image;
+mod live;
+mod moments;
+mod open;
 pub mod people;
+mod reconcile;
+mod snapshots;
+pub mod tasks;
+mod uploads;
+mod volumes;
+mod work;
+mod zones;
+
+#[cfg(test)]
+mod tests;
 
 pub use caller::{Actor, Caller};
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use error::Error;
+pub use exports::ZoneDoor;
+pub use open::{Settings, Tuning, ZoneSettings};
+pub use reconcile::Quarantined;
+pub use uploads::{ImportRequest, UploadSlot};
 
-use crate::catalog::Catalog;
+use self::core::Core;
+use crate::catalog::{self, Catalog};
 use crate::domain::fault::Fault;
+use crate::jobs::Runner;
+use crate::view::ZoneView;
 use std::sync::Arc;
 
 /// The control plane of one region. Clones share it.
 #[derive(Clone)]
 pub struct Control {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    catalog: Catalog,
-    clock: Arc<dyn Clock>,
+    // In the order of dropping: who uses goes before what is used.
+    runner: Arc<Runner>,
+    core: Arc<Core>,
 }
 
 impl Control {
+    /// Whether nobody can sign in yet: the first start.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub fn is_empty(&self) -> Result<bool, Fault> {
+        self.ask(self.catalog().is_empty())
+    }
+
+    /// Stops the long work where it is, to be resumed by the next start, and tells listeners that nothing more comes.
+    /// Returns when all of it has stopped.
+    pub fn stop(&self) {
+        self.runner.shutdown();
+        self.core.live.stop();
+    }
+
+    /// What waits for the operator: parts of pools that the catalog does not know. They are never deleted.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`].
+    pub fn quarantine(&self) -> Result<Vec<Quarantined>, Fault> {
+        self.ask(self.catalog().quarantine())
+    }
+
     /// The catalog.
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.inner.catalog
+    pub(super) fn catalog(&self) -> &Catalog {
+        &self.core.catalog
     }
 
     /// Milliseconds since 1970, by the injected clock.
-    pub(crate) fn now(&self) -> i64 {
-        self.inner.clock.now_ms()
+    pub(super) fn now_ms(&self) -> i64 {
+        self.core.now()
     }
 
-    /// Logs what a user must not know, once, and gives what the user may know: a reference to that line of the log.
-    pub(crate) fn internal(&self, doing: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
-        let _ = (doing, error);
-        Fault::Internal { reference: String::new() }
+    /// The region's name.
+    pub(super) fn region(&self) -> &str {
+        &self.core.region
+    }
+
+    /// The region's zones, by name.
+    pub(super) fn zone_views(&self) -> Vec<ZoneView> {
+        self.core.zones.views()
+    }
+
+    /// What a user may know of an error.
+    pub(super) fn fault(&self, error: Error) -> Fault {
+        self.core.fault(error)
+    }
+
+    /// The catalog's answer, or what a user may know of its failure.
+    fn ask<T>(&self, answer: Result<T, catalog::Error>) -> Result<T, Fault> {
+        answer.map_err(|error| self.fault(error.into()))
     }
 }

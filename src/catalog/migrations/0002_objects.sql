@@ -42,20 +42,12 @@ CREATE TABLE snapshots (
   verified     INTEGER,
   data         INTEGER,                -- bytes that hold data
   uploaded     INTEGER,                -- bytes that had to be sent
-  base         TEXT,                   -- the snapshot it was built on
-  reclaimable  INTEGER,                -- what its deletion would free in the object store ...
-  measured     INTEGER                 -- ... as of this generation of the organization's ledger
+  base         TEXT                    -- the snapshot it was built on
 ) STRICT;
 CREATE UNIQUE INDEX snapshots_by_name ON snapshots(organization, name_key);
 CREATE INDEX snapshots_by_age ON snapshots(organization, taken DESC, id DESC);
 CREATE INDEX snapshots_by_volume ON snapshots(volume, taken DESC);
 CREATE INDEX snapshots_by_zone ON snapshots(zone);
-
--- Grows whenever an organization's objects in the store change: what was measured before is no longer known.
-CREATE TABLE ledgers (
-  organization TEXT PRIMARY KEY REFERENCES organizations(id),
-  generation   INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE jobs (
   id           TEXT PRIMARY KEY,
@@ -69,6 +61,7 @@ CREATE TABLE jobs (
   step         INTEGER,                -- the step begun last: written before its effect; none: not begun
   ending       TEXT CHECK (ending IN ('failed', 'interrupted')), -- set: the steps are those that undo
   cancel       INTEGER NOT NULL DEFAULT 0,
+  closed       INTEGER NOT NULL DEFAULT 0, -- 1: its object has gone on, it cannot be tried again
   done         INTEGER NOT NULL DEFAULT 0,
   total        INTEGER,
   speed        INTEGER,                -- bytes a second, lately

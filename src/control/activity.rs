@@ -1,0 +1,118 @@
+//! The activity log, and what changed.
+
+use super::core::Core;
+use super::error::{Error, Refusal};
+use super::moments::{moment, time_zone};
+use super::{Caller, Control};
+use crate::catalog::events::{NewEvent, insert_event};
+use crate::domain::fault::Fault;
+use crate::domain::id::JobId;
+use crate::domain::job::JobState;
+use crate::domain::role::Permission;
+use crate::view::{Act, ActivityRow, Change, Outcome, PAGE_ROWS, Page};
+use rusqlite::Transaction;
+use tokio::sync::broadcast;
+
+impl Control {
+    /// A page of the organization's activity log, newest first.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`].
+    pub fn list_activity(&self, caller: &Caller, page: u32) -> Result<Page<ActivityRow>, Fault> {
+        let actor = caller.must(Permission::Read)?;
+        let found = self.ask(self.catalog().list_events(actor.organization, page, PAGE_ROWS))?;
+        let zone = time_zone(&actor.time_zone);
+        let mut rows = Vec::with_capacity(found.rows.len());
+        for event in found.rows {
+            let act: Act = serde_json::from_str(&event.act)
+                .map_err(|source| self.fault(Error::Json { what: "an act of the log", source }))?;
+            let job_tells = matches!(act, Act::Job(_));
+            let outcome = match (&event.job, act) {
+                (_, Act::SignInRefused) => Outcome::Failed(Fault::WrongCredentials),
+                (Some(job), _) if job_tells => match job.state {
+                    JobState::Succeeded => Outcome::Done,
+                    JobState::Interrupted => Outcome::Interrupted,
+                    JobState::Failed => Outcome::Failed(job.fault.clone().unwrap_or(Fault::Interrupted)),
+                    JobState::Queued | JobState::Running | JobState::Waiting => Outcome::Running,
+                },
+                _ => Outcome::Done,
+            };
+            rows.push(ActivityRow {
+                id: u64::try_from(event.id).unwrap_or(0),
+                when: moment(&zone, event.at),
+                who: event.who,
+                door: event.door,
+                act,
+                subject: event.subject,
+                outcome,
+                job: event.job.as_ref().map(|job| self.job_view(actor, &zone, job)),
+            });
+        }
+        Ok(Page { rows, total: found.total, page: found.page, pages: found.pages })
+    }
+
+    /// What changes in the caller's organization, from now on.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`].
+    pub fn subscribe(&self, caller: &Caller) -> Result<broadcast::Receiver<Change>, Fault> {
+        let actor = caller.must(Permission::Read)?;
+        Ok(self.core.live.subscribe(actor.organization))
+    }
+
+    /// Writes an act without long work into the log of the caller's organization.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`] when the caller is nobody, [`Fault::Internal`].
+    pub(super) fn record(&self, caller: &Caller, act: Act, subject: &str) -> Result<(), Fault> {
+        let organization = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?.organization;
+        let now = self.now_ms();
+        self.core.transact(|tx| log(tx, caller, act, subject, None, now))?;
+        self.core.live.changed(organization, &[Change::Activity]);
+        Ok(())
+    }
+}
+
+/// Writes an act into the log, in the transaction of the act itself.
+pub(super) fn log(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    act: Act,
+    subject: &str,
+    job: Option<JobId>,
+    now: i64,
+) -> Result<(), Refusal> {
+    let actor = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?;
+    let words = serde_json::to_string(&act)
+        .map_err(|source| super::error::internal("write an act down", &Error::Json { what: "an act", source }))?;
+    let event = NewEvent {
+        organization: actor.organization,
+        at: now,
+        user: Some(actor.user),
+        who: Some(&actor.name),
+        door: caller.door,
+        act: words,
+        subject,
+        job,
+    };
+    insert_event(tx, &event)?;
+    Ok(())
+}
+
+impl Core {
+    /// One transaction of the catalog that may also be refused for a user's mistake.
+    pub fn transact<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Fault> {
+        self.catalog.write(work).map_err(|refusal| match refusal {
+            Refusal::Fault(fault) => fault,
+            Refusal::Catalog(error) => self.fault(error.into()),
+        })
+    }
+
+    /// One consistent view of the catalog, which may also be refused for a user's mistake.
+    pub fn look<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Fault> {
+        self.catalog.read(work).map_err(|refusal| match refusal {
+            Refusal::Fault(fault) => fault,
+            Refusal::Catalog(error) => self.fault(error.into()),
+        })
+    }
+}

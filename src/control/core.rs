@@ -1,0 +1,115 @@
+//! What the use cases and the long work share.
+
+use super::Clock;
+use super::error::{About, Error, explain};
+use super::live::Live;
+use super::zones::Zones;
+use crate::archive::Archive;
+use crate::catalog::Catalog;
+use crate::domain::fault::Fault;
+use crate::domain::id::{JobId, OrganizationId};
+use crate::view::Change;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Everything one region's control plane works with.
+pub(super) struct Core {
+    pub catalog: Catalog,
+    pub clock: Arc<dyn Clock>,
+    pub region: String,
+    pub folders: Folders,
+    pub zones: Zones,
+    pub archive: ArchiveDoor,
+    pub live: Live,
+}
+
+impl Core {
+    pub fn now(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// What a user may know of an error that is about nothing in particular.
+    pub fn fault(&self, error: Error) -> Fault {
+        explain("answer", error, About::default()).into_fault()
+    }
+
+    /// Some long work changed, and with it what its object shows.
+    pub fn work_changed(&self, organization: OrganizationId) {
+        let all = [Change::Jobs, Change::Volumes, Change::Snapshots, Change::Activity];
+        self.live.changed(organization, &all);
+    }
+}
+
+/// Where things lie in the data folder.
+pub(super) struct Folders {
+    data: PathBuf,
+}
+
+/// The longest path of a unix socket that the kernel takes, with its closing zero (`unix(7)`).
+const LONGEST_SOCKET: usize = 108;
+
+impl Folders {
+    pub fn make(data: &Path) -> Result<Self, Error> {
+        let this = Self { data: data.to_owned() };
+        for folder in [this.data.clone(), this.uploads(), this.run(), this.data.join("zones")] {
+            std::fs::create_dir_all(&folder)
+                .map_err(|source| Error::Io { operation: "make", path: folder.clone(), source })?;
+        }
+        Ok(this)
+    }
+
+    pub fn catalog(&self) -> PathBuf {
+        self.data.join("catalog.db")
+    }
+
+    pub fn pool(&self, zone: crate::domain::id::ZoneId) -> PathBuf {
+        self.data.join("zones").join(zone.to_string()).join("pool")
+    }
+
+    pub fn archive(&self) -> PathBuf {
+        self.data.join("archive")
+    }
+
+    pub fn uploads(&self) -> PathBuf {
+        self.data.join("uploads")
+    }
+
+    /// The image that an import reads, under a name of our own.
+    pub fn upload_of(&self, job: JobId) -> PathBuf {
+        self.uploads().join(format!("{job}.image"))
+    }
+
+    pub fn run(&self) -> PathBuf {
+        self.data.join("run")
+    }
+
+    /// A private socket for one import; in the system's folder for temporary files where ours is too deep.
+    pub fn import_socket(&self, job: JobId) -> PathBuf {
+        let id = job.to_string();
+        let name = format!("import-{}.sock", id.get(id.len().saturating_sub(12)..).unwrap_or(&id));
+        let path = self.run().join(&name);
+        if path.as_os_str().len() < LONGEST_SOCKET { path } else { std::env::temp_dir().join(format!("reprise-{name}")) }
+    }
+}
+
+/// The region's object store. Where it cannot be opened it is tried again whenever it is asked for: a folder that is
+/// mounted late, or mended, needs no restart.
+pub(super) struct ArchiveDoor {
+    folder: PathBuf,
+    open: Mutex<Option<Archive>>,
+}
+
+impl ArchiveDoor {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, open: Mutex::new(None) }
+    }
+
+    pub fn get(&self) -> Result<Archive, crate::archive::Error> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(archive) = &*open {
+            return Ok(archive.clone());
+        }
+        let archive = Archive::open_folder(&self.folder, Default::default())?;
+        Ok(open.insert(archive).clone())
+    }
+}

@@ -1,0 +1,106 @@
+//! Opening a region: its catalog, its zones, its object store, its workers.
+
+use super::core::{ArchiveDoor, Core, Folders};
+use super::error::Error;
+use super::live::Live;
+use super::tasks::Tasks;
+use super::zones::{Zone, Zones};
+use super::{Clock, Control, SystemClock};
+use crate::catalog::Catalog;
+use crate::engine::PoolOptions;
+use crate::jobs::{Runner, RunnerOptions};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A zone, as the operator wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZoneSettings {
+    /// Its name. A zone that is renamed here is another zone; the old one is kept.
+    pub name: String,
+    /// The most that its pool may hold, in bytes; none: what the file system has.
+    pub limit: Option<u64>,
+}
+
+/// What a region is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Everything that is kept lies under it. Who opens it sees to it that it is opened once.
+    pub data: PathBuf,
+    /// The region's name.
+    pub region: String,
+    /// Its zones.
+    pub zones: Vec<ZoneSettings>,
+    /// Threads for long work; one more does what is short.
+    pub workers: usize,
+}
+
+/// What tests hold still or make small.
+#[derive(Clone)]
+pub struct Tuning {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// How long work waits and is tried again; the number of workers comes from the settings.
+    pub runner: RunnerOptions,
+    /// How pools are opened; the limit comes from the settings.
+    pub pool: PoolOptions,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), runner: RunnerOptions::default(), pool: PoolOptions::default() }
+    }
+}
+
+impl Control {
+    /// Opens the region, makes what is absent, and takes up what was under way.
+    ///
+    /// A pool or an object store that cannot be opened does not keep the rest from working.
+    ///
+    /// # Errors
+    /// [`Error::Catalog`], [`Error::Io`] when the data folder cannot be used.
+    pub fn open(settings: Settings) -> Result<Self, Error> {
+        Self::open_with(settings, Tuning::default())
+    }
+
+    /// As [`Control::open`], with what tests hold still.
+    ///
+    /// # Errors
+    /// As for [`Control::open`].
+    pub fn open_with(settings: Settings, tuning: Tuning) -> Result<Self, Error> {
+        let folders = Folders::make(&settings.data)?;
+        let catalog = Catalog::open(&folders.catalog())?;
+        let now = tuning.clock.now_ms();
+        let mut zones = Vec::new();
+        for wanted in &settings.zones {
+            let zone = catalog.zone_of_name(&wanted.name, now)?;
+            let (folder, options) = (folders.pool(zone.id), PoolOptions { limit: wanted.limit, ..tuning.pool.clone() });
+            zones.push(Zone::open(zone, true, &folder, options));
+        }
+        for zone in catalog.zones()? {
+            if !zones.iter().any(|open| open.id == zone.id) {
+                tracing::warn!(zone = %zone.name, id = %zone.id, "a zone is not in the settings any more: it is kept, and takes nothing new");
+                let folder = folders.pool(zone.id);
+                zones.push(Zone::open(zone, false, &folder, tuning.pool.clone()));
+            }
+        }
+        zones.sort_by(|a, b| a.name.cmp(&b.name));
+        let live = Live::start().map_err(|source| Error::Io { operation: "start a thread for", path: "live".into(), source })?;
+        let archive = ArchiveDoor::new(folders.archive());
+        if let Err(error) = archive.get() {
+            tracing::error!(error = super::error::chain(&error), "the object store cannot be opened; it is tried again when it is needed");
+        }
+        let core = Arc::new(Core {
+            catalog: catalog.clone(),
+            clock: tuning.clock,
+            region: settings.region,
+            folders,
+            zones: Zones(zones),
+            archive,
+            live,
+        });
+        core.reconcile()?;
+        let options = RunnerOptions { workers: settings.workers.max(1) + 1, ..tuning.runner };
+        let runner = Runner::start(catalog, Arc::new(Tasks::new(Arc::clone(&core))), options)?;
+        Ok(Self { runner: Arc::new(runner), core })
+    }
+}

@@ -1,0 +1,141 @@
+//! At a start: what nothing works on is mended, what nobody knows is set apart, what nobody needs is removed.
+
+use super::core::Core;
+use super::error::{Error, chain, internal};
+use crate::catalog::jobs::{NewJob, insert_job};
+use crate::catalog::snapshots::move_snapshot;
+use crate::catalog::volumes::move_volume;
+use crate::catalog::zones::set_quarantine;
+use crate::domain::fault::Fault;
+use crate::domain::id::{JobId, OrganizationId};
+use crate::domain::job::JobKind;
+use crate::domain::snapshot::{SnapshotEvent, SnapshotState};
+use crate::domain::volume::{VolumeEvent, VolumeState};
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+pub use crate::catalog::zones::Quarantined;
+
+impl Core {
+    /// Compares what the stores know. Nothing that is not known is deleted, but uploads without an import.
+    pub fn reconcile(&self) -> Result<(), Error> {
+        self.mend_volumes()?;
+        self.mend_snapshots()?;
+        self.set_apart()?;
+        self.clear_uploads()
+    }
+
+    /// The fault of an object whose work is gone: there is no way to bring that about but losing part of the catalog.
+    fn lost_work(&self, what: &'static str) -> Fault {
+        internal(what, &Error::Broken("an object is in a passing state, and no work moves it on"))
+    }
+
+    fn delete_after_all(
+        &self,
+        organization: OrganizationId,
+        kind: JobKind,
+        subject: String,
+        name: &str,
+    ) -> Result<(), Error> {
+        let job = NewJob {
+            id: JobId::new(),
+            organization,
+            kind,
+            subject,
+            subject_name: name,
+            source: None,
+            args: "{}".to_owned(),
+            total: None,
+            asked_by: None,
+        };
+        Ok(self.catalog.write(|tx| insert_job(tx, &job, self.now()))?)
+    }
+
+    fn mend_volumes(&self) -> Result<(), Error> {
+        for volume in self.catalog.stranded_volumes()? {
+            tracing::warn!(volume = %volume.id, state = ?volume.state, "nothing works on a volume in a passing state");
+            match volume.state.next(VolumeEvent::Broke) {
+                Ok(after) => {
+                    let fault = self.lost_work("mend a volume");
+                    self.catalog.write(|tx| move_volume(tx, volume.id, volume.state, after, Some(&fault)))?;
+                }
+                Err(_) if volume.state == VolumeState::Deleting => {
+                    let id = volume.id.to_string();
+                    self.delete_after_all(volume.organization, JobKind::DeleteVolume, id, &volume.name)?;
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn mend_snapshots(&self) -> Result<(), Error> {
+        for snapshot in self.catalog.stranded_snapshots()? {
+            tracing::warn!(snapshot = %snapshot.id, state = ?snapshot.state, "nothing works on a snapshot in a passing state");
+            match snapshot.state.next(SnapshotEvent::Broke) {
+                Ok(after) => {
+                    let fault = self.lost_work("mend a snapshot");
+                    self.catalog.write(|tx| move_snapshot(tx, snapshot.id, snapshot.state, after, Some(&fault)))?;
+                }
+                Err(_) if snapshot.state == SnapshotState::Deleting => {
+                    let id = snapshot.id.to_string();
+                    self.delete_after_all(snapshot.organization, JobKind::DeleteSnapshot, id, &snapshot.name)?;
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn set_apart(&self) -> Result<(), Error> {
+        for zone in &self.zones.0 {
+            let Ok(pool) = zone.pool("") else { continue };
+            let volumes = self.catalog.volumes_of_zone(zone.id)?;
+            let known: HashSet<_> = volumes.iter().map(|volume| volume.id).collect();
+            let there: HashSet<_> = pool.volumes().into_iter().collect();
+            let checkpoints: HashSet<_> =
+                self.catalog.snapshots_of_zone(zone.id)?.into_iter().map(|snapshot| snapshot.checkpoint).collect();
+            let mut apart: Vec<(&'static str, String)> = Vec::new();
+            apart.extend(there.difference(&known).map(|id| ("volume", id.to_string())));
+            for checkpoint in pool.checkpoints() {
+                if !checkpoints.contains(&checkpoint.id) {
+                    apart.push(("checkpoint", checkpoint.id.to_string()));
+                }
+            }
+            for (kind, id) in &apart {
+                tracing::warn!(zone = %zone.name, kind, %id, "the pool has what the catalog does not know: set apart, not deleted");
+            }
+            for volume in &volumes {
+                if volume.state == VolumeState::Ready && !there.contains(&volume.id) {
+                    tracing::error!(zone = %zone.name, volume = %volume.id, "the catalog knows a volume that the pool does not have");
+                }
+            }
+            self.catalog.write(|tx| set_quarantine(tx, zone.id, &apart, self.now()))?;
+        }
+        Ok(())
+    }
+
+    /// Files in `uploads` that no import will read: uploads that were cut off by the end of the process.
+    fn clear_uploads(&self) -> Result<(), Error> {
+        let live = self.catalog.live_jobs()?;
+        let needed: HashSet<PathBuf> = live
+            .iter()
+            .filter(|job| job.kind == JobKind::ImportVolume)
+            .map(|job| self.folders.upload_of(job.id))
+            .collect();
+        let folder = self.folders.uploads();
+        let at = |source| Error::Io { operation: "read", path: folder.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(at)? {
+            let path = entry.map_err(at)?.path();
+            if !needed.contains(&path) {
+                match std::fs::remove_file(&path) {
+                    Ok(()) => tracing::info!(path = %path.display(), "an upload that nothing reads was removed"),
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), error = chain(&error), "an upload that nothing reads could not be removed");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

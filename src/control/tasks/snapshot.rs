@@ -1,0 +1,178 @@
+//! Taking and deleting volume snapshots.
+
+use super::super::core::Core;
+use super::super::error::explain;
+use super::super::snapshots::kind_word;
+use super::Told;
+use crate::archive::{Base, SaveRequest};
+use crate::catalog;
+use crate::catalog::jobs::{Ending, Job};
+use crate::catalog::snapshots::{Held, Snapshot, forget_snapshot, move_snapshot, snapshot_of};
+use crate::domain::fault::Fault;
+use crate::domain::id::SnapshotId;
+use crate::domain::job::JobKind;
+use crate::domain::size::Bytes;
+use crate::domain::snapshot::SnapshotEvent;
+use crate::engine::{BlockSet, Pool};
+use crate::jobs::{Failure, Watch};
+use rusqlite::Transaction;
+
+impl Core {
+    /// The moment is taken. Its time is written down first; taken again after a crash, it is the same checkpoint, with
+    /// the time of the attempt that made it.
+    pub(super) fn checkpoint(&self, job: &Job) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
+        let failed = |error| explain("take a checkpoint", error, zone.about(&snapshot.volume_name));
+        let there = pool.checkpoints().iter().any(|checkpoint| checkpoint.id == snapshot.checkpoint);
+        if !there {
+            if snapshot.held != Held::NotYet {
+                return Err(self.broken("take a checkpoint", "a checkpoint that was taken is not in the pool any more"));
+            }
+            self.catalog.set_taken(snapshot.id, self.now()).map_err(|error| failed(error.into()))?;
+            pool.checkpoint(&[(snapshot.volume, snapshot.checkpoint)]).map_err(|error| failed(error.into()))?;
+        }
+        self.catalog
+            .write(|tx| {
+                if snapshot.held == Held::NotYet {
+                    catalog::snapshots::set_held(tx, snapshot.id, Held::Whole)?;
+                }
+                // A save that is tried again is in that state already.
+                if let Ok(after) = snapshot.state.next(SnapshotEvent::Taken) {
+                    move_snapshot(tx, snapshot.id, snapshot.state, after, None)?;
+                }
+                Ok(())
+            })
+            .map_err(|error: catalog::Error| failed(error.into()))
+    }
+
+    /// The checkpoint's bytes go to the object store: those that differ from the newest saved snapshot of the same
+    /// volume whose boundary the pool still knows, or all of them.
+    pub(super) fn save(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
+        let failed = |error| explain("save a snapshot", error, zone.about(&snapshot.volume_name));
+        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
+        if snapshot.held == Held::Base {
+            // It was saved and its checkpoint retired; only the end was not written down.
+            return Ok(());
+        }
+        let device = pool.open_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
+        let base = self.base_of(&snapshot, pool)?;
+        let request = SaveRequest {
+            organization: snapshot.organization,
+            snapshot: snapshot.id,
+            name: &snapshot.name,
+            volume: snapshot.volume,
+            volume_name: &snapshot.volume_name,
+            kind: kind_word(snapshot.kind),
+            taken_ms: snapshot.taken,
+            source: &*device,
+            base: base.as_ref().map(|(base, changed)| Base { snapshot: base.id, changed }),
+        };
+        let saved = archive.save(&request, &mut Told(watch)).map_err(|error| failed(error.into()))?;
+        let built_on = base.as_ref().filter(|_| saved.incremental).map(|(base, _)| base.id);
+        self.catalog
+            .set_saved(snapshot.id, Bytes(saved.data_bytes), Bytes(saved.uploaded_bytes), built_on)
+            .map_err(|error| failed(error.into()))
+    }
+
+    /// The newest saved snapshot of the same volume that the pool can still compare with, and what differs.
+    fn base_of(&self, snapshot: &Snapshot, pool: &Pool) -> Result<Option<(Snapshot, BlockSet)>, Failure> {
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let failed = |error| explain("look for a base", error, zone.about(&snapshot.volume_name));
+        for base in self.catalog.snapshots_of_volume(snapshot.volume).map_err(|error| failed(error.into()))? {
+            let can_be = base.id != snapshot.id && base.state.is_usable() && base.held == Held::Base;
+            if can_be
+                && base.zone == snapshot.zone
+                && let Some(changed) =
+                    pool.diff(base.checkpoint, snapshot.checkpoint).map_err(|error| failed(error.into()))?
+            {
+                return Ok(Some((base, changed)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// *Saved* is said only of what the object store shows: the manifest is there and is of this disk.
+    pub(super) fn verify(&self, job: &Job) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let failed = |error| explain("verify a snapshot", error, zone.about(&snapshot.name));
+        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
+        let found = archive.manifest(snapshot.organization, snapshot.id).map_err(|error| failed(error.into()))?;
+        match found {
+            Some(found) if found.description.size == snapshot.size.0 => Ok(()),
+            Some(_) => Err(self.broken("verify a snapshot", "the manifest is of a disk of another size")),
+            None => Err(self.broken("verify a snapshot", "a snapshot that was saved has no manifest")),
+        }
+    }
+
+    /// The checkpoint's data may go from the pool; its boundary stays, for the next snapshot to build on.
+    pub(super) fn retire(&self, job: &Job) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
+        let failed = |error| explain("retire a checkpoint", error, zone.about(&snapshot.volume_name));
+        let of = self.catalog.volume(snapshot.volume).map_err(|error| failed(error.into()))?;
+        if of.is_some() {
+            pool.retire_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
+            self.catalog.set_held(snapshot.id, Held::Base).map_err(|error| failed(error.into()))
+        } else {
+            // The volume is gone meanwhile: nothing will ever be compared with it.
+            self.delete_checkpoint(job)
+        }
+    }
+
+    /// The snapshot goes from the object store, with what only it needed.
+    pub(super) fn delete_saved(&self, job: &Job) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let failed = |error| explain("delete a snapshot", error, zone.about(&snapshot.name));
+        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
+        let freed = archive.delete(snapshot.organization, snapshot.id).map_err(|error| failed(error.into()))?;
+        tracing::debug!(snapshot = %snapshot.id, ?freed, "deleted from the object store");
+        Ok(())
+    }
+
+    /// What the pool still has of it goes, too.
+    pub(super) fn delete_checkpoint(&self, job: &Job) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        if snapshot.held == Held::Gone {
+            return Ok(());
+        }
+        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
+        let failed = |error| explain("delete a checkpoint", error, zone.about(&snapshot.volume_name));
+        pool.delete_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
+        self.catalog.set_held(snapshot.id, Held::Gone).map_err(|error| failed(error.into()))
+    }
+}
+
+/// The snapshot's new state, in the transaction in which its job ends.
+pub(super) fn conclude(
+    tx: &Transaction<'_>,
+    job: &Job,
+    ending: Option<(Ending, &Fault)>,
+) -> Result<(), catalog::Error> {
+    let Some(id) = job.subject.parse::<SnapshotId>().ok() else { return Ok(()) };
+    if job.kind == JobKind::DeleteSnapshot {
+        if ending.is_none() && !forget_snapshot(tx, id)? {
+            tracing::error!(job = %job.id, snapshot = %id, "a deleted snapshot was not in its passing state");
+        }
+        return Ok(());
+    }
+    let Some(snapshot) = snapshot_of(tx, job.organization, id)? else {
+        tracing::error!(job = %job.id, snapshot = %id, "a job's snapshot is not in the catalog");
+        return Ok(());
+    };
+    let event = if ending.is_some() { SnapshotEvent::Broke } else { SnapshotEvent::Stored };
+    let fault = ending.map(|(_, fault)| fault);
+    match snapshot.state.next(event) {
+        Ok(after) if move_snapshot(tx, id, snapshot.state, after, fault)? => {}
+        _ => tracing::error!(job = %job.id, snapshot = %id, state = ?snapshot.state, ?event, "a snapshot was not in its passing state"),
+    }
+    Ok(())
+}

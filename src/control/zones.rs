@@ -1,0 +1,103 @@
+//! The zones of the region and their pools.
+
+use super::error::{Error, chain, explain};
+use super::error::About;
+use crate::catalog;
+use crate::domain::fault::{Fault, Noun};
+use crate::domain::id::ZoneId;
+use crate::domain::size::Bytes;
+use crate::engine;
+use crate::engine::{Pool, PoolOptions};
+use crate::view::ZoneView;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A zone, with its pool if that could be opened.
+pub(super) struct Zone {
+    pub id: ZoneId,
+    pub name: String,
+    /// Whether the settings still name it. One that they do not name keeps its volumes and takes no new ones.
+    pub in_settings: bool,
+    pool: Result<Pool, Closed>,
+}
+
+/// Why a pool is not open.
+enum Closed {
+    /// What it holds cannot be trusted.
+    Damaged,
+    /// Anything else; the log has it under this reference.
+    Other(String),
+}
+
+impl Zone {
+    /// Opens the zone's pool, or remembers why it cannot be opened: one zone's fault keeps no other from working.
+    pub fn open(zone: catalog::zones::Zone, in_settings: bool, folder: &Path, options: PoolOptions) -> Arc<Self> {
+        let opened = std::fs::create_dir_all(folder)
+            .map_err(|source| Error::Io { operation: "make", path: folder.to_owned(), source })
+            .and_then(|()| Pool::open(folder, options).map_err(Error::from));
+        let pool = opened.map_err(|error| {
+            tracing::error!(zone = %zone.name, error = chain(&error), "the zone's pool cannot be opened");
+            match error {
+                Error::Engine(engine::Error::Damaged { .. } | engine::Error::Format { .. }) => Closed::Damaged,
+                other => match explain("open a zone's pool", other, About::default()).into_fault() {
+                    Fault::Internal { reference } => Closed::Other(reference),
+                    other => Closed::Other(format!("pool: {other}")),
+                },
+            }
+        });
+        Arc::new(Self { id: zone.id, name: zone.name, in_settings, pool })
+    }
+
+    /// The pool, or what a user may know of why it is not open.
+    pub fn pool(&self, name: &str) -> Result<&Pool, Fault> {
+        self.pool.as_ref().map_err(|closed| match closed {
+            Closed::Damaged => Fault::VolumeDamaged { name: name.to_owned() },
+            Closed::Other(reference) => Fault::Internal { reference: reference.clone() },
+        })
+    }
+
+    /// What writers can still have.
+    pub fn free(&self) -> Bytes {
+        let space = self.pool.as_ref().ok().and_then(|pool| match pool.space() {
+            Ok(space) => Some(space),
+            Err(error) => {
+                tracing::warn!(zone = %self.name, error = chain(&error), "the pool's room is not known");
+                None
+            }
+        });
+        Bytes(space.map_or(0, |space| space.free))
+    }
+
+    /// Everything the pool may hold.
+    pub fn total(&self) -> Bytes {
+        let space = self.pool.as_ref().ok().and_then(|pool| pool.space().ok());
+        Bytes(space.map_or(0, |space| space.total))
+    }
+
+    pub fn view(&self) -> ZoneView {
+        ZoneView { id: self.id, name: self.name.clone(), free: self.free() }
+    }
+
+    /// For the words of a fault.
+    pub fn about<'a>(&'a self, name: &'a str) -> About<'a> {
+        About { name, zone: &self.name, free: self.free() }
+    }
+}
+
+/// The region's zones, by name.
+pub(super) struct Zones(pub Vec<Arc<Zone>>);
+
+impl Zones {
+    pub fn get(&self, id: ZoneId) -> Result<&Arc<Zone>, Fault> {
+        self.0.iter().find(|zone| zone.id == id).ok_or(Fault::NotFound { what: Noun::Zone })
+    }
+
+    /// A zone that new volumes can be put into.
+    pub fn choice(&self, id: ZoneId) -> Result<&Arc<Zone>, Fault> {
+        self.get(id).and_then(|zone| if zone.in_settings { Ok(zone) } else { Err(Fault::NotFound { what: Noun::Zone }) })
+    }
+
+    pub fn views(&self) -> Vec<ZoneView> {
+        self.0.iter().filter(|zone| zone.in_settings).map(|zone| zone.view()).collect()
+    }
+}
