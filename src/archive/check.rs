@@ -26,14 +26,25 @@ pub fn check(archive: &Archive, deep: bool) -> Result<Vec<Finding>, Error> {
     for id in store.runtime().block_on(store.organizations())? {
         let organization = archive.organization(id)?;
         let keys = Arc::clone(&organization.state().keys);
-        let mut checker =
-            Checker { archive, store, organization, keys, deep, findings: BTreeMap::new(), packs: HashMap::new(), segments: HashMap::new(), marks: Vec::new() };
+        let mut checker = Checker {
+            archive,
+            store,
+            organization,
+            keys,
+            deep,
+            findings: BTreeMap::new(),
+            packs: HashMap::new(),
+            segments: HashMap::new(),
+            marks: Vec::new(),
+        };
         checker.small_objects()?;
         checker.manifests()?;
         let marks = std::mem::take(&mut checker.marks);
         findings.extend(checker.into_findings());
         let organization = archive.organization(id)?;
-        store.runtime().block_on(organization.record_damage(store, &marks))?;
+        store
+            .runtime()
+            .block_on(organization.record_damage(store, &marks))?;
     }
     Ok(findings)
 }
@@ -81,18 +92,23 @@ impl Checker<'_> {
 
     fn report(&mut self, object: &Path, damage: &Damage, snapshot: Option<SnapshotId>) {
         let key = (object.to_string(), damage.to_string());
-        let (_, snapshots) = self.findings.entry(key).or_insert_with(|| (damage.clone(), BTreeSet::new()));
+        let (_, snapshots) = self
+            .findings
+            .entry(key)
+            .or_insert_with(|| (damage.clone(), BTreeSet::new()));
         snapshots.extend(snapshot);
     }
 
     fn into_findings(self) -> impl Iterator<Item = Finding> {
         let organization = self.organization.id;
-        self.findings.into_iter().map(move |((object, _), (damage, snapshots))| Finding {
-            organization,
-            object,
-            snapshots: snapshots.into_iter().collect(),
-            damage,
-        })
+        self.findings
+            .into_iter()
+            .map(move |((object, _), (damage, snapshots))| Finding {
+                organization,
+                object,
+                snapshots: snapshots.into_iter().collect(),
+                damage,
+            })
     }
 
     /// Keys and damage records.
@@ -101,17 +117,28 @@ impl Checker<'_> {
         for (name, _) in runtime.block_on(self.store.list(self.id(), Kind::Key))? {
             let path = Path::from_iter([self.id().to_string().as_str(), Kind::Key.folder(), &name]);
             let result = match ObjectId::parse(&name) {
-                Some(id) => damage_of(runtime.block_on(self.store.get(&path)))?.and_then(|bytes| Key::decode(self.id(), id, &bytes).map(drop)),
-                None => Err(Damage::Invalid { what: "its name is not that of a key" }),
+                Some(id) => damage_of(runtime.block_on(self.store.get(&path)))?
+                    .and_then(|bytes| Key::decode(self.id(), id, &bytes).map(drop)),
+                None => Err(Damage::Invalid {
+                    what: "its name is not that of a key",
+                }),
             };
             if let Err(damage) = result {
                 self.report(&path, &damage, None);
             }
         }
         for (name, _) in runtime.block_on(self.store.list(self.id(), Kind::Damage))? {
-            let Some(id) = ObjectId::parse(&name) else { continue };
+            let Some(id) = ObjectId::parse(&name) else {
+                continue;
+            };
             let path = store::name(self.id(), Kind::Damage, id);
-            if let Err(damage) = damage_of(runtime.block_on(self.store.open(self.id(), Kind::Damage, id, &path, &self.keys)))? {
+            if let Err(damage) = damage_of(runtime.block_on(self.store.open(
+                self.id(),
+                Kind::Damage,
+                id,
+                &path,
+                &self.keys,
+            )))? {
                 self.report(&path, &damage, None);
             }
         }
@@ -122,14 +149,30 @@ impl Checker<'_> {
         let runtime = self.store.runtime().clone();
         let mut known: BTreeMap<String, SnapshotId> = {
             let state = self.organization.state();
-            let name = |known: &super::ledger::Known| format!("{}.{}", known.description.snapshot, known.manifest);
-            state.ledger.snapshots().map(|known| (name(known), known.description.snapshot)).collect()
+            let name = |known: &super::ledger::Known| {
+                format!("{}.{}", known.description.snapshot, known.manifest)
+            };
+            state
+                .ledger
+                .snapshots()
+                .map(|known| (name(known), known.description.snapshot))
+                .collect()
         };
         for (name, _) in runtime.block_on(self.store.list(self.id(), Kind::Manifest))? {
             known.remove(&name);
-            let path = Path::from_iter([self.id().to_string().as_str(), Kind::Manifest.folder(), &name]);
+            let path = Path::from_iter([
+                self.id().to_string().as_str(),
+                Kind::Manifest.folder(),
+                &name,
+            ]);
             let Some((snapshot, id)) = store::parse_manifest_name(&name) else {
-                self.report(&path, &Damage::Invalid { what: "its name is not that of a manifest" }, None);
+                self.report(
+                    &path,
+                    &Damage::Invalid {
+                        what: "its name is not that of a manifest",
+                    },
+                    None,
+                );
                 continue;
             };
             let read = organization::read_manifest(self.store, self.id(), snapshot, id, &self.keys);
@@ -140,8 +183,18 @@ impl Checker<'_> {
         }
         for (name, snapshot) in known {
             // Gone from the store; if it was deleted while we looked, it is gone from the ledger, too.
-            if self.organization.state().ledger.snapshot(snapshot).is_some() {
-                let path = Path::from_iter([self.id().to_string().as_str(), Kind::Manifest.folder(), &name]);
+            if self
+                .organization
+                .state()
+                .ledger
+                .snapshot(snapshot)
+                .is_some()
+            {
+                let path = Path::from_iter([
+                    self.id().to_string().as_str(),
+                    Kind::Manifest.folder(),
+                    &name,
+                ]);
                 self.report(&path, &Damage::Missing, Some(snapshot));
             }
         }
@@ -165,7 +218,11 @@ impl Checker<'_> {
         self.check_packs(manifest)?;
         for id in manifest.packs.keys() {
             if let Some(damage) = self.packs.get(id).and_then(|pack| pack.whole.clone()) {
-                self.report(&store::name(self.id(), Kind::Pack, *id), &damage, Some(snapshot));
+                self.report(
+                    &store::name(self.id(), Kind::Pack, *id),
+                    &damage,
+                    Some(snapshot),
+                );
             }
         }
         let mut uses: HashMap<ObjectId, u32> = HashMap::new();
@@ -178,31 +235,61 @@ impl Checker<'_> {
                 }
                 self.segments.insert(place.id, state);
             }
-            let Some(segment) = self.segments.get(&place.id) else { continue };
+            let Some(segment) = self.segments.get(&place.id) else {
+                continue;
+            };
             for (pack, count) in &segment.uses {
                 *uses.entry(*pack).or_default() += count;
             }
             let (damage, chunks) = (segment.damage.clone(), segment.chunks.clone());
             whole &= damage.is_none();
             if let Some(damage) = damage {
-                self.report(&store::name(self.id(), Kind::Segment, place.id), &damage, Some(snapshot));
+                self.report(
+                    &store::name(self.id(), Kind::Segment, place.id),
+                    &damage,
+                    Some(snapshot),
+                );
             }
             for (pack, offset) in chunks {
-                if let Some(damage) = self.packs.get(&pack).and_then(|pack| pack.chunks.get(&offset)).cloned() {
-                    self.report(&store::name(self.id(), Kind::Pack, pack), &damage, Some(snapshot));
+                if let Some(damage) = self
+                    .packs
+                    .get(&pack)
+                    .and_then(|pack| pack.chunks.get(&offset))
+                    .cloned()
+                {
+                    self.report(
+                        &store::name(self.id(), Kind::Pack, pack),
+                        &damage,
+                        Some(snapshot),
+                    );
                 }
             }
         }
-        let same = uses.len() == manifest.packs.len() && manifest.packs.iter().all(|(id, pack)| uses.get(id) == Some(&pack.chunks));
+        let same = uses.len() == manifest.packs.len()
+            && manifest
+                .packs
+                .iter()
+                .all(|(id, pack)| uses.get(id) == Some(&pack.chunks));
         if whole && !same {
-            self.report(path, &Damage::Reference { what: "its segments use other packs than it names" }, Some(snapshot));
+            self.report(
+                path,
+                &Damage::Reference {
+                    what: "its segments use other packs than it names",
+                },
+                Some(snapshot),
+            );
         }
         Ok(())
     }
 
     /// Looks at the packs of a manifest that were not looked at yet, on all cores.
     fn check_packs(&mut self, manifest: &Manifest) -> Result<(), Error> {
-        let new: Vec<_> = manifest.packs.iter().filter(|(id, _)| !self.packs.contains_key(id)).map(|(id, pack)| (*id, *pack)).collect();
+        let new: Vec<_> = manifest
+            .packs
+            .iter()
+            .filter(|(id, _)| !self.packs.contains_key(id))
+            .map(|(id, pack)| (*id, *pack))
+            .collect();
         let todo = Mutex::new(new.into_iter());
         let done = Mutex::new(Vec::new());
         let this = &*self;
@@ -214,7 +301,9 @@ impl Checker<'_> {
                         let Some((id, pack)) = next else { return };
                         let result = this.check_pack(id, pack).map(|state| (id, state));
                         let failed = result.is_err();
-                        done.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+                        done.lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(result);
                         if failed {
                             return;
                         }
@@ -250,14 +339,23 @@ impl Checker<'_> {
         if state.whole.is_some() {
             return Ok(state);
         }
-        let entries = match damage_of(runtime.block_on(organization::read_index(self.store, self.id(), id, expected, &self.keys)))? {
+        let entries = match damage_of(runtime.block_on(organization::read_index(
+            self.store,
+            self.id(),
+            id,
+            expected,
+            &self.keys,
+        )))? {
             Ok(entries) => Arc::new(entries),
             Err(damage) => {
                 state.whole = Some(damage);
                 return Ok(state);
             }
         };
-        self.organization.state().index.keep(id, Arc::clone(&entries));
+        self.organization
+            .state()
+            .index
+            .keep(id, Arc::clone(&entries));
         if self.deep {
             match damage_of(runtime.block_on(self.store.get(&path)))? {
                 Ok(bytes) => self.check_chunks(id, &path, &bytes, &entries, &mut state)?,
@@ -267,9 +365,23 @@ impl Checker<'_> {
         Ok(state)
     }
 
-    fn check_chunks(&self, id: ObjectId, path: &Path, bytes: &[u8], entries: &[Entry], state: &mut PackState) -> Result<(), Error> {
-        let key = format::check_header(Kind::Pack, self.id(), id, bytes).and_then(|key| store::find_key(&self.keys, key));
-        let same_key = damage_of(organization::pack_footer(path, bytes, bytes.len() as u64, &self.keys))?.map(|(_, key)| key.id());
+    fn check_chunks(
+        &self,
+        id: ObjectId,
+        path: &Path,
+        bytes: &[u8],
+        entries: &[Entry],
+        state: &mut PackState,
+    ) -> Result<(), Error> {
+        let key = format::check_header(Kind::Pack, self.id(), id, bytes)
+            .and_then(|key| store::find_key(&self.keys, key));
+        let same_key = damage_of(organization::pack_footer(
+            path,
+            bytes,
+            bytes.len() as u64,
+            &self.keys,
+        ))?
+        .map(|(_, key)| key.id());
         let key = match (key, same_key) {
             (Ok(key), Ok(named)) if key.id() == named => key,
             (Err(damage), _) | (_, Err(damage)) => {
@@ -281,11 +393,16 @@ impl Checker<'_> {
                 return Ok(());
             }
         };
-        let mut frames = FrameReader::new().map_err(|source| Error::Process { what: "the decompressor cannot be set up", source })?;
+        let mut frames = FrameReader::new().map_err(|source| Error::Process {
+            what: "the decompressor cannot be set up",
+            source,
+        })?;
         let mut content = vec![0; CHUNK_SIZE];
         for entry in entries {
             let start = entry.offset as usize;
-            let frame = bytes.get(start..start + entry.length as usize).unwrap_or_default();
+            let frame = bytes
+                .get(start..start + entry.length as usize)
+                .unwrap_or_default();
             if let Err(damage) = frames.read(key, entry, frame, &mut content) {
                 state.chunks.insert(entry.offset, damage);
             }
@@ -296,7 +413,8 @@ impl Checker<'_> {
     fn check_segment(&self, number: u32, place: SegmentUse) -> Result<SegmentState, Error> {
         let mut state = SegmentState::default();
         let runtime = self.store.runtime();
-        let read = pipeline::read_segment(self.store, &self.organization, number, place, &self.keys);
+        let read =
+            pipeline::read_segment(self.store, &self.organization, number, place, &self.keys);
         let segment = match damage_of(runtime.block_on(read))? {
             Ok((segment, _)) => segment,
             Err(damage) => {
@@ -308,7 +426,9 @@ impl Checker<'_> {
         for chunk in segment.chunks.iter().flatten() {
             *state.uses.entry(chunk.pack).or_default() += 1;
             let Some(pack) = self.packs.get(&chunk.pack) else {
-                state.damage = Some(Damage::Reference { what: "it uses a pack that the manifest does not name" });
+                state.damage = Some(Damage::Reference {
+                    what: "it uses a pack that the manifest does not name",
+                });
                 continue;
             };
             if pack.chunks.contains_key(&chunk.entry.offset) {
@@ -326,9 +446,14 @@ impl Checker<'_> {
                 }
             };
             let Some(entries) = entries else { continue };
-            let found = entries.binary_search_by_key(&chunk.entry.offset, |entry| entry.offset).ok().and_then(|n| entries.get(n));
+            let found = entries
+                .binary_search_by_key(&chunk.entry.offset, |entry| entry.offset)
+                .ok()
+                .and_then(|n| entries.get(n));
             if found != Some(&chunk.entry) {
-                state.damage = Some(Damage::Reference { what: "a chunk does not stand in its pack where it says" });
+                state.damage = Some(Damage::Reference {
+                    what: "a chunk does not stand in its pack where it says",
+                });
             }
         }
         Ok(state)
@@ -338,11 +463,16 @@ impl Checker<'_> {
     fn entries(&self, pack: ObjectId) -> Result<Option<Arc<Vec<Entry>>>, Error> {
         let (cached, size) = {
             let state = self.organization.state();
-            (state.index.cached(pack), state.ledger.size((Kind::Pack, pack)))
+            (
+                state.index.cached(pack),
+                state.ledger.size((Kind::Pack, pack)),
+            )
         };
         if let (None, Some(size)) = (&cached, size) {
             let read = organization::read_index(self.store, self.id(), pack, size, &self.keys);
-            return Ok(damage_of(self.store.runtime().block_on(read))?.ok().map(Arc::new));
+            return Ok(damage_of(self.store.runtime().block_on(read))?
+                .ok()
+                .map(Arc::new));
         }
         Ok(cached)
     }

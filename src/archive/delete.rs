@@ -12,7 +12,11 @@ use std::sync::Arc;
 ///
 /// A manifest that cannot be read is deleted by its name; what it needed is then whatever nothing else needs. As
 /// long as another manifest of the organization cannot be read, nothing but manifests is removed.
-pub fn delete(archive: &Archive, organization: OrganizationId, snapshot: SnapshotId) -> Result<Freed, Error> {
+pub fn delete(
+    archive: &Archive,
+    organization: OrganizationId,
+    snapshot: SnapshotId,
+) -> Result<Freed, Error> {
     let store = &archive.shared.store;
     let runtime = store.runtime();
     let organization = archive.organization(organization)?;
@@ -25,17 +29,26 @@ pub fn delete(archive: &Archive, organization: OrganizationId, snapshot: Snapsho
 
     let known = {
         let state = organization.state();
-        state.ledger.snapshot(snapshot).cloned().map(|known| (known, Arc::clone(&state.keys)))
+        state
+            .ledger
+            .snapshot(snapshot)
+            .cloned()
+            .map(|known| (known, Arc::clone(&state.keys)))
     };
     let mut own = 0;
     if let Some((known, keys)) = known {
-        let read = organization::read_manifest(store, organization.id, snapshot, known.manifest, &keys);
+        let read =
+            organization::read_manifest(store, organization.id, snapshot, known.manifest, &keys);
         match runtime.block_on(read) {
             Ok((manifest, _)) => {
                 store_delete(archive, &organization, snapshot, known.manifest)?;
                 let mut state = organization.state();
                 // Two deletions at once: only one of them counts the bytes.
-                if let Some(still) = state.ledger.snapshot(snapshot).filter(|still| still.manifest == known.manifest) {
+                if let Some(still) = state
+                    .ledger
+                    .snapshot(snapshot)
+                    .filter(|still| still.manifest == known.manifest)
+                {
                     let exclusive = still.exclusive;
                     freed.deferred_bytes = state.ledger.pinned_exclusive(&manifest);
                     state.ledger.remove(&manifest);
@@ -73,32 +86,65 @@ pub fn delete(archive: &Archive, organization: OrganizationId, snapshot: Snapsho
 pub fn collect(archive: &Archive, organization: OrganizationId) -> Result<u64, Error> {
     let organization = archive.organization(organization)?;
     if organization.state().uncertain {
-        archive.shared.store.runtime().block_on(organization.refresh(&archive.shared.store))?;
+        archive
+            .shared
+            .store
+            .runtime()
+            .block_on(organization.refresh(&archive.shared.store))?;
     }
     archive.sweep(&organization)
 }
 
-fn store_delete(archive: &Archive, organization: &Organization, snapshot: SnapshotId, id: ObjectId) -> Result<(), Error> {
+fn store_delete(
+    archive: &Archive,
+    organization: &Organization,
+    snapshot: SnapshotId,
+    id: ObjectId,
+) -> Result<(), Error> {
     let store = &archive.shared.store;
-    store.runtime().block_on(store.delete(&store::manifest_name(organization.id, snapshot, id)))
+    store
+        .runtime()
+        .block_on(store.delete(&store::manifest_name(organization.id, snapshot, id)))
 }
 
-fn delete_duplicates(archive: &Archive, organization: &Organization, snapshot: SnapshotId) -> Result<(), Error> {
-    let duplicates: Vec<_> = organization.state().duplicates.iter().copied().filter(|(of, _)| *of == snapshot).collect();
+fn delete_duplicates(
+    archive: &Archive,
+    organization: &Organization,
+    snapshot: SnapshotId,
+) -> Result<(), Error> {
+    let duplicates: Vec<_> = organization
+        .state()
+        .duplicates
+        .iter()
+        .copied()
+        .filter(|(of, _)| *of == snapshot)
+        .collect();
     for (_, id) in duplicates {
         store_delete(archive, organization, snapshot, id)?;
-        organization.state().duplicates.retain(|known| *known != (snapshot, id));
+        organization
+            .state()
+            .duplicates
+            .retain(|known| *known != (snapshot, id));
     }
     Ok(())
 }
 
-fn delete_unreadable(archive: &Archive, organization: &Organization, snapshot: SnapshotId) -> Result<(), Error> {
-    let of_snapshot = |name: &str| store::parse_manifest_name(name).filter(|(of, _)| *of == snapshot);
-    let unreadable: Vec<_> = organization.state().unreadable.keys().filter_map(|name| Some((name.clone(), of_snapshot(name)?.1))).collect();
+fn delete_unreadable(
+    archive: &Archive,
+    organization: &Organization,
+    snapshot: SnapshotId,
+) -> Result<(), Error> {
+    let of_snapshot =
+        |name: &str| store::parse_manifest_name(name).filter(|(of, _)| *of == snapshot);
+    let unreadable: Vec<_> = organization
+        .state()
+        .unreadable
+        .keys()
+        .filter_map(|name| Some((name.clone(), of_snapshot(name)?.1)))
+        .collect();
     for (name, id) in unreadable {
         store_delete(archive, organization, snapshot, id)?;
         organization.state().unreadable.remove(&name);
     }
     Ok(())
 }
-

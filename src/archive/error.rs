@@ -194,21 +194,48 @@ impl Error {
         match self {
             Self::Store { source, .. } => is_permanent(source),
             Self::Busy { .. } | Self::Process { .. } => false,
-            Self::Source { source, .. } | Self::Target { source, .. } => !matches!(source, DeviceError::Io { .. }),
+            Self::Source { source, .. } | Self::Target { source, .. } => {
+                !matches!(source, DeviceError::Io { .. })
+            }
             _ => true,
         }
     }
 
     /// Puts a store's error into one of our kinds.
-    pub(super) fn from_store(operation: &'static str, object: &object_store::path::Path, source: object_store::Error) -> Self {
+    pub(super) fn from_store(
+        operation: &'static str,
+        object: &object_store::path::Path,
+        source: object_store::Error,
+    ) -> Self {
         use std::io::ErrorKind;
         let object = object.to_string();
         match (&source, io_kind(&source)) {
-            (object_store::Error::NotFound { .. }, _) => Self::Damaged { object, damage: Damage::Missing },
-            (_, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) => Self::NoSpace { operation, object, source },
-            (object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }, _)
-            | (_, Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)) => Self::Denied { operation, object, source },
-            _ => Self::Store { operation, object, source },
+            (object_store::Error::NotFound { .. }, _) => Self::Damaged {
+                object,
+                damage: Damage::Missing,
+            },
+            (_, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)) => Self::NoSpace {
+                operation,
+                object,
+                source,
+            },
+            (
+                object_store::Error::PermissionDenied { .. }
+                | object_store::Error::Unauthenticated { .. },
+                _,
+            )
+            | (_, Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)) => {
+                Self::Denied {
+                    operation,
+                    object,
+                    source,
+                }
+            }
+            _ => Self::Store {
+                operation,
+                object,
+                source,
+            },
         }
     }
 }

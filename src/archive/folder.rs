@@ -25,11 +25,19 @@ pub struct Folder {
 pub fn open(dir: &Path) -> Result<Folder, Error> {
     let at = |path: &Path, operation: &'static str| {
         let path = path.to_owned();
-        move |source| Error::Folder { path, operation, source }
+        move |source| Error::Folder {
+            path,
+            operation,
+            source,
+        }
     };
     let objects = dir.join("objects");
     // Readable by nobody else: until sealing comes, the bucket shows what it holds.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(&objects).map_err(at(&objects, "it cannot be made"))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&objects)
+        .map_err(at(&objects, "it cannot be made"))?;
     let lock_path = dir.join("lock");
     let lock = OpenOptions::new()
         .create(true)
@@ -40,13 +48,24 @@ pub fn open(dir: &Path) -> Result<Folder, Error> {
         .map_err(at(&lock_path, "its lock file cannot be opened"))?;
     match lock.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => return Err(at(&lock_path, "its lock file cannot be locked")(source)),
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::Locked {
+                path: dir.to_owned(),
+            });
+        }
+        Err(TryLockError::Error(source)) => {
+            return Err(at(&lock_path, "its lock file cannot be locked")(source));
+        }
     }
     // A folder that cannot be written should say so now, not at the end of the first save.
     let probe = dir.join(".probe");
-    File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(at(dir, "it cannot be written"))?;
-    remove_temporaries(&objects).map_err(at(&objects, "what interrupted writes have left cannot be removed"))?;
+    File::create(&probe)
+        .and_then(|_| fs::remove_file(&probe))
+        .map_err(at(dir, "it cannot be written"))?;
+    remove_temporaries(&objects).map_err(at(
+        &objects,
+        "what interrupted writes have left cannot be removed",
+    ))?;
     for made in [&objects, &dir.to_owned()] {
         sync(made).map_err(at(made, "it cannot be synced"))?;
     }
@@ -57,9 +76,17 @@ pub fn open(dir: &Path) -> Result<Folder, Error> {
         let mut path = PathBuf::from(&objects);
         path.extend(name.parts().map(|part| part.as_ref().to_owned()));
         let folder = path.parent().unwrap_or(&objects);
-        sync(folder).map_err(|source| Error::Folder { path: folder.to_owned(), operation: "a removal cannot be made durable", source })
+        sync(folder).map_err(|source| Error::Folder {
+            path: folder.to_owned(),
+            operation: "a removal cannot be made durable",
+            source,
+        })
     };
-    Ok(Folder { store: Arc::new(store), settle: Arc::new(settle), lock })
+    Ok(Folder {
+        store: Arc::new(store),
+        settle: Arc::new(settle),
+        lock,
+    })
 }
 
 fn sync(folder: &Path) -> std::io::Result<()> {
@@ -81,8 +108,13 @@ fn remove_temporaries(objects: &Path) -> std::io::Result<()> {
             for file in fs::read_dir(kind.path())? {
                 let file = file?;
                 let name = file.file_name();
-                let number = name.to_str().and_then(|name| name.rsplit_once('#')).map(|(_, number)| number);
-                if number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+                let number = name
+                    .to_str()
+                    .and_then(|name| name.rsplit_once('#'))
+                    .map(|(_, number)| number);
+                if number.is_some_and(|number| {
+                    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+                }) {
                     fs::remove_file(file.path())?;
                 }
             }

@@ -109,7 +109,12 @@ impl Kind {
 }
 
 /// The header of an object.
-pub fn header(kind: Kind, key: ObjectId, organization: OrganizationId, object: ObjectId) -> [u8; HEADER_LENGTH] {
+pub fn header(
+    kind: Kind,
+    key: ObjectId,
+    organization: OrganizationId,
+    object: ObjectId,
+) -> [u8; HEADER_LENGTH] {
     let mut bytes = [0; HEADER_LENGTH];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -121,10 +126,17 @@ pub fn header(kind: Kind, key: ObjectId, organization: OrganizationId, object: O
 }
 
 /// Checks that `bytes` begin with the header of this very object, and gives the key that it names.
-pub fn check_header(kind: Kind, organization: OrganizationId, object: ObjectId, bytes: &[u8]) -> Result<ObjectId, Damage> {
+pub fn check_header(
+    kind: Kind,
+    organization: OrganizationId,
+    object: ObjectId,
+    bytes: &[u8],
+) -> Result<ObjectId, Damage> {
     let mut cursor = Cursor::new(bytes);
     if cursor.array::<8>()? != *MAGIC {
-        return Err(Damage::Header { expected: kind.noun() });
+        return Err(Damage::Header {
+            expected: kind.noun(),
+        });
     }
     let version = cursor.u16()?;
     if version > FORMAT_VERSION {
@@ -135,7 +147,9 @@ pub fn check_header(kind: Kind, organization: OrganizationId, object: ObjectId, 
         return Err(Damage::Identity);
     }
     if rest[1..] != [0; 5] {
-        return Err(Damage::Header { expected: kind.noun() });
+        return Err(Damage::Header {
+            expected: kind.noun(),
+        });
     }
     let key = ObjectId::from_bytes(cursor.array()?);
     if cursor.array()? != organization.to_bytes() || cursor.array()? != object.to_bytes() {
@@ -145,7 +159,13 @@ pub fn check_header(kind: Kind, organization: OrganizationId, object: ObjectId, 
 }
 
 /// A whole object: header, `body`, tag.
-pub fn seal(kind: Kind, key: &Key, organization: OrganizationId, object: ObjectId, body: &[u8]) -> Vec<u8> {
+pub fn seal(
+    kind: Kind,
+    key: &Key,
+    organization: OrganizationId,
+    object: ObjectId,
+    body: &[u8],
+) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_LENGTH + body.len() + TAG_LENGTH);
     bytes.extend_from_slice(&header(kind, key.id(), organization, object));
     bytes.extend_from_slice(body);
@@ -156,7 +176,11 @@ pub fn seal(kind: Kind, key: &Key, organization: OrganizationId, object: ObjectI
 
 /// The body of an object whose header was checked and whose tag fits `key`.
 pub fn open<'a>(key: &Key, bytes: &'a [u8]) -> Result<&'a [u8], Damage> {
-    let end = bytes.len().checked_sub(TAG_LENGTH).filter(|end| *end >= HEADER_LENGTH).ok_or(Damage::Truncated)?;
+    let end = bytes
+        .len()
+        .checked_sub(TAG_LENGTH)
+        .filter(|end| *end >= HEADER_LENGTH)
+        .ok_or(Damage::Truncated)?;
     let (content, tag) = bytes.split_at(end);
     if !key.fits(&[content], tag) {
         return Err(Damage::Authentication);
@@ -199,6 +223,10 @@ impl<'a> Cursor<'a> {
 
     /// Fails unless everything was read.
     pub fn finish(self) -> Result<(), Damage> {
-        if self.0.is_empty() { Ok(()) } else { Err(Damage::Truncated) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Damage::Truncated)
+        }
     }
 }

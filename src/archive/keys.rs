@@ -51,7 +51,11 @@ impl Key {
     }
 
     /// Reads a key object.
-    pub fn decode(organization: OrganizationId, id: ObjectId, bytes: &[u8]) -> Result<Self, Damage> {
+    pub fn decode(
+        organization: OrganizationId,
+        id: ObjectId,
+        bytes: &[u8],
+    ) -> Result<Self, Damage> {
         if format::check_header(Kind::Key, organization, id, bytes)? != id {
             return Err(Damage::Identity);
         }
@@ -64,7 +68,9 @@ impl Key {
         }
         // After the tag, so that a flipped bit is called damage and not an unknown wrapping.
         if wrapping != 0 {
-            return Err(Damage::Invalid { what: "the key is wrapped in a way this program does not know" });
+            return Err(Damage::Invalid {
+                what: "the key is wrapped in a way this program does not know",
+            });
         }
         Ok(key)
     }

@@ -73,7 +73,9 @@ impl Ledger {
 
     /// All snapshots.
     pub fn snapshots(&self) -> impl Iterator<Item = &Known> {
-        self.snapshots.values().filter_map(|slot| self.slots.get(*slot as usize)?.as_ref())
+        self.snapshots
+            .values()
+            .filter_map(|slot| self.slots.get(*slot as usize)?.as_ref())
     }
 
     /// Forgets a snapshot whose manifest can no longer be read. What it needed is not known any more and stays.
@@ -83,12 +85,18 @@ impl Ledger {
 
     /// The objects of a kind that no snapshot needs.
     pub fn orphans(&self, kind: Kind) -> impl Iterator<Item = ObjectId> + '_ {
-        self.objects.iter().filter(move |((k, _), state)| *k == kind && state.needed_by == 0).map(|((_, id), _)| *id)
+        self.objects
+            .iter()
+            .filter(move |((k, _), state)| *k == kind && state.needed_by == 0)
+            .map(|((_, id), _)| *id)
     }
 
     /// All objects of a kind.
     pub fn objects(&self, kind: Kind) -> impl Iterator<Item = ObjectId> + '_ {
-        self.objects.keys().filter(move |(k, _)| *k == kind).map(|(_, id)| *id)
+        self.objects
+            .keys()
+            .filter(move |(k, _)| *k == kind)
+            .map(|(_, id)| *id)
     }
 
     /// Adds a snapshot. One that is known already is left as it is.
@@ -103,7 +111,8 @@ impl Ledger {
                 self.slots.len() - 1
             }
         };
-        self.snapshots.insert(manifest.description.snapshot, slot as u32);
+        self.snapshots
+            .insert(manifest.description.snapshot, slot as u32);
         let mut exclusive = 0;
         for (kind, id, size) in manifest.needs() {
             let state = self.objects.entry((kind, id)).or_default();
@@ -123,15 +132,24 @@ impl Ledger {
             state.needed_by += 1;
             state.slots ^= slot as u32;
         }
-        self.slots[slot] = Some(Known { manifest: manifest_id, manifest_size, description: manifest.description.clone(), exclusive });
+        self.slots[slot] = Some(Known {
+            manifest: manifest_id,
+            manifest_size,
+            description: manifest.description.clone(),
+            exclusive,
+        });
     }
 
     /// Removes a snapshot. What it alone needed is unneeded from now on.
     pub fn remove(&mut self, manifest: &Manifest) {
-        let Some(slot) = self.snapshots.remove(&manifest.description.snapshot) else { return };
+        let Some(slot) = self.snapshots.remove(&manifest.description.snapshot) else {
+            return;
+        };
         self.slots[slot as usize] = None;
         for (kind, id, _) in manifest.needs() {
-            let Some(state) = self.objects.get_mut(&(kind, id)) else { continue };
+            let Some(state) = self.objects.get_mut(&(kind, id)) else {
+                continue;
+            };
             state.needed_by -= 1;
             state.slots ^= slot;
             match state.needed_by {
@@ -151,7 +169,9 @@ impl Ledger {
     /// Keeps an object from being taken away. False when it is not in the store: it must not be relied on.
     #[must_use]
     pub fn pin(&mut self, object: Object) -> bool {
-        let Some(state) = self.objects.get_mut(&object) else { return false };
+        let Some(state) = self.objects.get_mut(&object) else {
+            return false;
+        };
         state.pins += 1;
         self.unneeded.remove(&object);
         true
@@ -179,12 +199,20 @@ impl Ledger {
     pub fn take_unneeded(&mut self) -> Vec<(Object, u64)> {
         let mut taken: Vec<_> = self.unneeded.drain().collect();
         taken.sort_unstable();
-        taken.into_iter().filter_map(|object| Some((object, self.objects.remove(&object)?.size))).collect()
+        taken
+            .into_iter()
+            .filter_map(|object| Some((object, self.objects.remove(&object)?.size)))
+            .collect()
     }
 
     /// Bytes of `manifest`'s packs and segments that only it needs but that are pinned at this moment.
     pub fn pinned_exclusive(&self, manifest: &Manifest) -> u64 {
-        let own = |(kind, id, _)| self.objects.get(&(kind, id)).filter(|state| state.needed_by == 1 && state.pins > 0).map(|state| state.size);
+        let own = |(kind, id, _)| {
+            self.objects
+                .get(&(kind, id))
+                .filter(|state| state.needed_by == 1 && state.pins > 0)
+                .map(|state| state.size)
+        };
         manifest.needs().filter_map(own).sum()
     }
 }

@@ -79,9 +79,16 @@ pub struct Manifest {
 
 impl Manifest {
     /// The whole object.
-    pub fn encode(&self, key: &Key, organization: OrganizationId, id: ObjectId) -> Result<Vec<u8>, serde_json::Error> {
+    pub fn encode(
+        &self,
+        key: &Key,
+        organization: OrganizationId,
+        id: ObjectId,
+    ) -> Result<Vec<u8>, serde_json::Error> {
         let description = serde_json::to_vec(&self.description)?;
-        let mut body = Vec::with_capacity(16 + description.len() + 24 * (self.packs.len() + self.segments.len()));
+        let mut body = Vec::with_capacity(
+            16 + description.len() + 24 * (self.packs.len() + self.segments.len()),
+        );
         body.extend_from_slice(&(description.len() as u32).to_le_bytes());
         body.extend_from_slice(&description);
         body.extend_from_slice(&[CHUNK_BITS, SEGMENT_BITS, 0, 0]);
@@ -105,37 +112,68 @@ impl Manifest {
         let mut cursor = Cursor::new(body);
         let length = cursor.u32()? as usize;
         let description: Description =
-            serde_json::from_slice(cursor.take(length)?).map_err(|_| Damage::Invalid { what: "its description cannot be read" })?;
+            serde_json::from_slice(cursor.take(length)?).map_err(|_| Damage::Invalid {
+                what: "its description cannot be read",
+            })?;
         if cursor.array()? != [CHUNK_BITS, SEGMENT_BITS, 0, 0] {
-            return Err(Damage::Invalid { what: "its chunk or segment size is not known to this program" });
+            return Err(Damage::Invalid {
+                what: "its chunk or segment size is not known to this program",
+            });
         }
         let (packs, segments) = (cursor.u32()? as usize, cursor.u32()? as usize);
         if cursor.left() != packs.saturating_add(segments).saturating_mul(24) {
             return Err(Damage::Truncated);
         }
-        let mut manifest = Self { description, packs: BTreeMap::new(), segments: BTreeMap::new() };
+        let mut manifest = Self {
+            description,
+            packs: BTreeMap::new(),
+            segments: BTreeMap::new(),
+        };
         for _ in 0..packs {
             let id = ObjectId::from_bytes(cursor.array()?);
-            manifest.packs.insert(id, PackUse { size: cursor.u32()?, chunks: cursor.u32()? });
+            manifest.packs.insert(
+                id,
+                PackUse {
+                    size: cursor.u32()?,
+                    chunks: cursor.u32()?,
+                },
+            );
         }
         for _ in 0..segments {
             let number = cursor.u32()?;
             if u64::from(number) * SEGMENT_SIZE >= manifest.description.size {
-                return Err(Damage::Invalid { what: "a segment lies beyond the end of the volume" });
+                return Err(Damage::Invalid {
+                    what: "a segment lies beyond the end of the volume",
+                });
             }
             let id = ObjectId::from_bytes(cursor.array()?);
-            manifest.segments.insert(number, SegmentUse { id, size: cursor.u32()? });
+            manifest.segments.insert(
+                number,
+                SegmentUse {
+                    id,
+                    size: cursor.u32()?,
+                },
+            );
         }
         cursor.finish()?;
         if manifest.packs.len() != packs || manifest.segments.len() != segments {
-            return Err(Damage::Invalid { what: "a pack or a segment is named twice" });
+            return Err(Damage::Invalid {
+                what: "a pack or a segment is named twice",
+            });
         }
         Ok(manifest)
     }
 
     /// Every object that the snapshot needs beside the manifest itself, with its length.
     pub fn needs(&self) -> impl Iterator<Item = (Kind, ObjectId, u64)> + '_ {
-        let packs = self.packs.iter().map(|(id, pack)| (Kind::Pack, *id, u64::from(pack.size)));
-        packs.chain(self.segments.values().map(|segment| (Kind::Segment, segment.id, u64::from(segment.size))))
+        let packs = self
+            .packs
+            .iter()
+            .map(|(id, pack)| (Kind::Pack, *id, u64::from(pack.size)));
+        packs.chain(
+            self.segments
+                .values()
+                .map(|segment| (Kind::Segment, segment.id, u64::from(segment.size))),
+        )
     }
 }

@@ -11,7 +11,7 @@
 //! | `organization` | what the process knows of one organization, read from the store at first use; pins |
 //! | `ledger` | who needs what, what a deletion frees: pure |
 //! | `index` | from chunk ids to packs, for de-duplication |
-//! | `plan`, `pipeline`, `save` | saving: what to read; reading, naming, compressing; packing and writing |
+//! | `save`, `plan`, `pipeline`, `packer` | saving: the order of things; what to read; reading, naming, compressing; packing and writing |
 //! | `restore`, `delete`, `check` | what they say |
 //!
 //! # Layout
@@ -70,6 +70,7 @@ mod ledger;
 mod manifest;
 mod organization;
 mod pack;
+mod packer;
 mod pipeline;
 mod plan;
 mod restore;
@@ -122,7 +123,11 @@ pub struct ArchiveOptions {
 impl Default for ArchiveOptions {
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(2, |n| n.get().min(8));
-        Self { workers, pack_buffers: 4, retry: Retry::default() }
+        Self {
+            workers,
+            pack_buffers: 4,
+            retry: Retry::default(),
+        }
     }
 }
 
@@ -280,7 +285,9 @@ impl Drop for Shared {
 
 impl std::fmt::Debug for Archive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Archive").field("options", &self.shared.options).finish_non_exhaustive()
+        f.debug_struct("Archive")
+            .field("options", &self.shared.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -295,7 +302,12 @@ impl Archive {
     /// [`Error::Locked`], [`Error::Folder`], [`Error::Process`].
     pub fn open_folder(dir: &Path, options: ArchiveOptions) -> Result<Self, Error> {
         let folder = folder::open(dir)?;
-        Self::build(folder.store, options, Some(folder.settle), Some(folder.lock))
+        Self::build(
+            folder.store,
+            options,
+            Some(folder.settle),
+            Some(folder.lock),
+        )
     }
 
     /// An archive in any object store, of which PUT, ranged GET, HEAD, DELETE and LIST are asked. A PUT or a DELETE
@@ -307,18 +319,35 @@ impl Archive {
         Self::build(store, options, None, None)
     }
 
-    fn build(store: Arc<dyn ObjectStore>, options: ArchiveOptions, settle: Option<Arc<Settle>>, lock: Option<File>) -> Result<Self, Error> {
+    fn build(
+        store: Arc<dyn ObjectStore>,
+        options: ArchiveOptions,
+        settle: Option<Arc<Settle>>,
+        lock: Option<File>,
+    ) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(16)
             .thread_name("archive-store")
             .enable_all()
             .build()
-            .map_err(|source| Error::Process { what: "the archive's threads cannot be started", source })?;
+            .map_err(|source| Error::Process {
+                what: "the archive's threads cannot be started",
+                source,
+            })?;
         let store = Store::new(store, runtime.handle().clone(), options.retry, settle);
         let pack_buffers = Arc::new(Semaphore::new(options.pack_buffers.max(2)));
-        let shared = Shared { store, options, pack_buffers, organizations: Mutex::default(), runtime: Some(runtime), _lock: lock };
-        Ok(Self { shared: Arc::new(shared) })
+        let shared = Shared {
+            store,
+            options,
+            pack_buffers,
+            organizations: Mutex::default(),
+            runtime: Some(runtime),
+            _lock: lock,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// Saves a volume. Saving a snapshot that is saved does nothing. An interrupted save is gone on with by calling again.
@@ -326,7 +355,11 @@ impl Archive {
     /// # Errors
     /// Any of [`Error`] but `NoSuchSnapshot`, `TooSmall` and `Target`. After an error the snapshot is not saved, and
     /// every other one is as it was.
-    pub fn save(&self, request: &SaveRequest<'_>, progress: &mut dyn Progress) -> Result<Saved, Error> {
+    pub fn save(
+        &self,
+        request: &SaveRequest<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Saved, Error> {
         save::save(self, request, progress)
     }
 
@@ -349,7 +382,11 @@ impl Archive {
     ///
     /// # Errors
     /// Those of the store.
-    pub fn manifest(&self, organization: OrganizationId, snapshot: SnapshotId) -> Result<Option<ManifestInfo>, Error> {
+    pub fn manifest(
+        &self,
+        organization: OrganizationId,
+        snapshot: SnapshotId,
+    ) -> Result<Option<ManifestInfo>, Error> {
         let organization = self.organization(organization)?;
         let state = organization.state();
         Ok(state.ledger.snapshot(snapshot).map(info))
@@ -371,8 +408,14 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::NoSuchSnapshot`], and those of the store.
-    pub fn reclaimable(&self, organization: OrganizationId, snapshot: SnapshotId) -> Result<u64, Error> {
-        self.manifest(organization, snapshot)?.map(|info| info.reclaimable_bytes).ok_or(Error::NoSuchSnapshot { snapshot })
+    pub fn reclaimable(
+        &self,
+        organization: OrganizationId,
+        snapshot: SnapshotId,
+    ) -> Result<u64, Error> {
+        self.manifest(organization, snapshot)?
+            .map(|info| info.reclaimable_bytes)
+            .ok_or(Error::NoSuchSnapshot { snapshot })
     }
 
     /// Deletes a snapshot and frees what nothing needs any more. Deleting one that is not there does nothing but free
@@ -380,7 +423,11 @@ impl Archive {
     ///
     /// # Errors
     /// Those of the store. When the manifest was removed already the snapshot is gone, and calling again frees the rest.
-    pub fn delete(&self, organization: OrganizationId, snapshot: SnapshotId) -> Result<Freed, Error> {
+    pub fn delete(
+        &self,
+        organization: OrganizationId,
+        snapshot: SnapshotId,
+    ) -> Result<Freed, Error> {
         delete::delete(self, organization, snapshot)
     }
 
@@ -415,7 +462,10 @@ impl Archive {
     }
 
     fn sweep(&self, organization: &Organization) -> Result<u64, Error> {
-        self.shared.store.runtime().block_on(organization.sweep(&self.shared.store))
+        self.shared
+            .store
+            .runtime()
+            .block_on(organization.sweep(&self.shared.store))
     }
 
     /// Frees what a deletion had to leave because an operation, which has ended now, had pinned it.
@@ -428,5 +478,8 @@ impl Archive {
 }
 
 fn info(known: &ledger::Known) -> ManifestInfo {
-    ManifestInfo { description: known.description.clone(), reclaimable_bytes: known.manifest_size + known.exclusive }
+    ManifestInfo {
+        description: known.description.clone(),
+        reclaimable_bytes: known.manifest_size + known.exclusive,
+    }
 }

@@ -76,7 +76,9 @@ impl State {
     }
 
     fn knows(&self, name: &str, snapshot: SnapshotId, id: ObjectId) -> bool {
-        self.ledger.snapshot(snapshot).is_some_and(|known| known.manifest == id)
+        self.ledger
+            .snapshot(snapshot)
+            .is_some_and(|known| known.manifest == id)
             || self.unreadable.contains_key(name)
             || self.duplicates.contains(&(snapshot, id))
     }
@@ -90,7 +92,10 @@ impl Organization {
 
     /// Reads everything from the store.
     pub async fn load(store: &Store, id: OrganizationId) -> Result<Self, Error> {
-        let mut state = State { keys: Arc::new(load_keys(store, id).await?), ..State::default() };
+        let mut state = State {
+            keys: Arc::new(load_keys(store, id).await?),
+            ..State::default()
+        };
         for kind in [Kind::Pack, Kind::Segment] {
             for (name, size) in store.list(id, kind).await? {
                 if let Some(object) = ObjectId::parse(&name) {
@@ -98,7 +103,10 @@ impl Organization {
                 }
             }
         }
-        let organization = Self { id, state: Mutex::new(state) };
+        let organization = Self {
+            id,
+            state: Mutex::new(state),
+        };
         organization.refresh(store).await?;
         organization.load_damage(store).await?;
         Ok(organization)
@@ -112,25 +120,40 @@ impl Organization {
         let keys = Arc::clone(&self.state().keys);
         let unknown = names.into_iter().filter_map(|(name, size)| {
             let parsed = store::parse_manifest_name(&name);
-            let known = parsed.is_some_and(|(snapshot, id)| self.state().knows(&name, snapshot, id));
+            let known =
+                parsed.is_some_and(|(snapshot, id)| self.state().knows(&name, snapshot, id));
             (!known).then_some((name, parsed, size))
         });
-        let read = unknown.collect::<Vec<_>>().into_iter().map(|(name, parsed, size)| {
-            let keys = Arc::clone(&keys);
-            async move {
-                let Some((snapshot, id)) = parsed else {
-                    return Ok((name, None, Err(Damage::Invalid { what: "its name is not that of a manifest" })));
-                };
-                let path = store::manifest_name(self.id, snapshot, id);
-                match read_manifest(store, self.id, snapshot, id, &keys).await {
-                    Ok((manifest, _)) => Ok((name, Some((snapshot, id)), Ok((manifest, size)))),
-                    // Removed since the listing.
-                    Err(Error::Damaged { damage: Damage::Missing, .. }) => Ok((path.to_string(), None, Err(Damage::Missing))),
-                    Err(Error::Damaged { damage, .. }) => Ok((name, Some((snapshot, id)), Err(damage))),
-                    Err(error) => Err(error),
+        let read = unknown
+            .collect::<Vec<_>>()
+            .into_iter()
+            .map(|(name, parsed, size)| {
+                let keys = Arc::clone(&keys);
+                async move {
+                    let Some((snapshot, id)) = parsed else {
+                        return Ok((
+                            name,
+                            None,
+                            Err(Damage::Invalid {
+                                what: "its name is not that of a manifest",
+                            }),
+                        ));
+                    };
+                    let path = store::manifest_name(self.id, snapshot, id);
+                    match read_manifest(store, self.id, snapshot, id, &keys).await {
+                        Ok((manifest, _)) => Ok((name, Some((snapshot, id)), Ok((manifest, size)))),
+                        // Removed since the listing.
+                        Err(Error::Damaged {
+                            damage: Damage::Missing,
+                            ..
+                        }) => Ok((path.to_string(), None, Err(Damage::Missing))),
+                        Err(Error::Damaged { damage, .. }) => {
+                            Ok((name, Some((snapshot, id)), Err(damage)))
+                        }
+                        Err(error) => Err(error),
+                    }
                 }
-            }
-        });
+            });
         let mut read = futures::stream::iter(read).buffered(PARALLEL);
         while let Some((name, ids, manifest)) = read.try_next().await? {
             let mut state = self.state();
@@ -139,7 +162,9 @@ impl Organization {
                 (_, Err(damage)) => {
                     state.unreadable.insert(name, damage);
                 }
-                (Some((snapshot, id)), Ok(_)) if state.ledger.snapshot(snapshot).is_some() => state.duplicates.push((snapshot, id)),
+                (Some((snapshot, id)), Ok(_)) if state.ledger.snapshot(snapshot).is_some() => {
+                    state.duplicates.push((snapshot, id))
+                }
                 (Some((_, id)), Ok((manifest, size))) => state.ledger.add(id, size, &manifest),
                 (None, Ok(_)) => {}
             }
@@ -157,7 +182,8 @@ impl Organization {
         let path = store::name(self.id, Kind::Key, key.id());
         store.put(&path, Bytes::from(bytes)).await?;
         let back = store.get(&path).await?;
-        let key = Key::decode(self.id, key.id(), &back).map_err(|damage| store::damaged(&path, damage))?;
+        let key = Key::decode(self.id, key.id(), &back)
+            .map_err(|damage| store::damaged(&path, damage))?;
         let mut state = self.state();
         Arc::make_mut(&mut state.keys).insert(key.id(), key.clone());
         // Another save of this organization may have made one meanwhile; then the oldest counts for both.
@@ -175,7 +201,10 @@ impl Organization {
             };
             let mut packs: Vec<_> = all
                 .into_iter()
-                .filter(|pack| !state.index.knows(*pack) && !state.damaged_objects.contains(&(Kind::Pack, *pack)))
+                .filter(|pack| {
+                    !state.index.knows(*pack)
+                        && !state.damaged_objects.contains(&(Kind::Pack, *pack))
+                })
                 .filter_map(|pack| Some((pack, state.ledger.size((Kind::Pack, pack))?)))
                 .collect();
             packs.sort_unstable_by(|a, b| b.cmp(a));
@@ -221,7 +250,13 @@ impl Organization {
         let mut failed = None;
         let mut removed = futures::stream::iter(taken)
             .map(|((kind, id), size)| async move {
-                ((kind, id), size, store.delete_unsettled(&store::name(self.id, kind, id)).await)
+                (
+                    (kind, id),
+                    size,
+                    store
+                        .delete_unsettled(&store::name(self.id, kind, id))
+                        .await,
+                )
             })
             .buffer_unordered(PARALLEL);
         while let Some((object, size, result)) = removed.next().await {
@@ -240,10 +275,16 @@ impl Organization {
     pub async fn record_damage(&self, store: &Store, found: &[(Object, u32)]) -> Result<(), Error> {
         let (new, key) = {
             let mut state = self.state();
-            let new: Vec<_> = found.iter().copied().filter(|(object, offset)| state.mark(*object, *offset)).collect();
+            let new: Vec<_> = found
+                .iter()
+                .copied()
+                .filter(|(object, offset)| state.mark(*object, *offset))
+                .collect();
             (new, state.current_key().cloned())
         };
-        let (Some(key), false) = (key, new.is_empty()) else { return Ok(()) };
+        let (Some(key), false) = (key, new.is_empty()) else {
+            return Ok(());
+        };
         let mut body = Vec::with_capacity(new.len() * 24);
         for ((kind, id), offset) in new {
             body.extend_from_slice(&[kind as u8, 0, 0, 0]);
@@ -252,7 +293,9 @@ impl Organization {
         }
         let id = ObjectId::new();
         let bytes = format::seal(Kind::Damage, &key, self.id, id, &body);
-        store.put(&store::name(self.id, Kind::Damage, id), Bytes::from(bytes)).await
+        store
+            .put(&store::name(self.id, Kind::Damage, id), Bytes::from(bytes))
+            .await
     }
 
     /// Reads the damage records: 24 bytes an entry: kind (1), zero (3), object id (16), offset of the chunk or
@@ -260,16 +303,33 @@ impl Organization {
     async fn load_damage(&self, store: &Store) -> Result<(), Error> {
         let keys = Arc::clone(&self.state().keys);
         for (name, _) in store.list(self.id, Kind::Damage).await? {
-            let Some(id) = ObjectId::parse(&name) else { continue };
-            let body = match store.open(self.id, Kind::Damage, id, &store::name(self.id, Kind::Damage, id), &keys).await {
+            let Some(id) = ObjectId::parse(&name) else {
+                continue;
+            };
+            let body = match store
+                .open(
+                    self.id,
+                    Kind::Damage,
+                    id,
+                    &store::name(self.id, Kind::Damage, id),
+                    &keys,
+                )
+                .await
+            {
                 Ok((body, _)) => body,
                 Err(Error::Damaged { .. }) => continue,
                 Err(error) => return Err(error),
             };
             let mut cursor = Cursor::new(&body);
             let mut state = self.state();
-            while let (Ok(kind), Ok(id), Ok(offset)) = (cursor.array::<4>(), cursor.array(), cursor.u32()) {
-                let kind = if kind[0] == Kind::Segment as u8 { Kind::Segment } else { Kind::Pack };
+            while let (Ok(kind), Ok(id), Ok(offset)) =
+                (cursor.array::<4>(), cursor.array(), cursor.u32())
+            {
+                let kind = if kind[0] == Kind::Segment as u8 {
+                    Kind::Segment
+                } else {
+                    Kind::Pack
+                };
                 state.mark((kind, ObjectId::from_bytes(id)), offset);
             }
         }
@@ -280,7 +340,9 @@ impl Organization {
 async fn load_keys(store: &Store, organization: OrganizationId) -> Result<Keys, Error> {
     let mut keys = Keys::new();
     for (name, _) in store.list(organization, Kind::Key).await? {
-        let Some(id) = ObjectId::parse(&name) else { continue };
+        let Some(id) = ObjectId::parse(&name) else {
+            continue;
+        };
         let bytes = store.get(&store::name(organization, Kind::Key, id)).await?;
         // A damaged key is named by every object that needs it, and by the check.
         if let Ok(key) = Key::decode(organization, id, &bytes) {
@@ -299,7 +361,9 @@ pub async fn read_manifest(
     keys: &Keys,
 ) -> Result<(Manifest, ObjectId), Error> {
     let path = store::manifest_name(organization, snapshot, id);
-    let (body, key) = store.open(organization, Kind::Manifest, id, &path, keys).await?;
+    let (body, key) = store
+        .open(organization, Kind::Manifest, id, &path, keys)
+        .await?;
     let manifest = Manifest::decode(&body).map_err(|damage| store::damaged(&path, damage))?;
     if manifest.description.snapshot != snapshot {
         return Err(store::damaged(&path, Damage::Identity));
@@ -308,13 +372,21 @@ pub async fn read_manifest(
 }
 
 /// Reads and authenticates a pack's index: one ranged GET, two for a large one.
-pub async fn read_index(store: &Store, organization: OrganizationId, pack: ObjectId, size: u64, keys: &Keys) -> Result<Vec<Entry>, Error> {
+pub async fn read_index(
+    store: &Store,
+    organization: OrganizationId,
+    pack: ObjectId,
+    size: u64,
+    keys: &Keys,
+) -> Result<Vec<Entry>, Error> {
     let path = store::name(organization, Kind::Pack, pack);
     let at = |damage| store::damaged(&path, damage);
     if size < FOOTER_LENGTH as u64 {
         return Err(at(Damage::Truncated));
     }
-    let tail = store.get_range(&path, size.saturating_sub(TAIL)..size).await?;
+    let tail = store
+        .get_range(&path, size.saturating_sub(TAIL)..size)
+        .await?;
     let (footer, key) = pack_footer(&path, &tail, size, keys)?;
     let start = u64::from(footer.index_offset);
     let tail_start = size - tail.len() as u64;
@@ -330,7 +402,12 @@ pub async fn read_index(store: &Store, organization: OrganizationId, pack: Objec
 }
 
 /// The footer of a pack and the key it names.
-pub fn pack_footer<'k>(path: &Path, tail: &[u8], size: u64, keys: &'k Keys) -> Result<(pack::Footer, &'k Key), Error> {
+pub fn pack_footer<'k>(
+    path: &Path,
+    tail: &[u8],
+    size: u64,
+    keys: &'k Keys,
+) -> Result<(pack::Footer, &'k Key), Error> {
     let footer = pack::footer(tail, size).map_err(|damage| store::damaged(path, damage))?;
     let key = store::find_key(keys, footer.key).map_err(|damage| store::damaged(path, damage))?;
     Ok((footer, key))
@@ -344,7 +421,10 @@ pub struct Pins {
 
 impl Pins {
     pub fn new(organization: &Arc<Organization>) -> Self {
-        Self { organization: Arc::clone(organization), objects: Mutex::default() }
+        Self {
+            organization: Arc::clone(organization),
+            objects: Mutex::default(),
+        }
     }
 
     fn objects(&self) -> MutexGuard<'_, HashSet<Object>> {

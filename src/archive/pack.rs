@@ -59,7 +59,10 @@ pub struct FrameWriter {
 
 impl FrameWriter {
     pub fn new(level: i32) -> std::io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Compressor::new(level)?, scratch: vec![0; FRAME_HEADER + CHUNK_SIZE] })
+        Ok(Self {
+            zstd: zstd::bulk::Compressor::new(level)?,
+            scratch: vec![0; FRAME_HEADER + CHUNK_SIZE],
+        })
     }
 
     /// The frame of one chunk of at most [`CHUNK_SIZE`] bytes.
@@ -67,7 +70,10 @@ impl FrameWriter {
         // "Where it helps" is by a sixteenth: below that, reading it back costs more than the room is worth. The
         // buffer is that much shorter, so zstd itself gives up early.
         let limit = FRAME_HEADER + chunk.len() - chunk.len() / 16;
-        let length = match self.zstd.compress_to_buffer(chunk, &mut self.scratch[FRAME_HEADER..limit]) {
+        let length = match self
+            .zstd
+            .compress_to_buffer(chunk, &mut self.scratch[FRAME_HEADER..limit])
+        {
             Ok(length) => {
                 self.scratch[0] = CODEC_ZSTD;
                 FRAME_HEADER + length
@@ -95,13 +101,24 @@ pub struct FrameReader {
 
 impl FrameReader {
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { zstd: zstd::bulk::Decompressor::new()? })
+        Ok(Self {
+            zstd: zstd::bulk::Decompressor::new()?,
+        })
     }
 
     /// Fills `chunk`, which must be one chunk long, from a frame, and proves it by its id. On an error `chunk` holds
     /// nothing that may be used.
-    pub fn read(&mut self, key: &Key, entry: &Entry, frame: &[u8], chunk: &mut [u8]) -> Result<(), Damage> {
-        let damage = |what| Damage::Chunk { offset: entry.offset, what };
+    pub fn read(
+        &mut self,
+        key: &Key,
+        entry: &Entry,
+        frame: &[u8],
+        chunk: &mut [u8],
+    ) -> Result<(), Damage> {
+        let damage = |what| Damage::Chunk {
+            offset: entry.offset,
+            what,
+        };
         if frame.len() != entry.length as usize || frame.len() <= FRAME_HEADER {
             return Err(damage("it is cut off"));
         }
@@ -116,7 +133,10 @@ impl FrameReader {
                 chunk.copy_from_slice(payload);
                 true
             }
-            CODEC_ZSTD => self.zstd.decompress_to_buffer(payload, chunk).is_ok_and(|length| length == chunk.len()),
+            CODEC_ZSTD => self
+                .zstd
+                .decompress_to_buffer(payload, chunk)
+                .is_ok_and(|length| length == chunk.len()),
             _ => false,
         };
         if !filled {
@@ -141,7 +161,11 @@ impl PackWriter {
         let id = ObjectId::new();
         let mut bytes = Vec::with_capacity(PACK_SIZE + PACK_CHUNKS * ENTRY_LENGTH / 8);
         bytes.extend_from_slice(&format::header(Kind::Pack, key.id(), organization, id));
-        Self { id, bytes, entries: Vec::new() }
+        Self {
+            id,
+            bytes,
+            entries: Vec::new(),
+        }
     }
 
     pub const fn id(&self) -> ObjectId {
@@ -155,7 +179,11 @@ impl PackWriter {
 
     pub fn push(&mut self, id: ChunkId, frame: &[u8]) -> Entry {
         // Lossless: a pack is shorter than 2^32 bytes.
-        let entry = Entry { id, offset: self.bytes.len() as u32, length: frame.len() as u32 };
+        let entry = Entry {
+            id,
+            offset: self.bytes.len() as u32,
+            length: frame.len() as u32,
+        };
         self.bytes.extend_from_slice(frame);
         self.entries.push(entry);
         entry
@@ -169,8 +197,10 @@ impl PackWriter {
             self.bytes.extend_from_slice(&entry.offset.to_le_bytes());
             self.bytes.extend_from_slice(&entry.length.to_le_bytes());
         }
-        self.bytes.extend_from_slice(&(index_offset as u32).to_le_bytes());
-        self.bytes.extend_from_slice(&(self.entries.len() as u32).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(index_offset as u32).to_le_bytes());
+        self.bytes
+            .extend_from_slice(&(self.entries.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(&key.id().to_bytes());
         let tag = key.tag(&[&self.bytes[..HEADER_LENGTH], &self.bytes[index_offset..]]);
         self.bytes.extend_from_slice(&tag);
@@ -189,36 +219,68 @@ pub struct Footer {
 
 /// Reads the footer from the last bytes of a pack of `size` bytes.
 pub fn footer(tail: &[u8], size: u64) -> Result<Footer, Damage> {
-    let start = tail.len().checked_sub(FOOTER_LENGTH).ok_or(Damage::Truncated)?;
+    let start = tail
+        .len()
+        .checked_sub(FOOTER_LENGTH)
+        .ok_or(Damage::Truncated)?;
     let mut cursor = Cursor::new(&tail[start..]);
-    let footer = Footer { index_offset: cursor.u32()?, count: cursor.u32()?, key: ObjectId::from_bytes(cursor.array()?) };
-    let length = u64::from(footer.index_offset) + u64::from(footer.count) * ENTRY_LENGTH as u64 + FOOTER_LENGTH as u64;
-    if length != size || footer.index_offset < HEADER_LENGTH as u32 || footer.count as usize > PACK_CHUNKS {
+    let footer = Footer {
+        index_offset: cursor.u32()?,
+        count: cursor.u32()?,
+        key: ObjectId::from_bytes(cursor.array()?),
+    };
+    let length = u64::from(footer.index_offset)
+        + u64::from(footer.count) * ENTRY_LENGTH as u64
+        + FOOTER_LENGTH as u64;
+    if length != size
+        || footer.index_offset < HEADER_LENGTH as u32
+        || footer.count as usize > PACK_CHUNKS
+    {
         return Err(Damage::Truncated);
     }
     Ok(footer)
 }
 
 /// Authenticates and reads the index. `end` is the pack from its index to its last byte.
-pub fn index(key: &Key, organization: OrganizationId, id: ObjectId, footer: &Footer, end: &[u8]) -> Result<Vec<Entry>, Damage> {
+pub fn index(
+    key: &Key,
+    organization: OrganizationId,
+    id: ObjectId,
+    footer: &Footer,
+    end: &[u8],
+) -> Result<Vec<Entry>, Damage> {
     let tag_start = end.len().checked_sub(TAG_LENGTH).ok_or(Damage::Truncated)?;
     let (content, tag) = end.split_at(tag_start);
-    if !key.fits(&[&format::header(Kind::Pack, key.id(), organization, id), content], tag) {
+    if !key.fits(
+        &[
+            &format::header(Kind::Pack, key.id(), organization, id),
+            content,
+        ],
+        tag,
+    ) {
         return Err(Damage::Authentication);
     }
     let mut cursor = Cursor::new(content);
     let mut entries = Vec::with_capacity((footer.count as usize).min(PACK_CHUNKS));
     let mut next = HEADER_LENGTH as u32;
     for _ in 0..footer.count {
-        let entry = Entry { id: cursor.array()?, offset: cursor.u32()?, length: cursor.u32()? };
+        let entry = Entry {
+            id: cursor.array()?,
+            offset: cursor.u32()?,
+            length: cursor.u32()?,
+        };
         if entry.offset != next || entry.length as usize > FRAME_HEADER + CHUNK_SIZE {
-            return Err(Damage::Invalid { what: "its index has gaps or impossible lengths" });
+            return Err(Damage::Invalid {
+                what: "its index has gaps or impossible lengths",
+            });
         }
         next += entry.length;
         entries.push(entry);
     }
     if next != footer.index_offset || cursor.left() != FOOTER_LENGTH - TAG_LENGTH {
-        return Err(Damage::Invalid { what: "its index does not cover its chunks" });
+        return Err(Damage::Invalid {
+            what: "its index does not cover its chunks",
+        });
     }
     Ok(entries)
 }

@@ -86,10 +86,18 @@ impl Iterator for Units<'_> {
             let chunks: Vec<usize> = segment.read.iter().collect();
             let mut base = self.bases.get(number).copied();
             if chunks.is_empty() {
-                return Some(Unit { segment: *number, chunks, base });
+                return Some(Unit {
+                    segment: *number,
+                    chunks,
+                    base,
+                });
             }
             for part in chunks.chunks(UNIT_CHUNKS) {
-                self.current.push_back(Unit { segment: *number, chunks: part.to_vec(), base: base.take() });
+                self.current.push_back(Unit {
+                    segment: *number,
+                    chunks: part.to_vec(),
+                    base: base.take(),
+                });
             }
         }
         self.current.pop_front()
@@ -101,7 +109,11 @@ pub struct Queue<'p>(Mutex<Units<'p>>);
 
 impl<'p> Queue<'p> {
     pub fn new(plan: &'p Plan, bases: &'p BTreeMap<u32, SegmentUse>) -> Self {
-        Self(Mutex::new(Units { plan: plan.iter(), bases, current: std::collections::VecDeque::new() }))
+        Self(Mutex::new(Units {
+            plan: plan.iter(),
+            bases,
+            current: std::collections::VecDeque::new(),
+        }))
     }
 
     fn next(&self) -> Option<Unit> {
@@ -120,7 +132,10 @@ impl Reader<'_> {
         let mut frames = match FrameWriter::new(ZSTD_LEVEL) {
             Ok(frames) => frames,
             Err(source) => {
-                let _ = results.send(Err(Error::Process { what: "the compressor cannot be set up", source }));
+                let _ = results.send(Err(Error::Process {
+                    what: "the compressor cannot be set up",
+                    source,
+                }));
                 return;
             }
         };
@@ -136,16 +151,37 @@ impl Reader<'_> {
         }
     }
 
-    fn unit(&self, unit: &Unit, frames: &mut FrameWriter, buffer: &mut [u8]) -> Result<Batch, Error> {
-        let base = unit.base.map(|base| self.read_segment(unit.segment, base)).transpose()?;
+    fn unit(
+        &self,
+        unit: &Unit,
+        frames: &mut FrameWriter,
+        buffer: &mut [u8],
+    ) -> Result<Batch, Error> {
+        let base = unit
+            .base
+            .map(|base| self.read_segment(unit.segment, base))
+            .transpose()?;
         let size = self.source.size();
-        let mut batch = Batch { segment: unit.segment, base, outcomes: Vec::with_capacity(unit.chunks.len()), read: 0 };
+        let mut batch = Batch {
+            segment: unit.segment,
+            base,
+            outcomes: Vec::with_capacity(unit.chunks.len()),
+            read: 0,
+        };
         for run in unit.chunks.chunk_by(|a, b| a + 1 == *b) {
-            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
-            let range = plan::chunk_range(unit.segment, *first, size).start..plan::chunk_range(unit.segment, *last, size).end;
+            let (Some(first), Some(last)) = (run.first(), run.last()) else {
+                continue;
+            };
+            let range = plan::chunk_range(unit.segment, *first, size).start
+                ..plan::chunk_range(unit.segment, *last, size).end;
             let length = (range.end - range.start) as usize;
             let run_buffer = &mut buffer[..run.len() * CHUNK_SIZE];
-            self.source.read_at(range.start, &mut run_buffer[..length]).map_err(|source| Error::Source { offset: range.start, source })?;
+            self.source
+                .read_at(range.start, &mut run_buffer[..length])
+                .map_err(|source| Error::Source {
+                    offset: range.start,
+                    source,
+                })?;
             run_buffer[length..].fill(0);
             batch.read += range.end - range.start;
             for (chunk, content) in run.iter().zip(run_buffer.chunks(CHUNK_SIZE)) {
@@ -173,9 +209,13 @@ impl Reader<'_> {
         }
         let (candidate, cached, size) = {
             let mut state = self.organization.state();
-            let Some(candidate) = state.index.candidate(id) else { return Ok(None) };
+            let Some(candidate) = state.index.candidate(id) else {
+                return Ok(None);
+            };
             let object = (Kind::Pack, candidate.pack);
-            let Some(size) = state.ledger.size(object) else { return Ok(None) };
+            let Some(size) = state.ledger.size(object) else {
+                return Ok(None);
+            };
             if !self.pins.pin(&mut state, object) {
                 return Ok(None);
             }
@@ -184,11 +224,20 @@ impl Reader<'_> {
         let entries = match cached {
             Some(entries) => entries,
             None => {
-                let read = organization::read_index(self.store, self.organization.id, candidate.pack, size, &self.keys);
+                let read = organization::read_index(
+                    self.store,
+                    self.organization.id,
+                    candidate.pack,
+                    size,
+                    &self.keys,
+                );
                 match self.store.runtime().block_on(read) {
                     Ok(entries) => {
                         let entries = Arc::new(entries);
-                        self.organization.state().index.keep(candidate.pack, Arc::clone(&entries));
+                        self.organization
+                            .state()
+                            .index
+                            .keep(candidate.pack, Arc::clone(&entries));
                         entries
                     }
                     Err(Error::Damaged { .. }) => {
@@ -201,19 +250,30 @@ impl Reader<'_> {
                 }
             }
         };
-        let found = entries.get(candidate.entry as usize).filter(|entry| entry.id == *id);
+        let found = entries
+            .get(candidate.entry as usize)
+            .filter(|entry| entry.id == *id);
         let state = self.organization.state();
         Ok(found
             .filter(|entry| !state.is_damaged((Kind::Pack, candidate.pack), entry.offset))
-            .map(|entry| ChunkRef { pack: candidate.pack, entry: *entry }))
+            .map(|entry| ChunkRef {
+                pack: candidate.pack,
+                entry: *entry,
+            }))
     }
 
     /// Reads a segment of the base. One that is damaged is marked, so that the next try does without it.
     pub fn read_segment(&self, number: u32, place: SegmentUse) -> Result<Segment, Error> {
         let read = read_segment(self.store, self.organization, number, place, &self.keys);
-        let result = self.store.runtime().block_on(read).map(|(segment, _)| segment);
+        let result = self
+            .store
+            .runtime()
+            .block_on(read)
+            .map(|(segment, _)| segment);
         if matches!(result, Err(Error::Damaged { .. })) {
-            self.organization.state().mark((Kind::Segment, place.id), organization::WHOLE);
+            self.organization
+                .state()
+                .mark((Kind::Segment, place.id), organization::WHOLE);
         }
         result
     }
@@ -228,11 +288,16 @@ pub async fn read_segment(
     keys: &Keys,
 ) -> Result<(Segment, super::format::ObjectId), Error> {
     let path = store::name(organization.id, Kind::Segment, place.id);
-    let (body, key) = store.open(organization.id, Kind::Segment, place.id, &path, keys).await?;
+    let (body, key) = store
+        .open(organization.id, Kind::Segment, place.id, &path, keys)
+        .await?;
     let segment = Segment::decode(&body).map_err(|damage| store::damaged(&path, damage))?;
     if segment.number != number {
         let what = "it is another segment of the volume";
-        return Err(store::damaged(&path, super::error::Damage::Reference { what }));
+        return Err(store::damaged(
+            &path,
+            super::error::Damage::Reference { what },
+        ));
     }
     Ok((segment, key))
 }

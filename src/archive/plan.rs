@@ -23,7 +23,9 @@ impl ChunkSet {
     }
 
     pub fn contains(&self, chunk: usize) -> bool {
-        self.0.get(chunk / 64).is_some_and(|word| word & (1 << (chunk % 64)) != 0)
+        self.0
+            .get(chunk / 64)
+            .is_some_and(|word| word & (1 << (chunk % 64)) != 0)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
@@ -48,7 +50,10 @@ pub fn full(source: &dyn BlockDevice) -> Result<Plan, Error> {
     let mut plan = Plan::new();
     data_ranges(source, 0..source.size(), |range| {
         for (segment, chunk) in chunks(&range) {
-            let entry = plan.entry(segment).or_insert(SegmentPlan { changed: ChunkSet::ALL, read: ChunkSet::EMPTY });
+            let entry = plan.entry(segment).or_insert(SegmentPlan {
+                changed: ChunkSet::ALL,
+                read: ChunkSet::EMPTY,
+            });
             entry.read.insert(chunk);
         }
     })?;
@@ -58,7 +63,10 @@ pub fn full(source: &dyn BlockDevice) -> Result<Plan, Error> {
 /// Adds changed bytes to the plan of an incremental save.
 pub fn add_changed(plan: &mut Plan, changed: &Range<u64>) {
     for (segment, chunk) in chunks(changed) {
-        let entry = plan.entry(segment).or_insert(SegmentPlan { changed: ChunkSet::EMPTY, read: ChunkSet::EMPTY });
+        let entry = plan.entry(segment).or_insert(SegmentPlan {
+            changed: ChunkSet::EMPTY,
+            read: ChunkSet::EMPTY,
+        });
         entry.changed.insert(chunk);
     }
 }
@@ -78,9 +86,12 @@ pub fn find_data(plan: &mut Plan, source: &dyn BlockDevice) -> Result<(), Error>
             while chunk < SEGMENT_CHUNKS && segment.changed.contains(chunk) {
                 chunk += 1;
             }
-            let run = start + (first * CHUNK_SIZE) as u64..(start + (chunk * CHUNK_SIZE) as u64).min(size);
+            let run = start + (first * CHUNK_SIZE) as u64
+                ..(start + (chunk * CHUNK_SIZE) as u64).min(size);
             let read = &mut segment.read;
-            data_ranges(source, run, |range| chunks(&range).for_each(|(_, chunk)| read.insert(chunk)))?;
+            data_ranges(source, run, |range| {
+                chunks(&range).for_each(|(_, chunk)| read.insert(chunk))
+            })?;
         }
     }
     Ok(())
@@ -88,7 +99,15 @@ pub fn find_data(plan: &mut Plan, source: &dyn BlockDevice) -> Result<(), Error>
 
 /// Bytes that the plan reads from a device of this size.
 pub fn bytes_to_read(plan: &Plan, size: u64) -> u64 {
-    plan.iter().flat_map(|(number, segment)| segment.read.iter().map(|chunk| chunk_range(*number, chunk, size))).map(|r| r.end - r.start).sum()
+    plan.iter()
+        .flat_map(|(number, segment)| {
+            segment
+                .read
+                .iter()
+                .map(|chunk| chunk_range(*number, chunk, size))
+        })
+        .map(|r| r.end - r.start)
+        .sum()
 }
 
 /// The bytes of a chunk that lie within a device of this size.
@@ -98,7 +117,11 @@ pub fn chunk_range(segment: u32, chunk: usize, size: u64) -> Range<u64> {
 }
 
 /// Calls `found` with each range that may hold data, in order.
-pub fn data_ranges(device: &dyn BlockDevice, range: Range<u64>, mut found: impl FnMut(Range<u64>)) -> Result<(), Error> {
+pub fn data_ranges(
+    device: &dyn BlockDevice,
+    range: Range<u64>,
+    mut found: impl FnMut(Range<u64>),
+) -> Result<(), Error> {
     let mut at = range.start;
     while at < range.end {
         let error = |source| Error::Source { offset: at, source };
@@ -112,7 +135,10 @@ pub fn data_ranges(device: &dyn BlockDevice, range: Range<u64>, mut found: impl 
         }
         if end <= at {
             let context = "the device does not say what it holds".to_owned();
-            return Err(error(DeviceError::Io { context, source: None }));
+            return Err(error(DeviceError::Io {
+                context,
+                source: None,
+            }));
         }
         at = end;
     }
@@ -122,7 +148,10 @@ pub fn data_ranges(device: &dyn BlockDevice, range: Range<u64>, mut found: impl 
 /// Segment number and chunk number of each chunk that the bytes touch.
 fn chunks(range: &Range<u64>) -> impl Iterator<Item = (u32, usize)> + use<> {
     let per_segment = SEGMENT_CHUNKS as u64;
-    let (first, end) = (range.start / CHUNK_SIZE as u64, range.end.div_ceil(CHUNK_SIZE as u64));
+    let (first, end) = (
+        range.start / CHUNK_SIZE as u64,
+        range.end.div_ceil(CHUNK_SIZE as u64),
+    );
     let end = if range.is_empty() { first } else { end };
     (first..end).map(move |chunk| ((chunk / per_segment) as u32, (chunk % per_segment) as usize))
 }

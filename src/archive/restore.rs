@@ -59,18 +59,31 @@ pub fn restore(
 }
 
 /// The manifest, and pins on everything that it needs.
-fn pinned_manifest(store: &Store, organization: &Arc<Organization>, snapshot: SnapshotId) -> Result<(Manifest, Pins), Error> {
+fn pinned_manifest(
+    store: &Store,
+    organization: &Arc<Organization>,
+    snapshot: SnapshotId,
+) -> Result<(Manifest, Pins), Error> {
     let (known, keys) = {
         let state = organization.state();
         let known = state.ledger.snapshot(snapshot).cloned();
         if known.is_none() {
-            let unreadable = |name: &&String| store::parse_manifest_name(name).is_some_and(|(id, _)| id == snapshot);
-            if let Some((name, damage)) = state.unreadable.iter().find(|(name, _)| unreadable(name)) {
+            let unreadable = |name: &&String| {
+                store::parse_manifest_name(name).is_some_and(|(id, _)| id == snapshot)
+            };
+            if let Some((name, damage)) = state.unreadable.iter().find(|(name, _)| unreadable(name))
+            {
                 let object = format!("{}/{}/{name}", organization.id, Kind::Manifest.folder());
-                return Err(Error::Damaged { object, damage: damage.clone() });
+                return Err(Error::Damaged {
+                    object,
+                    damage: damage.clone(),
+                });
             }
         }
-        (known.ok_or(Error::NoSuchSnapshot { snapshot })?, Arc::clone(&state.keys))
+        (
+            known.ok_or(Error::NoSuchSnapshot { snapshot })?,
+            Arc::clone(&state.keys),
+        )
     };
     let read = organization::read_manifest(store, organization.id, snapshot, known.manifest, &keys);
     let (manifest, _) = store.runtime().block_on(read)?;
@@ -82,7 +95,10 @@ fn pinned_manifest(store: &Store, organization: &Arc<Organization>, snapshot: Sn
     for (kind, id, _) in manifest.needs() {
         if !pins.pin(&mut state, (kind, id)) {
             drop(state);
-            return Err(store::damaged(&store::name(organization.id, kind, id), Damage::Missing));
+            return Err(store::damaged(
+                &store::name(organization.id, kind, id),
+                Damage::Missing,
+            ));
         }
     }
     drop(state);
@@ -98,10 +114,17 @@ fn restore_manifest(
 ) -> Result<Restored, Error> {
     let size = manifest.description.size;
     if target.size() < size {
-        return Err(Error::TooSmall { needed: size, size: target.size() });
+        return Err(Error::TooSmall {
+            needed: size,
+            size: target.size(),
+        });
     }
     blank_outside(manifest, target)?;
-    let todo: Vec<_> = manifest.segments.iter().map(|(number, place)| (*number, *place)).collect();
+    let todo: Vec<_> = manifest
+        .segments
+        .iter()
+        .map(|(number, place)| (*number, *place))
+        .collect();
     let job = Job {
         store: &archive.shared.store,
         organization,
@@ -119,10 +142,15 @@ fn restore_manifest(
         let (sender, results) = mpsc::channel();
         for _ in 0..workers {
             let (sender, job) = (sender.clone(), &job);
-            let worker = std::thread::Builder::new().name("archive-restore".into()).spawn_scoped(scope, move || job.work(&sender));
+            let worker = std::thread::Builder::new()
+                .name("archive-restore".into())
+                .spawn_scoped(scope, move || job.work(&sender));
             if let Err(source) = worker {
                 job.stop.store(true, Ordering::Relaxed);
-                return Err(Error::Process { what: "a thread for restoring cannot be started", source });
+                return Err(Error::Process {
+                    what: "a thread for restoring cannot be started",
+                    source,
+                });
             }
         }
         drop(sender);
@@ -132,7 +160,11 @@ fn restore_manifest(
         while let Ok(result) = results.recv() {
             let step = result.and_then(|bytes: u64| {
                 done += bytes;
-                if progress.done(done).is_break() { Err(Error::Cancelled) } else { Ok(()) }
+                if progress.done(done).is_break() {
+                    Err(Error::Cancelled)
+                } else {
+                    Ok(())
+                }
             });
             if step.is_err() {
                 job.stop.store(true, Ordering::Relaxed);
@@ -142,7 +174,9 @@ fn restore_manifest(
         outcome
     });
     worked?;
-    target.flush().map_err(|source| Error::Target { offset: 0, source })?;
+    target
+        .flush()
+        .map_err(|source| Error::Target { offset: 0, source })?;
     Ok(Restored {
         size,
         data_bytes: manifest.description.data_bytes,
@@ -173,7 +207,10 @@ fn blank(target: &dyn BlockDevice, range: std::ops::Range<u64>) -> Result<(), Er
         let length = range.end - range.start;
         target
             .write_zeroes(range.start, length, ZeroOptions::default())
-            .map_err(|source| Error::Target { offset: range.start, source })?;
+            .map_err(|source| Error::Target {
+                offset: range.start,
+                source,
+            })?;
     }
     Ok(())
 }
@@ -185,21 +222,35 @@ struct Run<'s> {
 }
 
 fn runs(segment: &Segment) -> Vec<Run<'_>> {
-    let mut chunks: Vec<(usize, &ChunkRef)> = segment.chunks.iter().enumerate().filter_map(|(n, chunk)| Some((n, chunk.as_ref()?))).collect();
+    let mut chunks: Vec<(usize, &ChunkRef)> = segment
+        .chunks
+        .iter()
+        .enumerate()
+        .filter_map(|(n, chunk)| Some((n, chunk.as_ref()?)))
+        .collect();
     chunks.sort_unstable_by_key(|(_, chunk)| (chunk.pack, chunk.entry.offset));
     let mut runs: Vec<Run<'_>> = Vec::new();
     for (n, chunk) in chunks {
-        let (start, end) = (chunk.entry.offset, chunk.entry.offset.saturating_add(chunk.entry.length));
+        let (start, end) = (
+            chunk.entry.offset,
+            chunk.entry.offset.saturating_add(chunk.entry.length),
+        );
         match runs.last_mut() {
             Some(run)
-                if run.chunks.first().is_some_and(|(_, first)| first.pack == chunk.pack)
+                if run
+                    .chunks
+                    .first()
+                    .is_some_and(|(_, first)| first.pack == chunk.pack)
                     && start <= run.range.end.saturating_add(GAP)
                     && end.saturating_sub(run.range.start) <= RUN =>
             {
                 run.range.end = run.range.end.max(end);
                 run.chunks.push((n, chunk));
             }
-            _ => runs.push(Run { chunks: vec![(n, chunk)], range: start..end }),
+            _ => runs.push(Run {
+                chunks: vec![(n, chunk)],
+                range: start..end,
+            }),
         }
     }
     for run in &mut runs {
@@ -213,12 +264,19 @@ impl Job<'_> {
         let mut frames = match FrameReader::new() {
             Ok(frames) => frames,
             Err(source) => {
-                let _ = results.send(Err(Error::Process { what: "the decompressor cannot be set up", source }));
+                let _ = results.send(Err(Error::Process {
+                    what: "the decompressor cannot be set up",
+                    source,
+                }));
                 return;
             }
         };
         loop {
-            let next = self.todo.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let next = self
+                .todo
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next();
             let Some((number, place)) = next else { return };
             if self.stop.load(Ordering::Relaxed) {
                 return;
@@ -230,14 +288,24 @@ impl Job<'_> {
         }
     }
 
-    fn segment(&self, number: u32, place: SegmentUse, frames: &mut FrameReader, results: &mpsc::Sender<Result<u64, Error>>) -> Result<(), Error> {
+    fn segment(
+        &self,
+        number: u32,
+        place: SegmentUse,
+        frames: &mut FrameReader,
+        results: &mpsc::Sender<Result<u64, Error>>,
+    ) -> Result<(), Error> {
         let read = pipeline::read_segment(self.store, self.organization, number, place, &self.keys);
         let (segment, key) = self.store.runtime().block_on(read)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let segment_path = store::name(self.organization.id, Kind::Segment, place.id);
-        let key = store::find_key(&self.keys, key).map_err(|damage| store::damaged(&segment_path, damage))?;
+        let key = store::find_key(&self.keys, key)
+            .map_err(|damage| store::damaged(&segment_path, damage))?;
         let start = u64::from(number) * SEGMENT_SIZE;
-        blank(self.target, start..(start + SEGMENT_SIZE).min(self.target.size()))?;
+        blank(
+            self.target,
+            start..(start + SEGMENT_SIZE).min(self.target.size()),
+        )?;
         for run in runs(&segment) {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
@@ -251,23 +319,44 @@ impl Job<'_> {
     }
 
     fn fetch(&self, run: &Run<'_>) -> Result<Bytes, Error> {
-        let Some((_, first)) = run.chunks.first() else { return Ok(Bytes::new()) };
+        let Some((_, first)) = run.chunks.first() else {
+            return Ok(Bytes::new());
+        };
         let path = store::name(self.organization.id, Kind::Pack, first.pack);
         self.requests.fetch_add(1, Ordering::Relaxed);
         let range = u64::from(run.range.start)..u64::from(run.range.end);
-        self.store.runtime().block_on(self.store.get_range(&path, range))
+        self.store
+            .runtime()
+            .block_on(self.store.get_range(&path, range))
     }
 
-    fn write_run(&self, number: u32, key: &Key, run: &Run<'_>, bytes: &[u8], frames: &mut FrameReader) -> Result<(), Error> {
+    fn write_run(
+        &self,
+        number: u32,
+        key: &Key,
+        run: &Run<'_>,
+        bytes: &[u8],
+        frames: &mut FrameReader,
+    ) -> Result<(), Error> {
         let mut buffer = vec![0; WRITE];
-        for part in run.chunks.chunk_by(|(a, _), (b, _)| a + 1 == *b).flat_map(|part| part.chunks(WRITE / CHUNK_SIZE)) {
-            let Some((first, _)) = part.first() else { continue };
+        for part in run
+            .chunks
+            .chunk_by(|(a, _), (b, _)| a + 1 == *b)
+            .flat_map(|part| part.chunks(WRITE / CHUNK_SIZE))
+        {
+            let Some((first, _)) = part.first() else {
+                continue;
+            };
             let buffer = &mut buffer[..part.len() * CHUNK_SIZE];
             for ((_, chunk), content) in part.iter().zip(buffer.chunks_mut(CHUNK_SIZE)) {
                 let from = chunk.entry.offset.saturating_sub(run.range.start) as usize;
-                let frame = bytes.get(from..from + chunk.entry.length as usize).unwrap_or_default();
+                let frame = bytes
+                    .get(from..from + chunk.entry.length as usize)
+                    .unwrap_or_default();
                 let path = || store::name(self.organization.id, Kind::Pack, chunk.pack);
-                frames.read(key, &chunk.entry, frame, content).map_err(|damage| store::damaged(&path(), damage))?;
+                frames
+                    .read(key, &chunk.entry, frame, content)
+                    .map_err(|damage| store::damaged(&path(), damage))?;
             }
             let start = plan::chunk_range(number, *first, u64::MAX).start;
             let length = (self.size.saturating_sub(start)).min(buffer.len() as u64) as usize;
@@ -285,7 +374,9 @@ impl Job<'_> {
             let end = (at + run.len() * block).min(data.len());
             if run.first() == Some(&false) {
                 let offset = start + at as u64;
-                self.target.write_at(offset, &data[at..end], false).map_err(|source| Error::Target { offset, source })?;
+                self.target
+                    .write_at(offset, &data[at..end], false)
+                    .map_err(|source| Error::Target { offset, source })?;
                 self.written.fetch_add((end - at) as u64, Ordering::Relaxed);
             }
             at = end;

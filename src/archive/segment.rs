@@ -43,7 +43,10 @@ pub struct Segment {
 
 impl Segment {
     pub fn new(number: u32) -> Self {
-        Self { number, chunks: vec![None; SEGMENT_CHUNKS] }
+        Self {
+            number,
+            chunks: vec![None; SEGMENT_CHUNKS],
+        }
     }
 
     /// Number of chunks present.
@@ -92,7 +95,9 @@ impl Segment {
         let mut cursor = Cursor::new(body);
         let number = cursor.u32()?;
         if cursor.array()? != [CHUNK_BITS, SEGMENT_BITS] {
-            return Err(Damage::Invalid { what: "its chunk or segment size is not known to this program" });
+            return Err(Damage::Invalid {
+                what: "its chunk or segment size is not known to this program",
+            });
         }
         let pack_count = cursor.u16()? as usize;
         let count = cursor.u32()? as usize;
@@ -107,12 +112,27 @@ impl Segment {
         let presence = cursor.take(SEGMENT_CHUNKS / 8)?;
         let mut segment = Self::new(number);
         for (n, place) in segment.chunks.iter_mut().enumerate() {
-            if presence.get(n / 8).is_none_or(|byte| byte & (1 << (n % 8)) == 0) {
+            if presence
+                .get(n / 8)
+                .is_none_or(|byte| byte & (1 << (n % 8)) == 0)
+            {
                 continue;
             }
             let id = cursor.array()?;
-            let pack = packs.get(cursor.u16()? as usize).copied().ok_or(Damage::Invalid { what: "a chunk names no pack" })?;
-            *place = Some(ChunkRef { pack, entry: Entry { id, offset: cursor.u32()?, length: cursor.u32()? } });
+            let pack = packs
+                .get(cursor.u16()? as usize)
+                .copied()
+                .ok_or(Damage::Invalid {
+                    what: "a chunk names no pack",
+                })?;
+            *place = Some(ChunkRef {
+                pack,
+                entry: Entry {
+                    id,
+                    offset: cursor.u32()?,
+                    length: cursor.u32()?,
+                },
+            });
         }
         cursor.finish()?;
         Ok(segment)

@@ -33,7 +33,10 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 4, first_pause: Duration::from_millis(100) }
+        Self {
+            attempts: 4,
+            first_pause: Duration::from_millis(100),
+        }
     }
 }
 
@@ -54,12 +57,20 @@ pub struct Store {
 
 /// The name of an object that is not a manifest.
 pub fn name(organization: OrganizationId, kind: Kind, id: ObjectId) -> Path {
-    Path::from_iter([organization.to_string(), kind.folder().to_owned(), id.to_string()])
+    Path::from_iter([
+        organization.to_string(),
+        kind.folder().to_owned(),
+        id.to_string(),
+    ])
 }
 
 /// The name of a manifest.
 pub fn manifest_name(organization: OrganizationId, snapshot: SnapshotId, id: ObjectId) -> Path {
-    Path::from_iter([organization.to_string(), Kind::Manifest.folder().to_owned(), format!("{snapshot}.{id}")])
+    Path::from_iter([
+        organization.to_string(),
+        Kind::Manifest.folder().to_owned(),
+        format!("{snapshot}.{id}"),
+    ])
 }
 
 /// What a manifest's name says.
@@ -69,8 +80,18 @@ pub fn parse_manifest_name(name: &str) -> Option<(SnapshotId, ObjectId)> {
 }
 
 impl Store {
-    pub fn new(inner: Arc<dyn ObjectStore>, runtime: tokio::runtime::Handle, retry: Retry, settle: Option<Arc<Settle>>) -> Self {
-        Self { inner, runtime, retry, settle }
+    pub fn new(
+        inner: Arc<dyn ObjectStore>,
+        runtime: tokio::runtime::Handle,
+        retry: Retry,
+        settle: Option<Arc<Settle>>,
+    ) -> Self {
+        Self {
+            inner,
+            runtime,
+            retry,
+            settle,
+        }
     }
 
     pub const fn runtime(&self) -> &tokio::runtime::Handle {
@@ -78,7 +99,12 @@ impl Store {
     }
 
     /// Runs one operation until it succeeds, fails for good, or was tried often enough.
-    async fn attempt<T, F>(&self, operation: &'static str, path: &Path, mut act: impl FnMut() -> F) -> Result<T, Error>
+    async fn attempt<T, F>(
+        &self,
+        operation: &'static str,
+        path: &Path,
+        mut act: impl FnMut() -> F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = object_store::Result<T>>,
     {
@@ -100,19 +126,29 @@ impl Store {
 
     /// Writes an object; durable when it returns.
     pub async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
-        self.attempt("writing", path, || self.inner.put(path, bytes.clone().into())).await.map(drop)
+        self.attempt("writing", path, || {
+            self.inner.put(path, bytes.clone().into())
+        })
+        .await
+        .map(drop)
     }
 
     /// A whole object.
     pub async fn get(&self, path: &Path) -> Result<Bytes, Error> {
-        self.attempt("reading", path, || async { self.inner.get(path).await?.bytes().await }).await
+        self.attempt("reading", path, || async {
+            self.inner.get(path).await?.bytes().await
+        })
+        .await
     }
 
     /// Part of an object. A store gives less than was asked when the object is shorter: that is damage.
     pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Bytes, Error> {
         let bytes = self
             .attempt("reading", path, || async {
-                let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
+                let options = GetOptions {
+                    range: Some(GetRange::Bounded(range.clone())),
+                    ..GetOptions::default()
+                };
                 let result = match self.inner.get_opts(path, options).await {
                     Ok(result) => result,
                     // A range that begins beyond the end is an error of the request to some stores. Whether the object
@@ -120,18 +156,29 @@ impl Store {
                     Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
                     Err(error) => {
                         let size = self.inner.head(path).await?.size;
-                        return if size < range.end { Ok(Bytes::new()) } else { Err(error) };
+                        return if size < range.end {
+                            Ok(Bytes::new())
+                        } else {
+                            Err(error)
+                        };
                     }
                 };
                 result.bytes().await
             })
             .await?;
-        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(damaged(path, Damage::Truncated)) }
+        if bytes.len() as u64 == range.end - range.start {
+            Ok(bytes)
+        } else {
+            Err(damaged(path, Damage::Truncated))
+        }
     }
 
     /// Length of an object in bytes.
     pub async fn size(&self, path: &Path) -> Result<u64, Error> {
-        Ok(self.attempt("looking up", path, || self.inner.head(path)).await?.size)
+        Ok(self
+            .attempt("looking up", path, || self.inner.head(path))
+            .await?
+            .size)
     }
 
     /// Removes an object; durable when it returns. An object that is not there is removed already.
@@ -144,44 +191,82 @@ impl Store {
 
     /// Removes an object; a crash may bring it back. For what nothing needs any more.
     pub async fn delete_unsettled(&self, path: &Path) -> Result<(), Error> {
-        match self.attempt("removing", path, || self.inner.delete(path)).await {
-            Err(Error::Damaged { damage: Damage::Missing, .. }) => Ok(()),
+        match self
+            .attempt("removing", path, || self.inner.delete(path))
+            .await
+        {
+            Err(Error::Damaged {
+                damage: Damage::Missing,
+                ..
+            }) => Ok(()),
             other => other,
         }
     }
 
     /// The objects of one kind: last part of the name, and length.
-    pub async fn list(&self, organization: OrganizationId, kind: Kind) -> Result<Vec<(String, u64)>, Error> {
+    pub async fn list(
+        &self,
+        organization: OrganizationId,
+        kind: Kind,
+    ) -> Result<Vec<(String, u64)>, Error> {
         let prefix = Path::from_iter([organization.to_string(), kind.folder().to_owned()]);
-        let found = self.attempt("listing", &prefix, || self.inner.list(Some(&prefix)).try_collect::<Vec<_>>()).await?;
-        Ok(found.into_iter().filter_map(|meta| Some((meta.location.filename()?.to_owned(), meta.size))).collect())
+        let found = self
+            .attempt("listing", &prefix, || {
+                self.inner.list(Some(&prefix)).try_collect::<Vec<_>>()
+            })
+            .await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|meta| Some((meta.location.filename()?.to_owned(), meta.size)))
+            .collect())
     }
 
     /// Organizations that have anything in the store.
     pub async fn organizations(&self) -> Result<Vec<OrganizationId>, Error> {
         let root = Path::default();
-        let found = self.attempt("listing", &root, || self.inner.list_with_delimiter(None)).await?;
-        Ok(found.common_prefixes.iter().filter_map(|path| path.filename()?.parse().ok()).collect())
+        let found = self
+            .attempt("listing", &root, || self.inner.list_with_delimiter(None))
+            .await?;
+        Ok(found
+            .common_prefixes
+            .iter()
+            .filter_map(|path| path.filename()?.parse().ok())
+            .collect())
     }
 
     /// Reads, checks and opens an object; gives its body's key as well.
-    pub async fn open(&self, organization: OrganizationId, kind: Kind, id: ObjectId, path: &Path, keys: &Keys) -> Result<(Bytes, ObjectId), Error> {
+    pub async fn open(
+        &self,
+        organization: OrganizationId,
+        kind: Kind,
+        id: ObjectId,
+        path: &Path,
+        keys: &Keys,
+    ) -> Result<(Bytes, ObjectId), Error> {
         let bytes = self.get(path).await?;
         let open = || {
             let key = find_key(keys, format::check_header(kind, organization, id, &bytes)?)?;
             format::open(key, &bytes).map(|body| (body.len(), key.id()))
         };
         let (length, key) = open().map_err(|damage| damaged(path, damage))?;
-        Ok((bytes.slice(format::HEADER_LENGTH..format::HEADER_LENGTH + length), key))
+        Ok((
+            bytes.slice(format::HEADER_LENGTH..format::HEADER_LENGTH + length),
+            key,
+        ))
     }
 }
 
 /// The key with this id, or what is wrong with the object that names it.
 pub fn find_key(keys: &Keys, id: ObjectId) -> Result<&Key, Damage> {
-    keys.get(&id).ok_or_else(|| Damage::Key { key: id.to_string() })
+    keys.get(&id).ok_or_else(|| Damage::Key {
+        key: id.to_string(),
+    })
 }
 
 /// The error for a damaged object.
 pub fn damaged(path: &Path, damage: Damage) -> Error {
-    Error::Damaged { object: path.to_string(), damage }
+    Error::Damaged {
+        object: path.to_string(),
+        damage,
+    }
 }

@@ -22,30 +22,50 @@ pub struct Memory {
 
 impl Memory {
     pub fn new(size: u64) -> Self {
-        Self { size, blocks: Mutex::default(), read: AtomicU64::new(0), hook: Mutex::default() }
+        Self {
+            size,
+            blocks: Mutex::default(),
+            read: AtomicU64::new(0),
+            hook: Mutex::default(),
+        }
     }
 
     pub fn copy(&self, size: u64) -> Self {
-        Self { blocks: Mutex::new(self.blocks.lock().unwrap().clone()), ..Self::new(size) }
+        Self {
+            blocks: Mutex::new(self.blocks.lock().unwrap().clone()),
+            ..Self::new(size)
+        }
     }
 
     /// Writes noise that depends on seed and place.
     pub fn fill(&self, range: Range<u64>, seed: u64) {
         let mut data = vec![0; (range.end - range.start) as usize];
-        blake3::Hasher::new().update(&seed.to_le_bytes()).update(&range.start.to_le_bytes()).finalize_xof().fill(&mut data);
+        blake3::Hasher::new()
+            .update(&seed.to_le_bytes())
+            .update(&range.start.to_le_bytes())
+            .finalize_xof()
+            .fill(&mut data);
         self.write_at(range.start, &data, false).unwrap();
     }
 
     /// Writes the same byte everywhere.
     pub fn paint(&self, range: Range<u64>, byte: u8) {
-        self.write_at(range.start, &vec![byte; (range.end - range.start) as usize], false).unwrap();
+        self.write_at(
+            range.start,
+            &vec![byte; (range.end - range.start) as usize],
+            false,
+        )
+        .unwrap();
     }
 
     /// The blocks that do not read as zero.
     pub fn content(&self) -> BTreeMap<u64, Box<[u8]>> {
         let blocks = self.blocks.lock().unwrap();
-        let held = blocks.iter().filter_map(|(n, block)| Some((*n, block.clone()?)));
-        held.filter(|(_, block)| block.iter().any(|byte| *byte != 0)).collect()
+        let held = blocks
+            .iter()
+            .filter_map(|(n, block)| Some((*n, block.clone()?)));
+        held.filter(|(_, block)| block.iter().any(|byte| *byte != 0))
+            .collect()
     }
 }
 
@@ -64,7 +84,11 @@ impl BlockDevice for Memory {
             hook();
         }
         if offset + buffer.len() as u64 > self.size {
-            return Err(DeviceError::OutOfRange { offset, length: buffer.len() as u64, size: self.size });
+            return Err(DeviceError::OutOfRange {
+                offset,
+                length: buffer.len() as u64,
+                size: self.size,
+            });
         }
         self.read.fetch_add(buffer.len() as u64, Ordering::Relaxed);
         let blocks = self.blocks.lock().unwrap();
@@ -78,9 +102,16 @@ impl BlockDevice for Memory {
     }
 
     fn write_at(&self, offset: u64, data: &[u8], _: bool) -> Result<(), DeviceError> {
-        assert!(offset.is_multiple_of(BLOCK_SIZE) && data.len().is_multiple_of(BLOCK), "the archive writes whole blocks");
+        assert!(
+            offset.is_multiple_of(BLOCK_SIZE) && data.len().is_multiple_of(BLOCK),
+            "the archive writes whole blocks"
+        );
         if offset + data.len() as u64 > self.size {
-            return Err(DeviceError::OutOfRange { offset, length: data.len() as u64, size: self.size });
+            return Err(DeviceError::OutOfRange {
+                offset,
+                length: data.len() as u64,
+                size: self.size,
+            });
         }
         let mut blocks = self.blocks.lock().unwrap();
         for (n, block) in data.chunks(BLOCK).enumerate() {
@@ -121,7 +152,14 @@ impl BlockDevice for Memory {
             let start = (n * BLOCK_SIZE).max(at);
             push(at..start, Allocation::Hole);
             at = ((n + 1) * BLOCK_SIZE).min(end);
-            push(start..at, if block.is_some() { Allocation::Data } else { Allocation::Zero });
+            push(
+                start..at,
+                if block.is_some() {
+                    Allocation::Data
+                } else {
+                    Allocation::Zero
+                },
+            );
         }
         push(at..end, Allocation::Hole);
         // A limit on the answer's length, so that callers must ask again.

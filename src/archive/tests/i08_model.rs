@@ -9,13 +9,34 @@ const BLOCK: u64 = 4096;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Noise { block: u32, count: u32, seed: u64 },
-    Paint { block: u32, count: u32, byte: u8 },
-    Zeros { block: u32, count: u32 },
-    Trim { block: u32, count: u32 },
-    Grow { blocks: u32 },
-    Save { base: Option<prop::sample::Index>, extra: u32 },
-    Delete { which: prop::sample::Index },
+    Noise {
+        block: u32,
+        count: u32,
+        seed: u64,
+    },
+    Paint {
+        block: u32,
+        count: u32,
+        byte: u8,
+    },
+    Zeros {
+        block: u32,
+        count: u32,
+    },
+    Trim {
+        block: u32,
+        count: u32,
+    },
+    Grow {
+        blocks: u32,
+    },
+    Save {
+        base: Option<prop::sample::Index>,
+        extra: u32,
+    },
+    Delete {
+        which: prop::sample::Index,
+    },
     Reopen,
     Collect,
 }
@@ -56,9 +77,17 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     let mut next = 0u8;
     for step in steps {
         let blocks = (device.size() / BLOCK) as u32;
-        let clip = |block: u32, count: u32| block.min(blocks - 1)..(block.min(blocks - 1) + count).min(blocks);
-        let bytes = |range: &std::ops::Range<u32>| u64::from(range.start) * BLOCK..u64::from(range.end) * BLOCK;
-        let mut touch = |range: std::ops::Range<u32>| saved.iter_mut().for_each(|generation| generation.changed.insert_range(range.clone()));
+        let clip = |block: u32, count: u32| {
+            block.min(blocks - 1)..(block.min(blocks - 1) + count).min(blocks)
+        };
+        let bytes = |range: &std::ops::Range<u32>| {
+            u64::from(range.start) * BLOCK..u64::from(range.end) * BLOCK
+        };
+        let mut touch = |range: std::ops::Range<u32>| {
+            saved
+                .iter_mut()
+                .for_each(|generation| generation.changed.insert_range(range.clone()))
+        };
         match step {
             Step::Noise { block, count, seed } => {
                 touch(clip(block, count));
@@ -71,26 +100,43 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
             Step::Zeros { block, count } => {
                 touch(clip(block, count));
                 let range = bytes(&clip(block, count));
-                device.write_zeroes(range.start, range.end - range.start, Default::default()).unwrap();
+                device
+                    .write_zeroes(range.start, range.end - range.start, Default::default())
+                    .unwrap();
             }
             Step::Trim { block, count } => {
                 touch(clip(block, count));
                 let range = bytes(&clip(block, count));
-                device.trim(range.start, range.end - range.start, false).unwrap();
+                device
+                    .trim(range.start, range.end - range.start, false)
+                    .unwrap();
             }
             Step::Grow { blocks: more } => device = device.copy((u64::from(blocks + more)) * BLOCK),
             Step::Save { base, extra } => {
                 next += 1;
-                let base = base.filter(|_| !saved.is_empty()).map(|index| index.get(&saved));
+                let base = base
+                    .filter(|_| !saved.is_empty())
+                    .map(|index| index.get(&saved));
                 // More than what changed may be named; that must not matter.
                 let changed = base.map(|base| {
                     let mut changed = base.changed.clone();
                     changed.insert_range(clip(extra, 3));
                     (base.id, changed)
                 });
-                let done = save(&archive, snapshot(next), &device, changed.as_ref().map(|(id, changed)| (*id, changed))).unwrap();
+                let done = save(
+                    &archive,
+                    snapshot(next),
+                    &device,
+                    changed.as_ref().map(|(id, changed)| (*id, changed)),
+                )
+                .unwrap();
                 prop_assert_eq!(done.incremental, changed.is_some());
-                let generation = Generation { id: snapshot(next), size: device.size(), content: device.content(), changed: BlockSet::new() };
+                let generation = Generation {
+                    id: snapshot(next),
+                    size: device.size(),
+                    content: device.content(),
+                    changed: BlockSet::new(),
+                };
                 saved.push(generation);
             }
             Step::Delete { which } if !saved.is_empty() => {
@@ -99,7 +145,10 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 let promised = archive.reclaimable(ORGANIZATION, gone.id).unwrap();
                 let freed = archive.delete(ORGANIZATION, gone.id).unwrap();
                 let after: u64 = objects(&store).values().sum();
-                prop_assert_eq!((freed.bytes, freed.garbage_bytes, freed.deferred_bytes), (promised, 0, 0));
+                prop_assert_eq!(
+                    (freed.bytes, freed.garbage_bytes, freed.deferred_bytes),
+                    (promised, 0, 0)
+                );
                 prop_assert_eq!(before - after, promised);
             }
             Step::Delete { .. } => {}
@@ -110,13 +159,20 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     prop_assert_eq!(archive.list(ORGANIZATION).unwrap().len(), saved.len());
     for generation in &saved {
         let target = restored(&archive, generation.id, generation.size).unwrap();
-        prop_assert!(target.content() == generation.content, "{} differs", generation.id);
+        prop_assert!(
+            target.content() == generation.content,
+            "{} differs",
+            generation.id
+        );
     }
     prop_assert_eq!(archive.check(true).unwrap(), vec![]);
     for generation in &saved {
         archive.delete(ORGANIZATION, generation.id).unwrap();
     }
-    let left: Vec<_> = objects(&store).into_keys().filter(|name| !is_kept(name)).collect();
+    let left: Vec<_> = objects(&store)
+        .into_keys()
+        .filter(|name| !is_kept(name))
+        .collect();
     prop_assert_eq!(left, Vec::<String>::new());
     Ok(())
 }
@@ -138,20 +194,36 @@ fn i08_a_folder_keeps_what_was_saved() {
     {
         let archive = Archive::open_folder(dir.path(), options()).unwrap();
         save(&archive, snapshot(1), &device, None).unwrap();
-        assert!(matches!(Archive::open_folder(dir.path(), options()), Err(Error::Locked { .. })));
+        assert!(matches!(
+            Archive::open_folder(dir.path(), options()),
+            Err(Error::Locked { .. })
+        ));
         let mut changed = BlockSet::new();
         changed.insert_range(3..5);
         device.fill(3 * BLOCK..5 * BLOCK, 2);
-        save(&archive, snapshot(2), &device, Some((snapshot(1), &changed))).unwrap();
+        save(
+            &archive,
+            snapshot(2),
+            &device,
+            Some((snapshot(1), &changed)),
+        )
+        .unwrap();
         archive.delete(ORGANIZATION, snapshot(1)).unwrap();
     }
     // What a killed process leaves behind: half a temporary.
-    let temporary = dir.path().join(format!("objects/{ORGANIZATION}/packs/0190d7a3-0000-7000-8000-000000000000#1"));
+    let temporary = dir.path().join(format!(
+        "objects/{ORGANIZATION}/packs/0190d7a3-0000-7000-8000-000000000000#1"
+    ));
     std::fs::write(&temporary, b"half").unwrap();
     let archive = Archive::open_folder(dir.path(), options()).unwrap();
     assert!(!temporary.exists());
     assert_eq!(archive.list(ORGANIZATION).unwrap().len(), 1);
-    assert!(restored(&archive, snapshot(2), device.size()).unwrap().content() == device.content());
+    assert!(
+        restored(&archive, snapshot(2), device.size())
+            .unwrap()
+            .content()
+            == device.content()
+    );
     assert_eq!(archive.check(true).unwrap(), vec![]);
 }
 
@@ -161,8 +233,18 @@ fn i08_a_larger_target_is_zero_beyond_and_a_smaller_one_refused() {
     let device = Memory::new(10 * BLOCK);
     device.fill(0..10 * BLOCK, 1);
     save(&archive, snapshot(1), &device, None).unwrap();
-    assert!(restored(&archive, snapshot(1), SEGMENT_SIZE * 2).unwrap().content() == device.content());
+    assert!(
+        restored(&archive, snapshot(1), SEGMENT_SIZE * 2)
+            .unwrap()
+            .content()
+            == device.content()
+    );
     let small = restored(&archive, snapshot(1), 9 * BLOCK);
-    assert!(matches!(small, Err(Error::TooSmall { needed, size }) if (needed, size) == (10 * BLOCK, 9 * BLOCK)));
-    assert!(matches!(restored(&archive, snapshot(2), BLOCK), Err(Error::NoSuchSnapshot { .. })));
+    assert!(
+        matches!(small, Err(Error::TooSmall { needed, size }) if (needed, size) == (10 * BLOCK, 9 * BLOCK))
+    );
+    assert!(matches!(
+        restored(&archive, snapshot(2), BLOCK),
+        Err(Error::NoSuchSnapshot { .. })
+    ));
 }

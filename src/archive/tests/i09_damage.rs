@@ -18,7 +18,8 @@ struct Fixture {
 /// Two snapshots, the second upon the first, and a damage record: one object of every kind at least.
 fn fixture() -> Fixture {
     let store = Arc::new(InMemory::new());
-    let archive = Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+    let archive =
+        Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     let device = Memory::new(SEGMENT_SIZE + 64 * BLOCK);
     for n in 0..6 {
         device.paint(n * 64 * BLOCK..n * 64 * BLOCK + 20 * BLOCK, n as u8 + 1);
@@ -31,12 +32,27 @@ fn fixture() -> Fixture {
     let mut changed = BlockSet::new();
     changed.insert_range(5..7);
     changed.insert_range(40..41);
-    let saved = save(&archive, snapshot(2), &second, Some((snapshot(1), &changed))).unwrap();
+    let saved = save(
+        &archive,
+        snapshot(2),
+        &second,
+        Some((snapshot(1), &changed)),
+    )
+    .unwrap();
     assert!(saved.incremental);
     let organization = archive.organization(ORGANIZATION).unwrap();
     let nothing_real = [((format::Kind::Pack, format::ObjectId::new()), 64)];
-    archive.shared.store.runtime().block_on(organization.record_damage(&archive.shared.store, &nothing_real)).unwrap();
-    Fixture { store, devices: vec![device, second], changed }
+    archive
+        .shared
+        .store
+        .runtime()
+        .block_on(organization.record_damage(&archive.shared.store, &nothing_real))
+        .unwrap();
+    Fixture {
+        store,
+        devices: vec![device, second],
+        changed,
+    }
 }
 
 impl Fixture {
@@ -46,7 +62,15 @@ impl Fixture {
     }
 
     fn get(&self, name: &str) -> Bytes {
-        block_on(async { self.store.get(&Name::from(name)).await.unwrap().bytes().await.unwrap() })
+        block_on(async {
+            self.store
+                .get(&Name::from(name))
+                .await
+                .unwrap()
+                .bytes()
+                .await
+                .unwrap()
+        })
     }
 
     /// A copy of the store in which `name` holds other bytes, or none.
@@ -67,7 +91,10 @@ impl Fixture {
         let mut refused = 0;
         for (n, device) in self.devices.iter().enumerate() {
             match restored(&archive, snapshot(n as u8 + 1), device.size()) {
-                Ok(target) => assert!(target.content() == device.content(), "{name} {what}: other data was restored"),
+                Ok(target) => assert!(
+                    target.content() == device.content(),
+                    "{name} {what}: other data was restored"
+                ),
                 Err(Error::Damaged { .. } | Error::NoSuchSnapshot { .. }) => refused += 1,
                 Err(error) => panic!("{name} {what}: {error:?}"),
             }
@@ -78,25 +105,61 @@ impl Fixture {
         if gone && name.contains("/keys/") {
             // What names the key is reported, with the key's id.
             let id = name.rsplit('/').next().unwrap();
-            assert!(findings.iter().any(|finding| finding.damage == Damage::Key { key: id.to_owned() }), "{name} {what}: {findings:?}");
+            assert!(
+                findings
+                    .iter()
+                    .any(|finding| finding.damage == Damage::Key { key: id.to_owned() }),
+                "{name} {what}: {findings:?}"
+            );
         } else if gone && (name.contains("/manifests/") || name.contains("/damage/")) {
-            assert!(!named && findings.is_empty(), "{name} {what}: it does not exist: {findings:?}");
+            assert!(
+                !named && findings.is_empty(),
+                "{name} {what}: it does not exist: {findings:?}"
+            );
         } else {
             assert!(named, "{name} {what}: not found: {findings:?}");
         }
-        let affected: std::collections::BTreeSet<_> = findings.iter().flat_map(|finding| finding.snapshots.clone()).collect();
+        let affected: std::collections::BTreeSet<_> = findings
+            .iter()
+            .flat_map(|finding| finding.snapshots.clone())
+            .collect();
         if !gone {
-            assert!(affected.len() >= refused, "{name} {what}: {refused} snapshots cannot be restored, {affected:?} are named");
+            assert!(
+                affected.len() >= refused,
+                "{name} {what}: {refused} snapshots cannot be restored, {affected:?} are named"
+            );
         }
         if save_again {
             let device = self.devices[1].copy(self.devices[1].size());
-            save(&archive, snapshot(9), &device, Some((snapshot(1), &self.changed))).unwrap();
-            let target = restored(&archive, snapshot(9), device.size()).unwrap_or_else(|error| panic!("{name} {what}: {error}"));
-            assert!(target.content() == device.content(), "{name} {what}: saved again upon damage");
+            save(
+                &archive,
+                snapshot(9),
+                &device,
+                Some((snapshot(1), &self.changed)),
+            )
+            .unwrap();
+            let target = restored(&archive, snapshot(9), device.size())
+                .unwrap_or_else(|error| panic!("{name} {what}: {error}"));
+            assert!(
+                target.content() == device.content(),
+                "{name} {what}: saved again upon damage"
+            );
             // The same in another process, which has only the store to know from.
             let archive = open(store);
-            save(&archive, snapshot(10), &device, Some((snapshot(2), &BlockSet::new()))).unwrap();
-            assert!(restored(&archive, snapshot(10), device.size()).unwrap().content() == device.content(), "{name} {what}");
+            save(
+                &archive,
+                snapshot(10),
+                &device,
+                Some((snapshot(2), &BlockSet::new())),
+            )
+            .unwrap();
+            assert!(
+                restored(&archive, snapshot(10), device.size())
+                    .unwrap()
+                    .content()
+                    == device.content(),
+                "{name} {what}"
+            );
         }
     }
 }
@@ -114,13 +177,25 @@ fn i09_truncated_and_lengthened_objects() {
     let fixture = fixture();
     for name in fixture.names() {
         let bytes = fixture.get(&name);
-        let lengths: Vec<usize> = (0..bytes.len()).filter(|n| *n < 300 || n % 61 == 0 || *n > bytes.len() - 60).collect();
+        let lengths: Vec<usize> = (0..bytes.len())
+            .filter(|n| *n < 300 || n % 61 == 0 || *n > bytes.len() - 60)
+            .collect();
         for (n, length) in lengths.into_iter().enumerate() {
-            fixture.examine(&name, &format!("cut at {length}"), &fixture.with(&name, Some(bytes[..length].to_vec())), n % 50 == 0);
+            fixture.examine(
+                &name,
+                &format!("cut at {length}"),
+                &fixture.with(&name, Some(bytes[..length].to_vec())),
+                n % 50 == 0,
+            );
         }
         let mut longer = bytes.to_vec();
         longer.push(0);
-        fixture.examine(&name, "one byte longer", &fixture.with(&name, Some(longer)), true);
+        fixture.examine(
+            &name,
+            "one byte longer",
+            &fixture.with(&name, Some(longer)),
+            true,
+        );
     }
 }
 
@@ -133,7 +208,12 @@ fn i09_flipped_bits() {
         for at in (0..bytes.len()).filter(|n| *n < 1000 || n % 29 == 0 || *n > bytes.len() - 1000) {
             let mut flipped = bytes.to_vec();
             flipped[at] ^= 1 << (at % 8);
-            fixture.examine(&name, &format!("bit at {at}"), &fixture.with(&name, Some(flipped)), at % 97 == 0);
+            fixture.examine(
+                &name,
+                &format!("bit at {at}"),
+                &fixture.with(&name, Some(flipped)),
+                at % 97 == 0,
+            );
         }
     }
 }
@@ -155,7 +235,11 @@ fn i09_swapped_objects() {
 fn i09_objects_of_another_organization() {
     let fixture = fixture();
     let other = OrganizationId::from_bytes([8; 16]);
-    let archive = Archive::with_store(Arc::clone(&fixture.store) as Arc<dyn ObjectStore>, options()).unwrap();
+    let archive = Archive::with_store(
+        Arc::clone(&fixture.store) as Arc<dyn ObjectStore>,
+        options(),
+    )
+    .unwrap();
     let mut theirs = request(snapshot(1), &fixture.devices[0], None);
     theirs.organization = other;
     archive.save(&theirs, &mut ()).unwrap();
@@ -172,12 +256,22 @@ fn i09_objects_of_another_organization() {
 #[test]
 fn i09_no_content_is_shared_between_organizations() {
     let fixture = fixture();
-    let archive = Archive::with_store(Arc::clone(&fixture.store) as Arc<dyn ObjectStore>, options()).unwrap();
+    let archive = Archive::with_store(
+        Arc::clone(&fixture.store) as Arc<dyn ObjectStore>,
+        options(),
+    )
+    .unwrap();
     let mut theirs = request(snapshot(1), &fixture.devices[0], None);
     theirs.organization = OrganizationId::from_bytes([8; 16]);
     let first = archive.save(&theirs, &mut ()).unwrap();
     theirs.snapshot = snapshot(2);
     let again = archive.save(&theirs, &mut ()).unwrap();
-    assert!(first.uploaded_bytes > 2 * BLOCK, "the same content is stored for each organization");
-    assert!(again.uploaded_bytes < first.uploaded_bytes / 2, "and once within one");
+    assert!(
+        first.uploaded_bytes > 2 * BLOCK,
+        "the same content is stored for each organization"
+    );
+    assert!(
+        again.uploaded_bytes < first.uploaded_bytes / 2,
+        "and once within one"
+    );
 }

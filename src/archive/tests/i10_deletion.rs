@@ -12,7 +12,10 @@ fn device(seed: u64) -> Memory {
     let device = Memory::new(SEGMENT_SIZE + 64 * BLOCK);
     for n in 0..5 {
         let place = (seed * 7 + n * 3) % 11;
-        device.fill(place * 16 * BLOCK..(place * 16 + 16) * BLOCK, (seed + n) % 6);
+        device.fill(
+            place * 16 * BLOCK..(place * 16 + 16) * BLOCK,
+            (seed + n) % 6,
+        );
     }
     device.paint(SEGMENT_SIZE..SEGMENT_SIZE + BLOCK, (seed % 3) as u8 + 1);
     device
@@ -20,7 +23,11 @@ fn device(seed: u64) -> Memory {
 
 fn difference(a: &Memory, b: &Memory) -> BlockSet {
     let (a, b) = (a.content(), b.content());
-    a.keys().chain(b.keys()).filter(|n| a.get(n) != b.get(n)).map(|n| *n as u32).collect()
+    a.keys()
+        .chain(b.keys())
+        .filter(|n| a.get(n) != b.get(n))
+        .map(|n| *n as u32)
+        .collect()
 }
 
 #[test]
@@ -32,13 +39,32 @@ fn i10_a_base_that_is_deleted_while_it_is_built_upon() {
     let before: u64 = objects(&store).values().sum();
     let (thread, freed) = (archive.clone(), Arc::new(Mutex::new(None)));
     let result = Arc::clone(&freed);
-    *second.hook.lock().unwrap() = Some(Box::new(move || *result.lock().unwrap() = Some(thread.delete(ORGANIZATION, snapshot(1)).unwrap())));
+    *second.hook.lock().unwrap() = Some(Box::new(move || {
+        *result.lock().unwrap() = Some(thread.delete(ORGANIZATION, snapshot(1)).unwrap())
+    }));
     let changed = difference(&first, &second);
-    assert!(save(&archive, snapshot(2), &second, Some((snapshot(1), &changed))).unwrap().incremental);
+    assert!(
+        save(
+            &archive,
+            snapshot(2),
+            &second,
+            Some((snapshot(1), &changed))
+        )
+        .unwrap()
+        .incremental
+    );
     let freed = freed.lock().unwrap().take().unwrap();
-    assert!(freed.deferred_bytes > 0 && freed.bytes + freed.deferred_bytes <= before, "{freed:?}");
+    assert!(
+        freed.deferred_bytes > 0 && freed.bytes + freed.deferred_bytes <= before,
+        "{freed:?}"
+    );
     assert_eq!(archive.list(ORGANIZATION).unwrap().len(), 1);
-    assert!(restored(&archive, snapshot(2), second.size()).unwrap().content() == second.content());
+    assert!(
+        restored(&archive, snapshot(2), second.size())
+            .unwrap()
+            .content()
+            == second.content()
+    );
     assert_eq!(archive.check(true).unwrap(), vec![]);
     // What only the deleted one needed went when the save ended: nothing is left to collect.
     assert_eq!(archive.collect(ORGANIZATION).unwrap(), 0);
@@ -68,19 +94,44 @@ impl Progress for Slow<'_> {
 #[test]
 fn i10_a_snapshot_that_is_deleted_while_it_is_restored() {
     let store = in_memory();
-    let archive = Archive::with_store(Arc::clone(&store), ArchiveOptions { workers: 1, ..options() }).unwrap();
+    let archive = Archive::with_store(
+        Arc::clone(&store),
+        ArchiveOptions {
+            workers: 1,
+            ..options()
+        },
+    )
+    .unwrap();
     let source = device(1);
     source.fill(SEGMENT_SIZE..SEGMENT_SIZE + 32 * BLOCK, 50);
     save(&archive, snapshot(1), &source, None).unwrap();
     let target = Memory::new(source.size());
-    archive.restore(ORGANIZATION, snapshot(1), &target, &mut Slow { archive: &archive, target: snapshot(1), calls: 0 }).unwrap();
+    archive
+        .restore(
+            ORGANIZATION,
+            snapshot(1),
+            &target,
+            &mut Slow {
+                archive: &archive,
+                target: snapshot(1),
+                calls: 0,
+            },
+        )
+        .unwrap();
     assert!(target.content() == source.content());
-    assert!(objects(&store).keys().all(|name| is_kept(name)), "the rest went when the restore ended");
+    assert!(
+        objects(&store).keys().all(|name| is_kept(name)),
+        "the rest went when the restore ended"
+    );
 }
 
 #[derive(Debug, Clone)]
 enum Act {
-    Save { seed: u64, base: Option<u8>, during: Option<Box<Act>> },
+    Save {
+        seed: u64,
+        base: Option<u8>,
+        during: Option<Box<Act>>,
+    },
     Delete(u8),
     Collect,
 }
@@ -89,7 +140,11 @@ fn act() -> impl Strategy<Value = Act> {
     let simple = prop_oneof![(0u8..8).prop_map(Act::Delete), Just(Act::Collect)];
     let inner = prop_oneof![
         simple.clone(),
-        (0u64..9, prop::option::of(0u8..8)).prop_map(|(seed, base)| Act::Save { seed, base, during: None })
+        (0u64..9, prop::option::of(0u8..8)).prop_map(|(seed, base)| Act::Save {
+            seed,
+            base,
+            during: None
+        })
     ];
     prop_oneof![
         1 => simple,
@@ -111,23 +166,38 @@ fn perform(archive: &Archive, world: &Arc<Mutex<World>>, act: Act) {
             let (number, base) = {
                 let mut world = world.lock().unwrap();
                 world.next += 1;
-                let base = base.and_then(|n| world.live.iter().nth(usize::from(n) % world.live.len().max(1)).map(|(n, seed)| (*n, *seed)));
+                let base = base.and_then(|n| {
+                    world
+                        .live
+                        .iter()
+                        .nth(usize::from(n) % world.live.len().max(1))
+                        .map(|(n, seed)| (*n, *seed))
+                });
                 (world.next, base)
             };
             let source = device(seed);
             if let Some(during) = during {
                 let (archive, world) = (archive.clone(), Arc::clone(world));
-                *source.hook.lock().unwrap() = Some(Box::new(move || perform(&archive, &world, *during)));
+                *source.hook.lock().unwrap() =
+                    Some(Box::new(move || perform(&archive, &world, *during)));
             }
             let changed = base.map(|(n, base)| (snapshot(n), difference(&device(base), &source)));
-            save(archive, snapshot(number), &source, changed.as_ref().map(|(id, changed)| (*id, changed))).unwrap();
+            save(
+                archive,
+                snapshot(number),
+                &source,
+                changed.as_ref().map(|(id, changed)| (*id, changed)),
+            )
+            .unwrap();
             world.lock().unwrap().live.insert(number, seed);
         }
         Act::Delete(which) => {
             let number = {
                 let mut world = world.lock().unwrap();
                 let len = world.live.len().max(1);
-                let Some(number) = world.live.keys().nth(usize::from(which) % len).copied() else { return };
+                let Some(number) = world.live.keys().nth(usize::from(which) % len).copied() else {
+                    return;
+                };
                 world.live.remove(&number);
                 number
             };
@@ -139,11 +209,24 @@ fn perform(archive: &Archive, world: &Arc<Mutex<World>>, act: Act) {
 
 fn verify(store: &Arc<dyn ObjectStore>, archive: &Archive, world: &World) {
     for archive in [archive.clone(), open(store)] {
-        let listed: Vec<_> = archive.list(ORGANIZATION).unwrap().iter().map(|info| info.description.snapshot).collect();
-        assert_eq!(listed, world.live.keys().map(|n| snapshot(*n)).collect::<Vec<_>>());
+        let listed: Vec<_> = archive
+            .list(ORGANIZATION)
+            .unwrap()
+            .iter()
+            .map(|info| info.description.snapshot)
+            .collect();
+        assert_eq!(
+            listed,
+            world.live.keys().map(|n| snapshot(*n)).collect::<Vec<_>>()
+        );
         for (number, seed) in &world.live {
             let source = device(*seed);
-            assert!(restored(&archive, snapshot(*number), source.size()).unwrap().content() == source.content());
+            assert!(
+                restored(&archive, snapshot(*number), source.size())
+                    .unwrap()
+                    .content()
+                    == source.content()
+            );
         }
         assert_eq!(archive.check(true).unwrap(), vec![]);
     }
@@ -181,16 +264,39 @@ fn i10_saves_restores_and_deletions_from_many_threads() {
                 for n in 0..40u64 {
                     let roll = (thread * 31 + n * 17) % 10;
                     match roll {
-                        0..5 => perform(archive, world, Act::Save { seed: (thread + n) % 9, base: (roll % 2 == 0).then_some(n as u8), during: None }),
+                        0..5 => perform(
+                            archive,
+                            world,
+                            Act::Save {
+                                seed: (thread + n) % 9,
+                                base: (roll % 2 == 0).then_some(n as u8),
+                                during: None,
+                            },
+                        ),
                         5..7 => perform(archive, world, Act::Delete((thread * 3 + n) as u8)),
                         7 => perform(archive, world, Act::Collect),
                         _ => {
-                            let Some((number, seed)) = world.lock().unwrap().live.iter().next_back().map(|(n, s)| (*n, *s)) else { continue };
+                            let Some((number, seed)) = world
+                                .lock()
+                                .unwrap()
+                                .live
+                                .iter()
+                                .next_back()
+                                .map(|(n, s)| (*n, *s))
+                            else {
+                                continue;
+                            };
                             let source = device(seed);
                             match restored(archive, snapshot(number), source.size()) {
                                 Ok(target) => assert!(target.content() == source.content()),
                                 // Deleted by another thread before the restore began.
-                                Err(Error::NoSuchSnapshot { .. } | Error::Damaged { damage: Damage::Missing, .. }) => continue,
+                                Err(
+                                    Error::NoSuchSnapshot { .. }
+                                    | Error::Damaged {
+                                        damage: Damage::Missing,
+                                        ..
+                                    },
+                                ) => continue,
                                 Err(error) => panic!("{error:?}"),
                             }
                             restores.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,5 @@
 //! Tests of the archive: what they share.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod cost;
 mod device;
@@ -17,7 +18,14 @@ use std::time::Duration;
 const ORGANIZATION: OrganizationId = OrganizationId::from_bytes([7; 16]);
 
 fn options() -> ArchiveOptions {
-    ArchiveOptions { workers: 2, pack_buffers: 3, retry: Retry { attempts: 3, first_pause: Duration::ZERO } }
+    ArchiveOptions {
+        workers: 2,
+        pack_buffers: 3,
+        retry: Retry {
+            attempts: 3,
+            first_pause: Duration::ZERO,
+        },
+    }
 }
 
 fn open(store: &Arc<dyn ObjectStore>) -> Archive {
@@ -32,7 +40,11 @@ fn snapshot(n: u8) -> SnapshotId {
     SnapshotId::from_bytes([n; 16])
 }
 
-fn request<'a>(id: SnapshotId, source: &'a dyn BlockDevice, base: Option<(SnapshotId, &'a BlockSet)>) -> SaveRequest<'a> {
+fn request<'a>(
+    id: SnapshotId,
+    source: &'a dyn BlockDevice,
+    base: Option<(SnapshotId, &'a BlockSet)>,
+) -> SaveRequest<'a> {
     SaveRequest {
         organization: ORGANIZATION,
         snapshot: id,
@@ -46,7 +58,12 @@ fn request<'a>(id: SnapshotId, source: &'a dyn BlockDevice, base: Option<(Snapsh
     }
 }
 
-fn save(archive: &Archive, id: SnapshotId, source: &dyn BlockDevice, base: Option<(SnapshotId, &BlockSet)>) -> Result<Saved, Error> {
+fn save(
+    archive: &Archive,
+    id: SnapshotId,
+    source: &dyn BlockDevice,
+    base: Option<(SnapshotId, &BlockSet)>,
+) -> Result<Saved, Error> {
     archive.save(&request(id, source, base), &mut ())
 }
 
@@ -57,14 +74,18 @@ fn restored(archive: &Archive, id: SnapshotId, size: u64) -> Result<Memory, Erro
     if size > SEGMENT_SIZE + 8192 {
         target.fill(SEGMENT_SIZE..SEGMENT_SIZE + 8192, 98);
     }
-    archive.restore(ORGANIZATION, id, &target, &mut ()).map(|_| target)
+    archive
+        .restore(ORGANIZATION, id, &target, &mut ())
+        .map(|_| target)
 }
 
 /// Name and length of everything in the store.
 fn objects(store: &Arc<dyn ObjectStore>) -> std::collections::BTreeMap<String, u64> {
     use futures::TryStreamExt;
     let all: Vec<_> = futures::executor::block_on(store.list(None).try_collect()).unwrap();
-    all.into_iter().map(|meta| (meta.location.to_string(), meta.size)).collect()
+    all.into_iter()
+        .map(|meta| (meta.location.to_string(), meta.size))
+        .collect()
 }
 
 /// What stays in the store when every snapshot is deleted.

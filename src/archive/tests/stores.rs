@@ -4,8 +4,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
 use std::pin::Pin;
@@ -89,7 +89,9 @@ impl Wrapped {
 
     fn next(&self, path: &str) -> (bool, Option<Error>) {
         let mut plan = self.plan.lock().unwrap();
-        let Some((left, fault)) = &mut *plan else { return (true, None) };
+        let Some((left, fault)) = &mut *plan else {
+            return (true, None);
+        };
         if *left > 0 {
             *left -= 1;
             return (true, None);
@@ -99,8 +101,14 @@ impl Wrapped {
         if fault != Fault::Dead {
             *plan = None;
         }
-        let generic = |kind: std::io::ErrorKind| Error::Generic { store: "Wrapped", source: std::io::Error::from(kind).into() };
-        let denied = || Error::PermissionDenied { path: path.to_owned(), source: "refused".into() };
+        let generic = |kind: std::io::ErrorKind| Error::Generic {
+            store: "Wrapped",
+            source: std::io::Error::from(kind).into(),
+        };
+        let denied = || Error::PermissionDenied {
+            path: path.to_owned(),
+            source: "refused".into(),
+        };
         match fault {
             Fault::Passing => (false, Some(generic(std::io::ErrorKind::ConnectionReset))),
             Fault::Denied => (false, Some(denied())),
@@ -116,7 +124,12 @@ impl Wrapped {
 }
 
 impl ObjectStore for Wrapped {
-    fn put_opts<'a, 'b, 'c>(&'a self, path: &'b Path, payload: PutPayload, options: PutOptions) -> Future<'c, PutResult>
+    fn put_opts<'a, 'b, 'c>(
+        &'a self,
+        path: &'b Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Future<'c, PutResult>
     where
         'a: 'c,
         'b: 'c,
@@ -142,7 +155,11 @@ impl ObjectStore for Wrapped {
         })
     }
 
-    fn put_multipart_opts<'a, 'b, 'c>(&'a self, path: &'b Path, options: PutMultipartOptions) -> Future<'c, Box<dyn MultipartUpload>>
+    fn put_multipart_opts<'a, 'b, 'c>(
+        &'a self,
+        path: &'b Path,
+        options: PutMultipartOptions,
+    ) -> Future<'c, Box<dyn MultipartUpload>>
     where
         'a: 'c,
         'b: 'c,
@@ -166,14 +183,19 @@ impl ObjectStore for Wrapped {
         })
     }
 
-    fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
         self.count(|counts| counts.deletes += 1);
         match self.next("deletion") {
             (true, None) => self.inner.delete_stream(paths),
             (true, Some(error)) => {
                 let inner = self.inner.delete_stream(paths);
                 let mut error = Some(error);
-                inner.map(move |result| error.take().map_or(result, Err)).boxed()
+                inner
+                    .map(move |result| error.take().map_or(result, Err))
+                    .boxed()
             }
             (false, error) => futures::stream::iter(error.map(Err)).boxed(),
         }
@@ -201,7 +223,12 @@ impl ObjectStore for Wrapped {
         })
     }
 
-    fn copy_opts<'a, 'b, 'd, 'c>(&'a self, from: &'b Path, to: &'d Path, options: CopyOptions) -> Future<'c, ()>
+    fn copy_opts<'a, 'b, 'd, 'c>(
+        &'a self,
+        from: &'b Path,
+        to: &'d Path,
+        options: CopyOptions,
+    ) -> Future<'c, ()>
     where
         'a: 'c,
         'b: 'c,
