@@ -41,7 +41,11 @@ impl MetaContext for Number {
         let run = (65536 - offset % 65536).min(length);
         Ok(vec![Status {
             length: run,
-            flags: if offset / 65536 % 2 == 0 { self.0 } else { 0 },
+            flags: if (offset / 65536).is_multiple_of(2) {
+                self.0
+            } else {
+                0
+            },
         }])
     }
 }
