@@ -1,9 +1,14 @@
-// The members of the sample data.
+// The members of the sample data (src/control/demo.rs makes them).
 
-export interface Person { email: string; password: string; name: string }
+export interface Person { email: string; password: string }
+
+const password = 'reprise-demo';
 
 export const people = {
-  owner: { email: 'mt@boreale.example', password: 'reprise-demo', name: '' },
-  viewer: { email: 'viewer@boreale.example', password: 'reprise-demo', name: '' },
-  stranger: { email: 'stranger@other.example', password: 'reprise-demo', name: '' },
+  /** Owner of Érablière Boréale, whose volumes the sample data holds. */
+  owner: { email: 'mt@boreale.example', password },
+  /** Viewer of the same organization. */
+  viewer: { email: 'viewer@boreale.example', password },
+  /** Owner of another organization, which has nothing. */
+  stranger: { email: 'jb@laurentides.example', password },
 } satisfies Record<string, Person>;
