@@ -58,8 +58,16 @@ pub(crate) trait Context<T> {
 
 impl<T> Context<T> for rusqlite::Result<T> {
     fn context(self, context: &'static str) -> Result<T, Error> {
+        #[cfg(test)]
+        ASKED.with(|asked| asked.set(asked.get() + 1));
         self.map_err(|source| Error::Sqlite { context, source })
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What this thread asked of SQLite: every answer passes through [`Context::context`]. Tests hold lists to it.
+    pub(crate) static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 /// The open catalog. Clones share it.

@@ -22,7 +22,9 @@ impl Core {
         self.mend_volumes()?;
         self.mend_snapshots()?;
         self.set_apart()?;
-        self.clear_uploads()
+        self.clear_uploads()?;
+        self.clear_sockets();
+        Ok(())
     }
 
     /// The fault of an object whose work is gone: there is no way to bring that about but losing part of the catalog.
@@ -113,6 +115,19 @@ impl Core {
             self.catalog.write(|tx| set_quarantine(tx, zone.id, &apart, self.now()))?;
         }
         Ok(())
+    }
+
+    /// Sockets of imports that ended with the last process.
+    fn clear_sockets(&self) {
+        let Ok(entries) = std::fs::read_dir(self.folders.run()) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("import-") && name.ends_with(".sock") {
+                // One that stays is in nobody's way: the next import has another name.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Files in `uploads` that no import will read: uploads that were cut off by the end of the process.

@@ -1,0 +1,157 @@
+//! Every use case, as everybody.
+
+use super::super::{Caller, Control, ImportRequest};
+use super::house::{House, caller};
+use crate::domain::fault::{Fault, Noun};
+use crate::domain::id::{JobId, SnapshotId, VolumeId, ZoneId};
+use crate::domain::role::Door;
+use crate::domain::volume::VolumeKind;
+use std::collections::BTreeSet;
+
+/// What the use cases are called with: all of it belongs to one organization.
+struct Ours {
+    volume: VolumeId,
+    snapshot: SnapshotId,
+    job: JobId,
+    zone: ZoneId,
+    file: std::path::PathBuf,
+}
+
+/// What a stranger, who is an Owner elsewhere, gets.
+#[derive(Clone, Copy, PartialEq)]
+enum Stranger {
+    /// There is no such thing.
+    Nothing(Noun),
+    /// An answer about their own organization.
+    Own,
+}
+
+type Call = fn(&Control, &Caller, &Ours) -> Result<String, Fault>;
+
+struct Row {
+    name: &'static str,
+    changes: bool,
+    stranger: Stranger,
+    call: Call,
+}
+
+fn told<T: std::fmt::Debug>(answer: Result<T, Fault>) -> Result<String, Fault> {
+    answer.map(|answer| format!("{answer:?}"))
+}
+
+const VOLUME: Stranger = Stranger::Nothing(Noun::Volume);
+const SNAPSHOT: Stranger = Stranger::Nothing(Noun::Snapshot);
+const JOB: Stranger = Stranger::Nothing(Noun::Job);
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    Row { name: "session", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.session(who)) },
+    Row { name: "list_volumes", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_volumes(who, 1)) },
+    Row { name: "list_snapshots", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_snapshots(who, 1)) },
+    Row { name: "list_activity", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_activity(who, 1)) },
+    Row { name: "current_jobs", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.current_jobs(who)) },
+    Row { name: "subscribe", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.subscribe(who).map(|_| ())) },
+    Row { name: "volume_deletion", changes: false, stranger: VOLUME, call: |c, who, o| told(c.volume_deletion(who, o.volume)) },
+    Row { name: "snapshot_plan", changes: false, stranger: VOLUME, call: |c, who, o| told(c.snapshot_plan(who, o.volume)) },
+    Row { name: "snapshot", changes: false, stranger: SNAPSHOT, call: |c, who, o| told(c.snapshot(who, o.snapshot)) },
+    Row { name: "snapshot_deletion", changes: false, stranger: SNAPSHOT, call: |c, who, o| told(c.snapshot_deletion(who, o.snapshot)) },
+    Row { name: "create_volume", changes: true, stranger: Stranger::Own, call: |c, who, o| told(c.create_volume(who, "new", o.zone, 1)) },
+    Row { name: "upload_check", changes: true, stranger: Stranger::Own, call: |c, who, o| told(c.upload_check(who, "image", o.zone, VolumeKind::Data, Some(1))) },
+    Row { name: "import_volume", changes: true, stranger: Stranger::Own, call: |c, who, o| {
+        std::fs::write(&o.file, vec![0; 1 << 20]).expect("uploaded");
+        let request = ImportRequest { name: "image".to_owned(), zone: o.zone, kind: VolumeKind::Data, file: o.file.clone(), file_name: "a.raw".to_owned() };
+        told(c.import_volume(who, request))
+    } },
+    Row { name: "take_snapshot", changes: true, stranger: VOLUME, call: |c, who, o| told(c.take_snapshot(who, o.volume, "")) },
+    Row { name: "create_volume_from_snapshot", changes: true, stranger: SNAPSHOT, call: |c, who, o| told(c.create_volume_from_snapshot(who, o.snapshot, o.zone, "copy")) },
+    Row { name: "interrupt_job", changes: true, stranger: JOB, call: |c, who, o| told(c.interrupt_job(who, o.job)) },
+    Row { name: "retry_job", changes: true, stranger: JOB, call: |c, who, o| told(c.retry_job(who, o.job)) },
+    Row { name: "delete_snapshot", changes: true, stranger: SNAPSHOT, call: |c, who, o| told(c.delete_snapshot(who, o.snapshot)) },
+    Row { name: "delete_volume", changes: true, stranger: VOLUME, call: |c, who, o| told(c.delete_volume(who, o.volume)) },
+];
+
+/// The use cases that server functions call, read from their sources, and those that `server` calls itself.
+fn use_cases() -> BTreeSet<&'static str> {
+    let sources = [
+        include_str!("../../api/jobs.rs"),
+        include_str!("../../api/session.rs"),
+        include_str!("../../api/snapshots.rs"),
+        include_str!("../../api/volumes.rs"),
+    ];
+    let calls = sources.iter().flat_map(|source| source.split("control.").skip(1));
+    let names = calls.filter_map(|call| call.split_once('(')).map(|(name, _)| name);
+    names.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')).chain(["upload_check", "import_volume", "subscribe"]).collect()
+}
+
+#[test]
+fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
+    let rows: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
+    assert_eq!(use_cases(), rows, "each use case has a row");
+
+    for editor in ["editor@us", "owner@us"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let house = House::open(folder.path());
+        let control = &house.control;
+        let volume = house.new_volume("secret-volume");
+        house.write(volume, 0, &[1; 4096]);
+        let snapshot = house.new_snapshot(volume, "secret-snapshot");
+        let job = house.control.list_activity(&house.owner, 1).expect("the log").rows[0].job.as_ref().expect("a task").id;
+        let file = folder.path().join("uploads").join("x.part");
+        let ours = Ours { volume, snapshot, job, zone: house.zones[0], file };
+        let nobody = Caller::stranger(Door::Console);
+        let (viewer, stranger, member) = (caller(control, "viewer@us"), caller(control, "owner@them"), caller(control, editor));
+        for row in TABLE {
+            let call = |who: &Caller| (row.call)(control, who, &ours);
+            // Whoever may not comes first: had the act been done, it would show in what follows.
+            assert_eq!(call(&nobody), Err(Fault::SignInNeeded), "{} signed out", row.name);
+            if row.changes {
+                assert_eq!(call(&viewer), Err(Fault::NotAllowed), "{} as a viewer", row.name);
+            } else {
+                call(&viewer).unwrap_or_else(|fault| panic!("{} as a viewer: {fault:?}", row.name));
+            }
+            match (row.stranger, call(&stranger)) {
+                (Stranger::Nothing(what), answer) => {
+                    assert_eq!(answer, Err(Fault::NotFound { what }), "{} as a stranger", row.name);
+                }
+                (Stranger::Own, Ok(answer)) => {
+                    assert!(!answer.contains("secret"), "{} shows ours to a stranger: {answer}", row.name);
+                }
+                (Stranger::Own, Err(Fault::ImporterMissing)) => {}
+                (Stranger::Own, Err(fault)) => panic!("{} as a stranger, about their own: {fault:?}", row.name),
+            }
+            match call(&member) {
+                Ok(_) | Err(Fault::ImporterMissing) => {}
+                // The task has ended well: there is nothing to interrupt or to try again.
+                Err(Fault::NotInterruptible) if row.name == "interrupt_job" => {}
+                Err(Fault::NotRetryable) if row.name == "retry_job" => {}
+                Err(fault) => panic!("{} as {editor}: {fault:?}", row.name),
+            }
+            // What was begun ends before the next row, so that nothing is refused for being busy.
+            for who in [&house.owner, &stranger] {
+                for job in control.current_jobs(who).expect("tasks") {
+                    if job.state.is_live() {
+                        let mut left = 12_000;
+                        while control.catalog().job(job.id).expect("an answer").is_some_and(|job| job.state.is_live()) {
+                            assert!(left > 0, "never ended: {job:?}");
+                            left -= 1;
+                            std::thread::sleep(std::time::Duration::from_millis(5));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn i15_a_stranger_cannot_tell_another_organizations_object_from_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let volume = house.new_volume("ours");
+    let stranger = caller(&house.control, "owner@them");
+    let control = &house.control;
+    assert_eq!(control.volume_deletion(&stranger, volume), control.volume_deletion(&stranger, VolumeId::new()));
+    assert_eq!(control.take_snapshot(&stranger, volume, "é".repeat(500).as_str()), control.take_snapshot(&stranger, VolumeId::new(), "é".repeat(500).as_str()));
+    // A name is theirs to use although we have it.
+    control.create_volume(&stranger, "ours", house.zones[0], 1).expect("a name of another organization is free");
+}
