@@ -72,21 +72,17 @@ fn i10_a_base_that_is_deleted_while_it_is_built_upon() {
     assert!(objects(&store).keys().all(|name| is_kept(name)));
 }
 
-struct Slow<'a> {
-    archive: &'a Archive,
-    target: SnapshotId,
-    calls: usize,
-}
+/// Deletes the snapshot when its restore has begun and nothing was read yet.
+struct Deleting<'a>(&'a Archive, SnapshotId);
 
-impl Progress for Slow<'_> {
-    fn total(&mut self, _: u64) {}
+impl Progress for Deleting<'_> {
+    fn total(&mut self, _: u64) {
+        let freed = self.0.delete(ORGANIZATION, self.1).unwrap();
+        assert!(freed.deferred_bytes > 0);
+        assert_eq!(self.0.collect(ORGANIZATION).unwrap(), 0);
+    }
 
     fn done(&mut self, _: u64) -> ControlFlow<()> {
-        self.calls += 1;
-        if self.calls == 1 {
-            self.archive.delete(ORGANIZATION, self.target).unwrap();
-            self.archive.collect(ORGANIZATION).unwrap();
-        }
         ControlFlow::Continue(())
     }
 }
@@ -111,11 +107,7 @@ fn i10_a_snapshot_that_is_deleted_while_it_is_restored() {
             ORGANIZATION,
             snapshot(1),
             &target,
-            &mut Slow {
-                archive: &archive,
-                target: snapshot(1),
-                calls: 0,
-            },
+            &mut Deleting(&archive, snapshot(1)),
         )
         .unwrap();
     assert!(target.content() == source.content());
