@@ -13,7 +13,14 @@ impl Pool {
     /// # Errors
     /// [`Error::NoVolume`]; [`Error::Damaged`] when a log or a map is.
     pub fn changed_since(&self, from: CheckpointId, volume: VolumeId) -> Result<Option<BlockSet>> {
-        let base = self.inner.core.meta().rows.checkpoints.get(&from).map(|row| row.layer);
+        let base = self
+            .inner
+            .core
+            .meta()
+            .rows
+            .checkpoints
+            .get(&from)
+            .map(|row| row.layer);
         if !self.inner.core.meta().rows.volumes.contains_key(&volume) {
             return Err(Error::NoVolume(volume));
         }

@@ -8,9 +8,8 @@ use crate::engine::format::{LAYERS, LayerId, Name};
 use crate::engine::inner::Inner;
 use crate::engine::log::{parse, read_whole};
 use crate::engine::maps::byte_runs;
-use crate::engine::open::allocated_ranges;
+use crate::engine::open::{allocated_ranges, blocks_of};
 use crate::engine::types::Finding;
-use roaring::RoaringBitmap;
 
 impl Finding {
     pub(crate) fn damage(file: impl Into<String>, offset: u64, what: impl Into<String>) -> Self {
@@ -132,11 +131,7 @@ fn check_sealed(inner: &Inner, id: LayerId, row: &LayerRow, found: &mut Vec<Find
             format!("the file should have {} bytes", row.size),
         ));
     }
-    let mut there = RoaringBitmap::new();
-    for range in ranges {
-        let index = |byte: u64| u32::try_from(byte / BLOCK_SIZE).unwrap_or(u32::MAX);
-        there.insert_range(index(range.start)..index(range.end.next_multiple_of(BLOCK_SIZE)));
-    }
+    let there = blocks_of(&ranges);
     for bytes in byte_runs(&(&maps.data - &there)) {
         let len = bytes.end - bytes.start;
         found.push(Finding::damage(

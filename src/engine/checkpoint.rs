@@ -133,6 +133,13 @@ pub(crate) fn write_map(core: &Core, header: &MapHeader, maps: &Maps) -> Result<
 impl Inner {
     /// See [`crate::engine::Pool::checkpoint`].
     pub(crate) fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> {
+        let result = self.prepare_swap_seal(of);
+        // Where sealing needed the reserve, writers wait until it is whole again.
+        self.core.room.restore(&*self.core.storage);
+        result
+    }
+
+    fn prepare_swap_seal(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> {
         let mut wanted = of.to_vec();
         // One order for all who take several volumes' locks.
         wanted.sort_unstable();

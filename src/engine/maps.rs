@@ -63,16 +63,6 @@ impl Maps {
         }
     }
 
-    pub(crate) fn get(&self, block: u32) -> Presence {
-        if self.data.contains(block) {
-            Presence::Data
-        } else if self.zero.contains(block) {
-            Presence::Zero
-        } else {
-            Presence::Absent
-        }
-    }
-
     /// What stands at `from`, and where that changes (at most `end`).
     pub(crate) fn run(&self, from: u32, end: u32) -> (Presence, u32) {
         let within = |bitmap: &RoaringBitmap| {

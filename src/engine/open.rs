@@ -96,6 +96,16 @@ pub(crate) fn allocated_ranges(name: &str, file: &dyn File, size: u64) -> Result
     Ok(ranges)
 }
 
+/// The blocks that such parts touch.
+pub(crate) fn blocks_of(ranges: &[Range<u64>]) -> RoaringBitmap {
+    let index = |byte: u64| u32::try_from(byte / BLOCK_SIZE).unwrap_or(u32::MAX);
+    let mut blocks = RoaringBitmap::new();
+    for range in ranges {
+        blocks.insert_range(index(range.start)..index(range.end.next_multiple_of(BLOCK_SIZE)));
+    }
+    blocks
+}
+
 /// Punches every block of a file that takes room and is not in `keep`; the bytes given back.
 pub(crate) fn punch_outside(
     name: &str,
@@ -103,18 +113,13 @@ pub(crate) fn punch_outside(
     size: u64,
     keep: &RoaringBitmap,
 ) -> Result<u64> {
+    let stray = blocks_of(&allocated_ranges(name, file, size)?) - keep;
     let mut freed = 0;
-    for range in allocated_ranges(name, file, size)? {
-        let index = |byte: u64| u32::try_from(byte / BLOCK_SIZE).unwrap_or(u32::MAX);
-        let mut stray = RoaringBitmap::new();
-        stray.insert_range(index(range.start)..index(range.end.next_multiple_of(BLOCK_SIZE)));
-        stray -= keep;
-        for bytes in crate::engine::maps::byte_runs(&stray) {
-            let len = bytes.end - bytes.start;
-            file.punch(bytes.start, len)
-                .map_err(|source| Error::io("punch", name, source))?;
-            freed += len;
-        }
+    for bytes in crate::engine::maps::byte_runs(&stray) {
+        let len = bytes.end - bytes.start;
+        file.punch(bytes.start, len)
+            .map_err(|source| Error::io("punch", name, source))?;
+        freed += len;
     }
     Ok(freed)
 }
@@ -186,6 +191,11 @@ impl Inner {
             );
             maps = parsed.count(false);
         }
+        // A hole punched for a trim whose record was lost: the block reads as zero, and is one from now on.
+        let there = blocks_of(&allocated_ranges(&data_name, &*data, size)?);
+        let holes = &maps.data - &there;
+        maps.data -= &holes;
+        maps.zero |= holes;
         Ok(Found {
             parsed,
             maps,

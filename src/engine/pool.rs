@@ -239,6 +239,7 @@ impl Pool {
         *open = None;
         self.inner.forget_swaps(id);
         drop(open);
+        self.inner.core.room.restore(&*self.inner.core.storage);
         self.inner.deleted();
         Ok(())
     }

@@ -2,16 +2,27 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod basic;
+mod costs;
+mod crash;
+mod damage;
+mod faults;
+mod model;
+mod oracle;
+mod real;
+mod review;
 mod sim;
 
 use crate::engine::{Pool, PoolOptions};
 use sim::Sim;
 use std::sync::Arc;
 
+/// Room for a few logs and maps, as a real pool's reserve is for many.
+pub(crate) const RESERVE: u64 = 256 << 10;
+
 /// Options for a simulated machine: no thread, a small reserve.
 pub(crate) fn options() -> PoolOptions {
     PoolOptions {
-        reserve: Some(16 << 10),
+        reserve: Some(RESERVE),
         background: false,
         ..PoolOptions::default()
     }

@@ -171,6 +171,8 @@ pub(crate) struct World {
     /// Syncs of files whose name contains this fail, and drop what was to be written, as kernels do.
     pub(crate) fail_syncs_of: Option<String>,
     pub(crate) fail_commits: bool,
+    /// After so many more commits, every one finds the disk full.
+    pub(crate) full_commits_after: Option<u64>,
     /// Bytes that all files together may take.
     pub(crate) capacity: Option<u64>,
     /// What was synced, in order.
@@ -304,6 +306,15 @@ impl Sim {
         }
     }
 
+    pub(crate) fn byte(&self, name: &str, offset: u64) -> u8 {
+        let world = lock(&self.world);
+        let mut byte = [0];
+        world.inodes[&world.names[name]]
+            .live
+            .read(&mut byte, offset);
+        byte[0]
+    }
+
     /// Overwrites a part of a file, as if it had always been so.
     pub(crate) fn overwrite(&self, name: &str, offset: u64, bytes: &[u8]) {
         let mut world = lock(&self.world);
@@ -315,10 +326,6 @@ impl Sim {
 
     pub(crate) fn files(&self) -> Vec<String> {
         lock(&self.world).names.keys().cloned().collect()
-    }
-
-    pub(crate) fn syncs(&self) -> u64 {
-        lock(&self.world).syncs
     }
 
     /// Bytes of room that the data files take.
@@ -340,6 +347,7 @@ impl World {
         self.kill_at = None;
         self.fail_syncs_of = None;
         self.fail_commits = false;
+        self.full_commits_after = None;
         self.journal.clear();
     }
 }
@@ -596,6 +604,11 @@ impl Catalog for SimCatalog {
                 .random
                 .as_mut()
                 .is_some_and(|random| random.chance(50));
+        match &mut world.full_commits_after {
+            Some(0) => return Err(Error::NoSpace),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         if world.fail_commits {
             return Err(failed(io::Error::other("the disk failed")));
         }
