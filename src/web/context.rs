@@ -1,8 +1,8 @@
 //! What every page may ask its surroundings for.
 
+use super::ask::Acting;
 use super::live::Live;
 use super::toasts::Toasts;
-use crate::api::jobs::{InterruptJob, RetryJob};
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
 use crate::view::SessionView;
@@ -29,9 +29,9 @@ pub struct Frame {
     /// Where notices go.
     pub toasts: Toasts,
     /// Interrupts a task.
-    pub interrupt: ServerAction<InterruptJob>,
+    pub interrupt: Acting,
     /// Has a task tried again.
-    pub retry: ServerAction<RetryJob>,
+    pub retry: Acting,
     /// Whether scripts run here: false on the server and until the page has come to life.
     pub alive: ReadSignal<bool>,
 }

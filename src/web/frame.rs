@@ -1,13 +1,12 @@
 //! What surrounds every page of one who is signed in: the rail, the bar above, notices.
 
+use super::ask::{self, Act, Answer, Asked, Question, acting};
 use super::components::{icon, lists, progress};
 use super::context::{Frame, MustChoosePassword, use_locale};
+use super::erased::{follow, mark, maybe, memo, text, value};
 use super::links;
 use super::live::Live;
 use super::toasts::{ToastRegion, Toasts, tell_ends};
-use crate::api::jobs::current_jobs;
-use crate::api::session::session;
-use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t, words};
 use crate::view::{JobView, SessionView};
@@ -20,18 +19,17 @@ use std::sync::Arc;
 #[component]
 pub fn Surroundings() -> impl IntoView {
     let must_choose = use_context::<MustChoosePassword>().is_some_and(|must| must.0);
-    let session = Resource::new(|| (), |()| session());
+    let session = ask::ask(|| (Question::Session, 0));
     view! {
         <Suspense fallback=|| ()>
-            {move || {
-                session
-                    .get()
-                    .map(|answer| match answer {
-                        _ if must_choose => view! { <Redirect path=links::PASSWORD/> }.into_any(),
-                        Ok(session) => surround(session),
-                        Err(fault) => view! { <main id="main" class="alone">{lists::failed(&fault)}</main> }.into_any(),
-                    })
-            }}
+            {follow(move || {
+                maybe(session.get().map(|answer| match answer {
+                    _ if must_choose => view! { <Redirect path=links::PASSWORD/> }.into_any(),
+                    Ok(Answer::Session(session)) => surround(session),
+                    Ok(_) => ().into_any(),
+                    Err(fault) => view! { <main id="main" class="alone">{lists::failed(&fault)}</main> }.into_any(),
+                }))
+            })}
         </Suspense>
     }
 }
@@ -41,13 +39,13 @@ fn surround(session: SessionView) -> AnyView {
     let live = Live::new();
     let toasts = Toasts::new();
     let alive = RwSignal::new(false);
-    let jobs = Resource::new(move || live.jobs.get(), |_| current_jobs());
+    let jobs = ask::ask(move || (Question::Jobs, live.jobs.get()));
     let frame = Frame {
         session: Arc::new(session),
         live,
         toasts,
-        interrupt: ServerAction::new(),
-        retry: ServerAction::new(),
+        interrupt: acting(Act::Interrupt),
+        retry: acting(Act::Retry),
         alive: alive.read_only(),
     };
     provide_context(frame.clone());
@@ -66,7 +64,9 @@ fn surround(session: SessionView) -> AnyView {
                     {account(&frame.session)}
                 </header>
                 <div role="status" class="banner-place">
-                    {move || live.lost.get().then(|| view! { <p class="banner">{t!(locale, "live-lost")}</p> })}
+                    {follow(move || {
+                        maybe(live.lost.get().then(|| view! { <p class="banner">{t!(locale, "live-lost")}</p> }.into_any()))
+                    })}
                 </div>
                 <main id="main" tabindex="-1">
                     <Outlet/>
@@ -84,7 +84,7 @@ fn told(frame: &Frame) {
     for value in [frame.interrupt.value(), frame.retry.value()] {
         Effect::new(move |_| match value.get() {
             Some(Err(fault)) => toasts.refused(&fault),
-            Some(Ok(())) => live.refresh(),
+            Some(Ok(_)) => live.refresh(),
             None => {}
         });
     }
@@ -96,7 +96,7 @@ fn rail(session: &SessionView) -> AnyView {
     let link = move |href: &'static str, icon: AnyView, words: String| {
         view! {
             <li>
-                <a href=href aria-current=move || (path.get() == href).then_some("page")>
+                <a href=href aria-current=mark(move || (path.get() == href).then_some("page"))>
                     {icon}
                     {words}
                 </a>
@@ -133,49 +133,53 @@ fn rail(session: &SessionView) -> AnyView {
 }
 
 /// How many tasks go on; the panel lists them.
-fn tasks(frame: Frame, jobs: Resource<Result<Vec<JobView>, Fault>>) -> AnyView {
+fn tasks(frame: Frame, jobs: Asked) -> AnyView {
     let locale = use_locale();
     let panel = move || {
-        let list = Memo::new(move |before: Option<&Vec<JobView>>| match jobs.get() {
-            Some(Ok(jobs)) => jobs,
-            _ => before.cloned().unwrap_or_default(),
+        let list = lists::rows(jobs, |answer| match answer {
+            Answer::Jobs(jobs) => Some(jobs),
+            _ => None,
         });
-        let count = Memo::new(move |_| list.with(|jobs| jobs.iter().filter(|job| job.state.is_live()).count() as u64));
-        let none = Memo::new(move |_| list.with(Vec::is_empty));
+        let count = memo(move |_| list.with(|jobs| jobs.iter().filter(|job| job.state.is_live()).count() as u64));
+        let none = memo(move |_| list.with(Vec::is_empty));
         let frame = frame.clone();
         view! {
             <button type="button" class="tasks" popovertarget="tasks" aria-haspopup="true">
-                {move || (count.get() > 0).then(|| view! { <span class="spinner" aria-hidden="true"></span> })}
+                {follow(move || {
+                    maybe((count.get() > 0).then(|| view! { <span class="spinner" aria-hidden="true"></span> }.into_any()))
+                })}
                 <span>
-                    {move || {
+                    {text(move || {
                         t!(locale, "tasks-count", count = count.get(), count_text = format::count(locale, count.get()))
-                    }}
+                    })}
                 </span>
             </button>
             <div class="popover panel" popover="auto" id="tasks" role="region" aria-labelledby="tasks-title">
                 <h2 id="tasks-title">{t!(locale, "tasks-title")}</h2>
-                {move || {
-                    none.get()
-                        .then(|| {
-                            view! {
-                                <p class="quiet">
-                                    {t!(locale, "tasks-empty")} " "
-                                    <a href=links::ACTIVITY>{t!(locale, "nav-activity")}</a>
-                                </p>
-                            }
-                        })
-                }}
+                {follow(move || {
+                    maybe(none.get().then(|| {
+                        view! {
+                            <p class="quiet">
+                                {t!(locale, "tasks-empty")} " "
+                                <a href=links::ACTIVITY>{t!(locale, "nav-activity")}</a>
+                            </p>
+                        }
+                        .into_any()
+                    }))
+                })}
                 <ul class="jobs">
                     <For
                         each=move || list.with(|jobs| jobs.iter().map(|job| job.id).collect::<Vec<_>>())
                         key=|id| *id
                         children=move |id| {
                             let frame = frame.clone();
-                            let job = Memo::new(move |_| {
+                            let job = memo(move |_| {
                                 list.with(|jobs| jobs.iter().find(|job| job.id == id).cloned())
                             });
                             view! {
-                                <li>{move || job.with(|job| job.as_ref().map(|job| task(locale, &frame, job)))}</li>
+                                <li>
+                                    {follow(move || job.with(|job| maybe(job.as_ref().map(|job| task(locale, &frame, job)))))}
+                                </li>
                             }
                         }
                     />
@@ -203,26 +207,24 @@ pub fn languages(locale: Locale) -> AnyView {
         if search.is_empty() { path } else { format!("{path}?{search}") }
     };
     // Each language bears its own name, whatever the page speaks.
-    let button = move |choice: Locale, short: &'static str, name: &'static str| {
+    let button = move |choice: Locale, name: &'static str| {
         view! {
             <button
                 type="submit"
                 name="locale"
                 value=choice.code()
                 lang=choice.tag()
-                title=name
-                aria-label=name
                 aria-pressed=if choice == locale { "true" } else { "false" }
             >
-                {short}
+                {name}
             </button>
         }
     };
     view! {
-        <form class="languages" method="post" action="/language" role="group" aria-label=t!(locale, "frame-language")>
-            <input type="hidden" name="back" value=here/>
-            {button(Locale::Fr, "FR", "Français")}
-            {button(Locale::En, "EN", "English")}
+        <form class="languages" method="post" action="/language" aria-label=t!(locale, "frame-language")>
+            <input type="hidden" name="back" value=value(here)/>
+            {button(Locale::Fr, "Français")}
+            {button(Locale::En, "English")}
         </form>
     }
     .into_any()
@@ -244,9 +246,9 @@ fn account(session: &SessionView) -> AnyView {
                 class="avatar"
                 popovertarget="account"
                 aria-haspopup="true"
-                aria-label=t!(locale, "frame-account", name = session.name.as_str())
             >
-                {initials}
+                <span aria-hidden="true">{initials}</span>
+                <span class="unseen">{t!(locale, "frame-account", name = session.name.as_str())}</span>
             </button>
             <div class="popover account" popover="auto" id="account">
                 <p><b><bdi>{session.name.clone()}</bdi></b></p>

@@ -6,9 +6,11 @@
 //! browser's language, or on anything but the data the page carries; an inline style or an inline handler.
 
 mod app;
+mod ask;
 mod components;
 mod context;
 mod dialogs;
+mod erased;
 mod frame;
 mod links;
 mod live;

@@ -1,7 +1,9 @@
 //! Notices: what was set going, and what ended while one looked at something else.
 
+use super::ask::{Answer, Asked};
 use super::components::icon;
 use super::context::use_locale;
+use super::erased::maybe;
 use super::links;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
@@ -85,11 +87,11 @@ const fn place(kind: JobKind) -> &'static str {
 }
 
 /// Tells when a task ends that was seen going on, unless its row is in sight. Failures are always told.
-pub fn tell_ends(toasts: Toasts, jobs: Resource<Result<Vec<JobView>, Fault>>) {
+pub fn tell_ends(toasts: Toasts, jobs: Asked) {
     let path = use_location().pathname;
     Effect::new(move |seen: Option<HashSet<JobId>>| {
         let mut seen = seen.unwrap_or_default();
-        let Some(Ok(jobs)) = jobs.get() else { return seen };
+        let Some(Ok(Answer::Jobs(jobs))) = jobs.get() else { return seen };
         for job in &jobs {
             if job.state.is_live() {
                 seen.insert(job.id);
@@ -110,11 +112,11 @@ pub fn ToastRegion(toasts: Toasts) -> impl IntoView {
     view! {
         <div class="toasts" role="status" aria-label=t!(locale, "toast-region")>
             <For each=move || toasts.list.get() key=|toast| toast.number let:toast>
-                <div class="toast" class:bad=toast.bad>
+                <div class=if toast.bad { "toast bad" } else { "toast" }>
                     <p><b>{toast.title}</b></p>
-                    {(!toast.subject.is_empty()).then(|| view! { <p><bdi>{toast.subject}</bdi></p> })}
-                    {toast.note.map(|note| view! { <p class="quiet">{note}</p> })}
-                    {toast.link.map(|href| view! { <p><a href=href>{t!(locale, "toast-see")}</a></p> })}
+                    {maybe((!toast.subject.is_empty()).then(|| view! { <p><bdi>{toast.subject}</bdi></p> }.into_any()))}
+                    {maybe(toast.note.map(|note| view! { <p class="quiet">{note}</p> }.into_any()))}
+                    {maybe(toast.link.map(|href| view! { <p><a href=href>{t!(locale, "toast-see")}</a></p> }.into_any()))}
                     <button
                         type="button"
                         class="close"

@@ -7,10 +7,11 @@ use super::field::Refusal;
 use crate::domain::fault::Fault;
 use crate::i18n::{fault, t};
 use crate::view::Started;
+use crate::web::ask::{self, Acting, Answer, Asked};
 use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::erased::{flag, follow as live, maybe, memo};
 use leptos::html;
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
@@ -65,10 +66,17 @@ pub fn submit(label: String, dangerous: bool, pending: Memo<bool>) -> AnyView {
     let locale = use_locale();
     let class = if dangerous { "button danger" } else { "button primary" };
     view! {
-        <button type="submit" class=class disabled=move || pending.get()>
-            {move || pending.get().then(|| view! { <span class="spinner" aria-hidden="true"></span> })}
+        <button type="submit" class=class disabled=flag(move || pending.get())>
+            {live(move || {
+                maybe(pending.get().then(|| {
+                    view! {
+                        <span class="spinner" aria-hidden="true"></span>
+                        <span class="unseen">{t!(locale, "dialog-pending")}</span>
+                    }
+                    .into_any()
+                }))
+            })}
             <span>{label}</span>
-            {move || pending.get().then(|| view! { <span class="unseen">{t!(locale, "dialog-pending")}</span> })}
         </button>
     }
     .into_any()
@@ -99,30 +107,33 @@ pub fn waiting() -> AnyView {
     .into_any()
 }
 
-/// The refusal of an action's last try and whether one is on its way; when it succeeds, a notice says what was set going
-/// and the dialog closes.
-pub fn follow<S>(action: ServerAction<S>, close: &str) -> (Refusal, Memo<bool>)
-where
-    S: ServerFn<Output = Started, Error = Fault> + Clone + Send + Sync + 'static,
-{
-    let value = action.value();
-    let pending = action.pending();
-    let refusal = Memo::new(move |_| value.with(|value| value.as_ref().and_then(|result| result.as_ref().err().cloned())));
-    let started = Memo::new(move |_| value.with(|value| value.as_ref().and_then(|result| result.as_ref().ok().cloned())));
+/// What a dialog shows once its plan is there: `draw` draws it, if it is the answer to what was asked.
+pub fn planned(plan: Asked, close: String, draw: impl Fn(Answer, String) -> AnyView + Send + 'static) -> AnyView {
+    let draw: Box<dyn Fn(Answer, String) -> AnyView + Send> = Box::new(draw);
+    let inside = move || {
+        let close = close.clone();
+        maybe(plan.get().map(|plan| match plan {
+            Ok(plan) => draw(plan, close),
+            Err(fault) => unavailable(&fault, close),
+        }))
+    };
+    view! { <Suspense fallback=waiting>{live(inside)}</Suspense> }.into_any()
+}
+
+/// The refusal of an act's last try and whether one is on its way; when it succeeds, a notice says what was set going and
+/// the dialog closes.
+pub fn follow(acting: Acting, close: &str) -> (Refusal, Memo<bool>) {
+    let (value, pending) = (acting.value(), acting.pending());
+    let refusal = ask::refusal(acting);
     let frame = use_frame();
     let close = close.to_owned();
-    Effect::new(move |_| {
-        if let (Some(started), Some(frame)) = (started.get(), frame.as_ref()) {
-            finish(frame, started, &close);
-        }
+    Effect::new(move |_| match (value.get(), frame.as_ref()) {
+        (Some(Ok(Some(started))), Some(frame)) => finish(frame, started, &close),
+        #[cfg(feature = "hydrate")]
+        (Some(Err(_)), _) => browser::to_refusal(),
+        _ => {}
     });
-    Effect::new(move |_| {
-        if refusal.with(Option::is_some) {
-            #[cfg(feature = "hydrate")]
-            browser::to_refusal();
-        }
-    });
-    (refusal, Memo::new(move |_| pending.get()))
+    (refusal, memo(move |_| pending.get()))
 }
 
 /// Says what was set going and closes the dialog.

@@ -5,6 +5,7 @@ use crate::domain::locale::Locale;
 use crate::domain::size::MAX_VOLUME_GIB;
 use crate::i18n::{fault, format, t};
 use crate::view::ZoneView;
+use crate::web::erased::{Mark, follow, mark, maybe, text as live_text};
 use leptos::prelude::*;
 
 /// The fields that a refusal can concern.
@@ -93,18 +94,22 @@ impl Field {
 /// The refusal of a form's last try, if any.
 pub type Refusal = Memo<Option<Fault>>;
 
-fn refused(field: Field, refusal: Refusal) -> bool {
-    refusal.with(|fault| fault.as_ref().and_then(Field::of) == Some(field))
+/// `aria-invalid` of a control.
+fn invalid(field: Field, refusal: Refusal) -> Mark {
+    mark(move || refusal.with(|fault| (fault.as_ref().and_then(Field::of) == Some(field)).then_some("true")))
 }
 
 /// Hint and refusal under a control. Both are always in the page, so that what is described stays described.
 fn notes(locale: Locale, field: Field, hint: Option<String>, refusal: Refusal) -> AnyView {
     view! {
-        <small class="hint" id=field.hint_id()>{hint}</small>
+        <small class="hint" id=field.hint_id()>{hint.unwrap_or_default()}</small>
         <small class="refusal" id=field.error_id()>
-            {move || {
-                refusal.with(|fault| fault.as_ref().filter(|fault| Field::of(fault) == Some(field)).map(|fault| fault::sentence(locale, fault)))
-            }}
+            {live_text(move || {
+                refusal.with(|fault| {
+                    let own = fault.as_ref().filter(|fault| Field::of(fault) == Some(field));
+                    own.map(|fault| fault::sentence(locale, fault)).unwrap_or_default()
+                })
+            })}
         </small>
     }
     .into_any()
@@ -114,12 +119,12 @@ fn notes(locale: Locale, field: Field, hint: Option<String>, refusal: Refusal) -
 pub fn form_refusal(locale: Locale, refusal: Refusal) -> AnyView {
     view! {
         <div class="refusals" role="alert">
-            {move || {
+            {follow(move || {
                 refusal.with(|fault| {
                     let whole = fault.as_ref().filter(|fault| Field::of(fault).is_none());
-                    whole.map(|fault| view! { <p class="note bad">{fault::sentence(locale, fault)}</p> })
+                    maybe(whole.map(|fault| view! { <p class="note bad">{fault::sentence(locale, fault)}</p> }.into_any()))
                 })
-            }}
+            })}
         </div>
     }
     .into_any()
@@ -128,7 +133,7 @@ pub fn form_refusal(locale: Locale, refusal: Refusal) -> AnyView {
 /// A line of text.
 pub fn text(locale: Locale, label: String, hint: Option<String>, value: String, required: bool, refusal: Refusal) -> AnyView {
     let field = Field::Name;
-    let optional = (!required).then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> });
+    let optional = maybe((!required).then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> }.into_any()));
     view! {
         <div class="field">
             <label for="field-name">{label} {optional}</label>
@@ -142,7 +147,7 @@ pub fn text(locale: Locale, label: String, hint: Option<String>, value: String, 
                 autocomplete="off"
                 dir="auto"
                 aria-describedby=field.described_by()
-                aria-invalid=move || refused(field, refusal).then_some("true")
+                aria-invalid=invalid(field, refusal)
             />
             {notes(locale, field, hint, refusal)}
         </div>
@@ -162,7 +167,7 @@ pub fn new_password(locale: Locale, field: Field, label: String, refusal: Refusa
                 required
                 autocomplete="new-password"
                 aria-describedby=field.described_by()
-                aria-invalid=move || refused(field, refusal).then_some("true")
+                aria-invalid=invalid(field, refusal)
             />
             {notes(locale, field, None, refusal)}
         </div>
@@ -189,7 +194,7 @@ pub fn zone(locale: Locale, zones: &[ZoneView], refusal: Refusal) -> AnyView {
                 name=field.name()
                 required
                 aria-describedby=field.described_by()
-                aria-invalid=move || refused(field, refusal).then_some("true")
+                aria-invalid=invalid(field, refusal)
             >
                 {options}
             </select>
@@ -218,7 +223,7 @@ pub fn size(locale: Locale, refusal: Refusal) -> AnyView {
                 required
                 inputmode="numeric"
                 aria-describedby=field.described_by()
-                aria-invalid=move || refused(field, refusal).then_some("true")
+                aria-invalid=invalid(field, refusal)
             />
             {notes(locale, field, Some(hint), refusal)}
         </div>
@@ -238,7 +243,7 @@ pub fn file(locale: Locale, label: String, refusal: Refusal) -> AnyView {
                 name=field.name()
                 required
                 aria-describedby=field.described_by()
-                aria-invalid=move || refused(field, refusal).then_some("true")
+                aria-invalid=invalid(field, refusal)
             />
             {notes(locale, field, None, refusal)}
         </div>

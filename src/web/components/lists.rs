@@ -2,7 +2,9 @@
 
 use crate::domain::fault::Fault;
 use crate::i18n::{fault, format, t};
+use crate::web::ask::{Answer, Asked};
 use crate::web::context::use_locale;
+use crate::web::erased::{follow, maybe, memo};
 use crate::web::links;
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
@@ -20,20 +22,44 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The phase that an answer means.
-    pub fn of<T>(answer: &Result<crate::view::Page<T>, Fault>) -> Self {
-        match answer {
-            Ok(page) if page.total == 0 => Self::Empty,
-            Ok(_) => Self::Rows,
-            Err(fault) => Self::Failed(fault.clone()),
-        }
+    /// The phase that an answer means; none while there is none.
+    pub fn of(asked: Asked) -> Memo<Option<Self>> {
+        memo(move |_| {
+            asked.with(|answer| {
+                answer.as_ref().map(|answer| match (answer, answer.as_ref().ok().and_then(numbers)) {
+                    (Err(fault), _) => Self::Failed(fault.clone()),
+                    (Ok(_), Some((0, ..)) | None) => Self::Empty,
+                    (Ok(_), Some(_)) => Self::Rows,
+                })
+            })
+        })
     }
+}
+
+/// Rows of the whole list, this page, pages.
+fn numbers(answer: &Answer) -> Option<(u32, u32, u32)> {
+    match answer {
+        Answer::Volumes(page) => Some((page.total, page.page, page.pages)),
+        Answer::Snapshots(page) => Some((page.total, page.page, page.pages)),
+        Answer::Activity(page) => Some((page.total, page.page, page.pages)),
+        _ => None,
+    }
+}
+
+/// The rows of the newest answer that has some; a failed refresh leaves them as they were.
+pub fn rows<T: Clone + PartialEq + Send + Sync + 'static>(asked: Asked, pick: fn(&Answer) -> Option<&Vec<T>>) -> Memo<Vec<T>> {
+    memo(move |before: Option<&Vec<T>>| {
+        asked.with(|answer| {
+            let rows = answer.as_ref().and_then(|answer| answer.as_ref().ok()).and_then(pick);
+            rows.or(before).cloned().unwrap_or_default()
+        })
+    })
 }
 
 /// The page of the list that the address asks for.
 pub fn use_page() -> Memo<u32> {
     let query = use_query_map();
-    Memo::new(move |_| query.with(links::page_of))
+    memo(move |_| query.with(links::page_of))
 }
 
 /// While the first rows are on their way: as tall as some rows, so that nothing jumps.
@@ -69,28 +95,32 @@ pub fn failed(reason: &Fault) -> AnyView {
 }
 
 /// Links to the pages before and after; nothing when there is one page only.
-pub fn pager(path: &'static str, at: Memo<(u32, u32)>) -> AnyView {
+pub fn pager(path: &'static str, asked: Asked) -> AnyView {
     let locale = use_locale();
-    view! {
-        {move || {
-            let (page, pages) = at.get();
-            (pages > 1).then(|| {
-                let number = |number: u32| format::count(locale, u64::from(number));
-                let previous = (page > 1).then(|| {
-                    view! { <a class="button small" rel="prev" href=links::list(path, page - 1)>{t!(locale, "pager-previous")}</a> }
-                });
-                let next = (page < pages).then(|| {
-                    view! { <a class="button small" rel="next" href=links::list(path, page + 1)>{t!(locale, "pager-next")}</a> }
-                });
-                view! {
-                    <nav class="pager" aria-label=t!(locale, "pager-label")>
-                        {previous}
-                        <span>{t!(locale, "pager-where", page = number(page), pages = number(pages))}</span>
-                        {next}
-                    </nav>
-                }
-            })
-        }}
-    }
-    .into_any()
+    let at = memo(move |before: Option<&(u32, u32)>| {
+        asked.with(|answer| {
+            let numbers = answer.as_ref().and_then(|answer| answer.as_ref().ok()).and_then(numbers);
+            numbers.map(|(_, page, pages)| (page, pages)).or(before.copied()).unwrap_or((1, 1))
+        })
+    });
+    let number = move |number: u32| format::count(locale, u64::from(number));
+    let link = move |rel: &'static str, page: u32, words: String| {
+        view! { <a class="button small" rel=rel href=links::list(path, page)>{words}</a> }.into_any()
+    };
+    follow(move || {
+        let (page, pages) = at.get();
+        if pages < 2 {
+            return ().into_any();
+        }
+        let previous = (page > 1).then(|| link("prev", page - 1, t!(locale, "pager-previous")));
+        let next = (page < pages).then(|| link("next", page + 1, t!(locale, "pager-next")));
+        view! {
+            <nav class="pager" aria-label=t!(locale, "pager-label")>
+                {maybe(previous)}
+                <span>{t!(locale, "pager-where", page = number(page), pages = number(pages))}</span>
+                {maybe(next)}
+            </nav>
+        }
+        .into_any()
+    })
 }

@@ -35,9 +35,10 @@ pub fn menu(id: String, title: String, label: String, size: Size, items: AnyView
 }
 
 /// Up, down, Home and End move among the links and buttons of the popover that has the focus.
+#[cfg(feature = "hydrate")]
 fn arrows(event: KeyboardEvent) {
-    use leptos::wasm_bindgen::JsCast;
-    use leptos::web_sys::{Element, HtmlElement};
+    use wasm_bindgen::JsCast;
+    use web_sys::{Element, HtmlElement};
 
     let Some(menu) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
     let Ok(items) = menu.query_selector_all("a, button") else { return };
@@ -61,3 +62,6 @@ fn arrows(event: KeyboardEvent) {
         _ = item.focus();
     }
 }
+
+#[cfg(not(feature = "hydrate"))]
+fn arrows(_: KeyboardEvent) {}

@@ -6,7 +6,9 @@ use crate::domain::locale::Locale;
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, format, t, words};
 use crate::view::JobView;
+use crate::web::ask::{Act, form};
 use crate::web::context::Frame;
+use crate::web::erased::maybe;
 use leptos::prelude::*;
 
 /// *806 Mio sur 1,3 Gio, 94 Mio/s, 5 s restantes*; none while the total is not known.
@@ -49,11 +51,8 @@ pub fn detail(locale: Locale, job: &JobView) -> AnyView {
         JobState::Queued => ().into_any(),
         JobState::Running => {
             let figures = figures(locale, job);
-            view! {
-                {bar(label, job.done, job.total)}
-                {figures.map(|figures| view! { <small class="figures">{figures}</small> })}
-            }
-            .into_any()
+            let figures = figures.map(|figures| view! { <small class="figures">{figures}</small> }.into_any());
+            view! { {bar(label, job.done, job.total)} {maybe(figures)} }.into_any()
         }
         JobState::Waiting => {
             let why = job.fault.as_ref().map(|why| fault::sentence(locale, why));
@@ -61,11 +60,11 @@ pub fn detail(locale: Locale, job: &JobView) -> AnyView {
                 Some(at) => t!(locale, "job-state-waiting", time = format::time(locale, at)),
                 None => t!(locale, "job-state-waiting-soon"),
             };
-            view! { {why.map(|why| view! { <small>{why}</small> })} <small>{next}</small> }.into_any()
+            view! { {reason(why)} <small>{next}</small> }.into_any()
         }
         JobState::Failed | JobState::Interrupted => {
             let why = job.fault.as_ref().map(|why| fault::sentence(locale, why));
-            why.map(|why| view! { <small>{why}</small> }).into_any()
+            reason(why)
         }
         JobState::Succeeded => ().into_any(),
     }
@@ -91,27 +90,26 @@ pub fn job_status(locale: Locale, job: &JobView) -> AnyView {
     status(tone, words)
 }
 
+/// Why, in small letters.
+fn reason(why: Option<String>) -> AnyView {
+    maybe(why.map(|why| view! { <small>{why}</small> }.into_any()))
+}
+
 /// *Interrompre* and *Réessayer*, where they are possible now.
 pub fn acts(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
-    let id = job.id.to_string();
+    let button = |act: Act, words: String, named: String| {
+        let inside = view! {
+            <input type="hidden" name="job" value=job.id.to_string()/>
+            <button type="submit" class="link" aria-label=named>{words}</button>
+        };
+        let acting = if act == Act::Interrupt { frame.interrupt } else { frame.retry };
+        form(acting, act, "inline", inside.into_any())
+    };
+    let name = job.subject.as_str();
     let interrupt = (job.may_interrupt && !job.interrupting).then(|| {
-        let named = t!(locale, "job-interrupt-named", name = job.subject.as_str());
-        let id = id.clone();
-        view! {
-            <ActionForm action=frame.interrupt attr:class="inline">
-                <input type="hidden" name="job" value=id/>
-                <button type="submit" class="link" aria-label=named>{t!(locale, "job-interrupt")}</button>
-            </ActionForm>
-        }
+        button(Act::Interrupt, t!(locale, "job-interrupt"), t!(locale, "job-interrupt-named", name = name))
     });
-    let retry = job.may_retry.then(|| {
-        let named = t!(locale, "job-retry-named", name = job.subject.as_str());
-        view! {
-            <ActionForm action=frame.retry attr:class="inline">
-                <input type="hidden" name="job" value=id/>
-                <button type="submit" class="link" aria-label=named>{t!(locale, "job-retry")}</button>
-            </ActionForm>
-        }
-    });
-    view! { {interrupt} {retry} }.into_any()
+    let retry =
+        job.may_retry.then(|| button(Act::Retry, t!(locale, "job-retry"), t!(locale, "job-retry-named", name = name)));
+    view! { {maybe(interrupt)} {maybe(retry)} }.into_any()
 }

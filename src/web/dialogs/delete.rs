@@ -1,52 +1,53 @@
 //! *Supprimer*: what goes, what is freed, what stays. The button names the object.
 
-use crate::api::snapshots::{DeleteSnapshot, snapshot_deletion};
-use crate::api::volumes::{DeleteVolume, volume_deletion};
 use crate::domain::id::{SnapshotId, VolumeId};
 use crate::i18n::{format, t};
 use crate::view::DeletionPlan;
-use crate::web::components::dialog::{buttons, follow, submit, unavailable, waiting};
+use crate::web::ask::{Act, Answer, Question, acting, ask, form};
+use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field::form_refusal;
 use crate::web::context::use_locale;
 use leptos::prelude::*;
 
 pub fn volume(volume: VolumeId, close: String) -> AnyView {
+    let about = ("volume", volume.to_string());
+    delete(Question::VolumeDeletion(volume), Act::DeleteVolume, about, close)
+}
+
+pub fn snapshot(snapshot: SnapshotId, close: String) -> AnyView {
+    let about = ("snapshot", snapshot.to_string());
+    delete(Question::SnapshotDeletion(snapshot), Act::DeleteSnapshot, about, close)
+}
+
+fn delete(question: Question, act: Act, about: (&'static str, String), close: String) -> AnyView {
     let locale = use_locale();
-    let plan = Resource::new(|| (), move |()| volume_deletion(volume));
-    let delete = ServerAction::<DeleteVolume>::new();
-    let (refusal, pending) = follow(delete, &close);
-    let form = move |plan: DeletionPlan, close: String| {
+    let plan = ask(move || (question, 0));
+    let acting = acting(act);
+    let (refusal, pending) = follow(acting, &close);
+    planned(plan, close, move |plan, close| {
+        let Answer::Deletion(plan) = plan else { return ().into_any() };
+        let (what, fate) = match act {
+            Act::DeleteSnapshot => {
+                (t!(locale, "delete-snapshot-what", name = plan.name.as_str()), fate_of_snapshot(&plan))
+            }
+            _ => (t!(locale, "delete-volume-what", name = plan.name.as_str()), fate_of_volume(&plan)),
+        };
         let label = t!(locale, "delete-submit", name = plan.name.as_str());
-        view! {
-            <ActionForm action=delete>
-                <div class="body">
-                    {form_refusal(locale, refusal)}
-                    <p>{t!(locale, "delete-volume-what", name = plan.name.as_str())}</p>
-                    <input type="hidden" name="volume" value=volume.to_string()/>
-                    {fate(&plan)}
-                </div>
-                {buttons(t!(locale, "dialog-cancel"), close, submit(label, true, pending))}
-            </ActionForm>
-        }
-        .into_any()
-    };
-    view! {
-        <Suspense fallback=waiting>
-            {move || {
-                let close = close.clone();
-                plan.get()
-                    .map(|plan| match plan {
-                        Ok(plan) => form(plan, close),
-                        Err(fault) => unavailable(&fault, close),
-                    })
-            }}
-        </Suspense>
-    }
-    .into_any()
+        let inside = view! {
+            <div class="body">
+                {form_refusal(locale, refusal)}
+                <p>{what}</p>
+                <input type="hidden" name=about.0 value=about.1.clone()/>
+                {fate}
+            </div>
+            {buttons(t!(locale, "dialog-cancel"), close, submit(label, true, pending))}
+        };
+        form(acting, act, "ask", inside.into_any())
+    })
 }
 
 /// What is freed and what stays. Where nothing stays of what the volume holds, a tick is asked for.
-fn fate(plan: &DeletionPlan) -> AnyView {
+fn fate_of_volume(plan: &DeletionPlan) -> AnyView {
     let locale = use_locale();
     let frees = t!(locale, "delete-frees", bytes = format::bytes(locale, plan.frees));
     let kept = u64::from(plan.snapshots_kept);
@@ -65,39 +66,8 @@ fn fate(plan: &DeletionPlan) -> AnyView {
     .into_any()
 }
 
-pub fn snapshot(snapshot: SnapshotId, close: String) -> AnyView {
+fn fate_of_snapshot(plan: &DeletionPlan) -> AnyView {
     let locale = use_locale();
-    let plan = Resource::new(|| (), move |()| snapshot_deletion(snapshot));
-    let delete = ServerAction::<DeleteSnapshot>::new();
-    let (refusal, pending) = follow(delete, &close);
-    let form = move |plan: DeletionPlan, close: String| {
-        let label = t!(locale, "delete-submit", name = plan.name.as_str());
-        let frees = t!(locale, "delete-snapshot-frees", bytes = format::bytes(locale, plan.frees));
-        view! {
-            <ActionForm action=delete>
-                <div class="body">
-                    {form_refusal(locale, refusal)}
-                    <p>{t!(locale, "delete-snapshot-what", name = plan.name.as_str())}</p>
-                    <input type="hidden" name="snapshot" value=snapshot.to_string()/>
-                    <p class="note">{frees}</p>
-                    <p class="note">{t!(locale, "delete-snapshot-keeps")}</p>
-                </div>
-                {buttons(t!(locale, "dialog-cancel"), close, submit(label, true, pending))}
-            </ActionForm>
-        }
-        .into_any()
-    };
-    view! {
-        <Suspense fallback=waiting>
-            {move || {
-                let close = close.clone();
-                plan.get()
-                    .map(|plan| match plan {
-                        Ok(plan) => form(plan, close),
-                        Err(fault) => unavailable(&fault, close),
-                    })
-            }}
-        </Suspense>
-    }
-    .into_any()
+    let frees = t!(locale, "delete-snapshot-frees", bytes = format::bytes(locale, plan.frees));
+    view! { <p class="note">{frees}</p> <p class="note">{t!(locale, "delete-snapshot-keeps")}</p> }.into_any()
 }

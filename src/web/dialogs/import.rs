@@ -7,6 +7,7 @@ use crate::i18n::{format, t};
 use crate::web::components::dialog::submit;
 use crate::web::components::{field, progress};
 use crate::web::context::{Frame, use_locale};
+use crate::web::erased::{follow, maybe, memo};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -21,8 +22,8 @@ pub fn body(frame: Frame, close: String) -> AnyView {
         .with_untracked(|query| query.get_str("fault").and_then(|fault| serde_json::from_str::<Fault>(fault).ok()));
     let refused = RwSignal::new(brought);
     let sending: RwSignal<Sending> = RwSignal::new(None);
-    let refusal = Memo::new(move |_| refused.get());
-    let busy = Memo::new(move |_| sending.with(Option::is_some));
+    let refusal = memo(move |_| refused.get());
+    let busy = memo(move |_| sending.with(Option::is_some));
     let form = NodeRef::<html::Form>::new();
     let zones = field::zone(locale, &frame.session.zones, refusal);
     #[cfg(feature = "hydrate")]
@@ -58,11 +59,11 @@ pub fn body(frame: Frame, close: String) -> AnyView {
                 // The file comes last: the server decides by the other fields before it reads it.
                 {field::file(locale, t!(locale, "import-file"), refusal)}
                 <div class="sending">
-                    {move || sending.get().map(|(sent, total)| sent_so_far(sent, total))}
+                    {follow(move || maybe(sending.get().map(|(sent, total)| sent_so_far(sent, total))))}
                 </div>
             </div>
             <footer>
-                {move || {
+                {follow(move || {
                     if busy.get() {
                         view! {
                             <button type="button" class="button" on:click=on_stop>{t!(locale, "import-stop")}</button>
@@ -72,7 +73,7 @@ pub fn body(frame: Frame, close: String) -> AnyView {
                         view! { <a class="button" href=close.clone() data-noscroll="">{t!(locale, "dialog-cancel")}</a> }
                             .into_any()
                     }
-                }}
+                })}
                 {submit(t!(locale, "import-submit"), false, busy)}
             </footer>
         </form>

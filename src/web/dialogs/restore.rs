@@ -1,37 +1,27 @@
 //! *Créer un volume de données*, from a volume snapshot, in any zone.
 
-use crate::api::snapshots::{CreateVolumeFromSnapshot, get_snapshot};
 use crate::domain::id::SnapshotId;
 use crate::i18n::{format, t};
 use crate::view::SnapshotRow;
-use crate::web::components::dialog::{buttons, follow, submit, unavailable, waiting};
+use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
+use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field;
 use crate::web::context::{Frame, use_locale};
 use leptos::prelude::*;
 
 pub fn body(frame: Frame, snapshot: SnapshotId, close: String) -> AnyView {
-    let found = Resource::new(|| (), move |()| get_snapshot(snapshot));
-    let create = ServerAction::<CreateVolumeFromSnapshot>::new();
+    let found = ask(move || (Question::Snapshot(snapshot), 0));
+    let create = acting(Act::Restore);
     let (refusal, pending) = follow(create, &close);
-    view! {
-        <Suspense fallback=waiting>
-            {move || {
-                let close = close.clone();
-                found
-                    .get()
-                    .map(|found| match found {
-                        Ok(row) => form(&frame, create, &row, refusal, pending, close),
-                        Err(fault) => unavailable(&fault, close),
-                    })
-            }}
-        </Suspense>
-    }
-    .into_any()
+    planned(found, close, move |found, close| match found {
+        Answer::Snapshot(row) => filled(&frame, create, &row, refusal, pending, close),
+        _ => ().into_any(),
+    })
 }
 
-fn form(
+fn filled(
     frame: &Frame,
-    create: ServerAction<CreateVolumeFromSnapshot>,
+    create: Acting,
     row: &SnapshotRow,
     refusal: field::Refusal,
     pending: Memo<bool>,
@@ -39,19 +29,15 @@ fn form(
 ) -> AnyView {
     let locale = use_locale();
     let what = t!(locale, "restore-what", name = row.name.as_str(), size = format::bytes(locale, row.size));
-    let zones = field::zone(locale, &frame.session.zones, refusal);
-    let snapshot = row.id.to_string();
-    view! {
-        <ActionForm action=create>
-            <div class="body">
-                {field::form_refusal(locale, refusal)}
-                <p>{what}</p>
-                <input type="hidden" name="snapshot" value=snapshot/>
-                {field::text(locale, t!(locale, "field-name"), None, String::new(), true, refusal)}
-                {zones}
-            </div>
-            {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "restore-submit"), false, pending))}
-        </ActionForm>
-    }
-    .into_any()
+    let inside = view! {
+        <div class="body">
+            {field::form_refusal(locale, refusal)}
+            <p>{what}</p>
+            <input type="hidden" name="snapshot" value=row.id.to_string()/>
+            {field::text(locale, t!(locale, "field-name"), None, String::new(), true, refusal)}
+            {field::zone(locale, &frame.session.zones, refusal)}
+        </div>
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "restore-submit"), false, pending))}
+    };
+    form(create, Act::Restore, "ask", inside.into_any())
 }

@@ -1,14 +1,15 @@
 //! The activity log: who did what, when, and how it ended.
 
 use super::head;
-use crate::api::jobs::list_activity;
 use crate::domain::locale::Locale;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{Act, ActivityRow, Outcome};
-use crate::web::components::lists::{Phase, failed, loading, pager, use_page};
+use crate::web::ask::{Answer, Question, ask};
+use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_page};
 use crate::web::components::status::{Tone, status};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::erased::{follow, maybe, memo};
 use crate::web::links;
 use leptos::prelude::*;
 
@@ -24,25 +25,20 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let live = frame.live;
     // A task's progress changes its entry too.
-    let answer =
-        Resource::new(move || (page.get(), live.activity.get(), live.jobs.get()), |(page, ..)| list_activity(page));
+    let asked = ask(move || (Question::Activity(page.get()), live.activity.get().wrapping_add(live.jobs.get())));
     let inside = move || {
-        let rows = Rows::new(move |before: Option<&Vec<ActivityRow>>| match answer.get() {
-            Some(Ok(page)) => page.rows,
-            _ => before.cloned().unwrap_or_default(),
+        let rows: Rows = rows(asked, |answer| match answer {
+            Answer::Activity(page) => Some(&page.rows),
+            _ => None,
         });
-        let at = Memo::new(move |before: Option<&(u32, u32)>| match answer.get() {
-            Some(Ok(page)) => (page.page, page.pages),
-            _ => before.copied().unwrap_or((1, 1)),
-        });
-        let phase = Memo::new(move |_| answer.get().map(|answer| Phase::of(&answer)));
+        let phase = Phase::of(asked);
         let frame = frame.clone();
-        move || match phase.get() {
+        follow(move || match phase.get() {
             None => loading(),
             Some(Phase::Failed(reason)) => failed(&reason),
             Some(Phase::Empty) => empty(),
-            Some(Phase::Rows) => view! { {table(frame.clone(), rows)} {pager(links::ACTIVITY, at)} }.into_any(),
-        }
+            Some(Phase::Rows) => view! { {table(frame.clone(), rows)} {pager(links::ACTIVITY, asked)} }.into_any(),
+        })
     };
     view! {
         {head(t!(locale, "activity-title"), Some(t!(locale, "activity-intro")), ().into_any())}
@@ -93,20 +89,20 @@ fn table(frame: Frame, rows: Rows) -> AnyView {
 
 fn row(frame: Frame, rows: Rows, id: u64) -> AnyView {
     let locale = use_locale();
-    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+    let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
     let Some(first) = row.get_untracked() else { return ().into_any() };
     let who = first.who.clone().unwrap_or_else(|| t!(locale, "activity-system"));
-    let outcome = move || row.with(|row| row.as_ref().map(|row| outcome(locale, &frame, row)));
+    let outcome = follow(move || row.with(|row| maybe(row.as_ref().map(|row| outcome(locale, &frame, row)))));
     view! {
         <tr role="row">
             <td role="cell" data-label=t!(locale, "activity-column-when")>
                 <time datetime=format::machine(first.when)>{format::date_time(locale, first.when)}</time>
             </td>
             <td role="cell" data-label=t!(locale, "activity-column-who")><bdi class="name" title=who.clone()>{who.clone()}</bdi></td>
-            <td role="cell" data-label=t!(locale, "activity-column-act")>{act(locale, first.act)}</td>
-            <th role="rowheader" scope="row" data-label=t!(locale, "activity-column-subject")>
+            <th role="rowheader" scope="row">{act(locale, first.act)}</th>
+            <td role="cell" data-label=t!(locale, "activity-column-subject")>
                 <bdi class="name" title=first.subject.clone()>{first.subject.clone()}</bdi>
-            </th>
+            </td>
             <td role="cell" class="state-cell" data-label=t!(locale, "activity-column-outcome")>{outcome}</td>
         </tr>
     }
@@ -132,13 +128,13 @@ fn outcome(locale: Locale, frame: &Frame, row: &ActivityRow) -> AnyView {
         Outcome::Failed(_) => (Tone::Bad, t!(locale, "outcome-failed")),
     };
     let reason = match &row.outcome {
-        Outcome::Failed(reason) => Some(view! { <small>{fault::sentence(locale, reason)}</small> }),
+        Outcome::Failed(reason) => Some(view! { <small>{fault::sentence(locale, reason)}</small> }.into_any()),
         Outcome::Done | Outcome::Running | Outcome::Interrupted => None,
     };
     let work = row.job.as_ref().filter(|_| row.outcome == Outcome::Running || matches!(row.outcome, Outcome::Failed(_)));
     let work = work.map(|job| {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
-        view! { {detail} {progress::acts(locale, frame, job)} }
+        view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
     });
-    view! { {status(tone, words)} {reason} {work} }.into_any()
+    view! { {status(tone, words)} {maybe(reason)} {maybe(work)} }.into_any()
 }

@@ -10,6 +10,7 @@ pub mod volumes;
 
 use crate::i18n::t;
 use crate::web::context::use_locale;
+use crate::web::erased::maybe;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -21,7 +22,7 @@ fn head(title: String, intro: Option<String>, acts: AnyView) -> AnyView {
         <div class="head">
             <div>
                 <h1>{title}</h1>
-                {intro.map(|intro| view! { <p>{intro}</p> })}
+                {maybe(intro.map(|intro| view! { <p>{intro}</p> }.into_any()))}
             </div>
             <div class="acts">{acts}</div>
         </div>
@@ -38,4 +39,12 @@ fn viewer_note() -> AnyView {
 /// What a form that was sent without scripts has set going.
 fn done_note(words: String) -> AnyView {
     view! { <p class="note good" role="status">{words}</p> }.into_any()
+}
+
+/// The header of a column that needs no words for those who see it.
+fn unseen_header(shown: bool, class: &'static str, words: String) -> AnyView {
+    let cell = shown.then(|| {
+        view! { <th role="columnheader" scope="col" class=class><span class="unseen">{words}</span></th> }.into_any()
+    });
+    maybe(cell)
 }

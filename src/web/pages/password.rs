@@ -5,6 +5,7 @@ use crate::i18n::t;
 use crate::web::components::field::{Field, form_refusal, new_password};
 use crate::web::components::icon;
 use crate::web::context::use_locale;
+use crate::web::erased::memo;
 use crate::web::frame::languages;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -15,7 +16,7 @@ pub fn page() -> AnyView {
     let locale = use_locale();
     let brought = use_query_map()
         .with_untracked(|query| query.get_str("fault").and_then(|fault| serde_json::from_str::<Fault>(fault).ok()));
-    let refusal = Memo::new(move |_| brought.clone());
+    let refusal = memo(move |_| brought.clone());
     view! {
         <Title text=t!(locale, "app-title", page = t!(locale, "password-title"))/>
         <div class="alone">

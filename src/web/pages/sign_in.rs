@@ -4,6 +4,7 @@ use crate::domain::fault::Fault;
 use crate::i18n::{fault, t};
 use crate::web::components::icon;
 use crate::web::context::use_locale;
+use crate::web::erased::maybe;
 use crate::web::frame::languages;
 use crate::web::links;
 use leptos::prelude::*;
@@ -34,7 +35,7 @@ pub fn page() -> AnyView {
     });
     let next = if next.is_empty() { links::VOLUMES.to_owned() } else { next };
     let wrong = refused.as_ref() == Some(&Fault::WrongCredentials);
-    let invalid = move || wrong.then_some("true");
+    let invalid = wrong.then_some("true");
     view! {
         <Title text=t!(locale, "app-title", page = t!(locale, "sign-in-title"))/>
         <div class="alone">
@@ -44,10 +45,9 @@ pub fn page() -> AnyView {
                     <p class="brand">{icon::mark()} <span>"Reprise"</span></p>
                     <h1>{t!(locale, "sign-in-title")}</h1>
                     <p class="quiet">{t!(locale, "sign-in-tagline")}</p>
-                    {refused
-                        .map(|refused| {
-                            view! { <p class="note bad" id="refusal" role="alert">{fault::sentence(locale, &refused)}</p> }
-                        })}
+                    {maybe(refused.map(|refused| {
+                        view! { <p class="note bad" id="refusal" role="alert">{fault::sentence(locale, &refused)}</p> }.into_any()
+                    }))}
                     <input type="hidden" name="next" value=next/>
                     <div class="field">
                         <label for="email">{t!(locale, "sign-in-email")}</label>

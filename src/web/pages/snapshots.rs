@@ -1,19 +1,22 @@
 //! The list of volume snapshots.
 
-use super::{done_note, head, viewer_note};
-use crate::api::snapshots::list_snapshots;
+use super::{done_note, head, unseen_header, viewer_note};
 use crate::domain::id::SnapshotId;
 use crate::domain::job::JobKind;
 use crate::domain::locale::Locale;
+use crate::domain::moment::Moment;
+use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::i18n::{fault, format, t, words};
 use crate::view::SnapshotRow;
-use crate::web::components::lists::{Phase, failed, loading, pager, use_page};
+use crate::web::ask::{Answer, Question, ask};
+use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_page};
 use crate::web::components::menu::{Size, menu};
 use crate::web::components::status::{Tone, status};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::dialogs;
+use crate::web::erased::{Flag, flag, follow, maybe, memo, text, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -30,23 +33,19 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let query = use_query_map();
     let live = frame.live;
-    let answer = Resource::new(move || (page.get(), live.snapshots.get()), |(page, _)| list_snapshots(page));
-    let dialog = Memo::new(move |_| query.with(Dialog::of_snapshots));
+    let asked = ask(move || (Question::Snapshots(page.get()), live.snapshots.get()));
+    let dialog = memo(move |_| query.with(Dialog::of_snapshots));
     let done = query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
     let selected = RwSignal::new(None::<SnapshotId>);
     let may_change = frame.may_change();
     let inside = move || {
-        let rows = Rows::new(move |before: Option<&Vec<SnapshotRow>>| match answer.get() {
-            Some(Ok(page)) => page.rows,
-            _ => before.cloned().unwrap_or_default(),
+        let rows: Rows = rows(asked, |answer| match answer {
+            Answer::Snapshots(page) => Some(&page.rows),
+            _ => None,
         });
-        let at = Memo::new(move |before: Option<&(u32, u32)>| match answer.get() {
-            Some(Ok(page)) => (page.page, page.pages),
-            _ => before.copied().unwrap_or((1, 1)),
-        });
-        let phase = Memo::new(move |_| answer.get().map(|answer| Phase::of(&answer)));
+        let phase = Phase::of(asked);
         let frame = frame.clone();
-        move || {
+        follow(move || {
             let acts = (may_change && matches!(phase.get(), Some(Phase::Rows)))
                 .then(|| selected_menu(&frame, rows, selected, page));
             let body = match phase.get() {
@@ -54,18 +53,18 @@ fn list(frame: Frame) -> AnyView {
                 Some(Phase::Failed(reason)) => failed(&reason),
                 Some(Phase::Empty) => empty(),
                 Some(Phase::Rows) => {
-                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::SNAPSHOTS, at)} }.into_any()
+                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::SNAPSHOTS, asked)} }.into_any()
                 }
             };
-            view! { <div class="above">{acts}</div> {body} }
-        }
+            view! { <div class="above">{maybe(acts)}</div> {body} }.into_any()
+        })
     };
     view! {
         {head(t!(locale, "snapshots-title"), Some(t!(locale, "snapshots-intro")), ().into_any())}
-        {done.map(done_note)}
-        {(!may_change).then(viewer_note)}
+        {maybe(done.map(done_note))}
+        {maybe((!may_change).then(viewer_note))}
         <Transition fallback=loading>{inside()}</Transition>
-        {move || dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::SNAPSHOTS, page.get_untracked())))}
+        {follow(move || maybe(dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::SNAPSHOTS, page.get_untracked())))))}
     }
     .into_any()
 }
@@ -100,13 +99,13 @@ fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
     let deletable = !row.state.is_passing();
     let restore = usable.then(|| {
         let href = Dialog::Restore(row.id).href(page);
-        view! { <a href=href data-noscroll="">{t!(locale, "act-restore")}</a> }
+        view! { <a href=href data-noscroll="">{t!(locale, "act-restore")}</a> }.into_any()
     });
     let delete = deletable.then(|| {
         let href = Dialog::DeleteSnapshot(row.id).href(page);
-        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
+        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }.into_any()
     });
-    (usable || deletable).then(|| view! { {restore} {delete} }.into_any())
+    (usable || deletable).then(|| view! { {maybe(restore)} {maybe(delete)} }.into_any())
 }
 
 /// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.
@@ -132,14 +131,14 @@ fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<SnapshotId
     };
     view! {
         <form id="selection" method="get" action=links::SNAPSHOTS>
-            <input type="hidden" name="page" value=move || page.get().to_string()/>
+            <input type="hidden" name="page" value=value(move || page.get().to_string())/>
         </form>
         {menu(
             "act-selected".to_owned(),
             t!(locale, "act-menu"),
             t!(locale, "act-menu-snapshot-selected"),
             Size::Normal,
-            view! { {items} }.into_any(),
+            follow(items),
         )}
     }
     .into_any()
@@ -155,27 +154,13 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page:
                 <caption class="unseen">{t!(locale, "snapshots-caption")}</caption>
                 <thead role="rowgroup">
                     <tr role="row">
-                        {may_change
-                            .then(|| {
-                                view! {
-                                    <th role="columnheader" scope="col" class="pick">
-                                        <span class="unseen">{t!(locale, "volumes-column-select")}</span>
-                                    </th>
-                                }
-                            })}
+                        {unseen_header(may_change, "pick", t!(locale, "volumes-column-select"))}
                         <th role="columnheader" scope="col">{t!(locale, "snapshots-column-name")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "snapshots-column-state")}</th>
                         <th role="columnheader" scope="col" class="number">{t!(locale, "snapshots-column-data")}</th>
                         <th role="columnheader" scope="col" class="number">{t!(locale, "snapshots-column-reclaimable")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "snapshots-column-taken")}</th>
-                        {may_change
-                            .then(|| {
-                                view! {
-                                    <th role="columnheader" scope="col" class="act">
-                                        <span class="unseen">{t!(locale, "volumes-column-action")}</span>
-                                    </th>
-                                }
-                            })}
+                        {unseen_header(may_change, "act", t!(locale, "volumes-column-action"))}
                     </tr>
                 </thead>
                 <tbody role="rowgroup">
@@ -194,10 +179,11 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page:
 /// A row. It stays the same element while its snapshot changes, so that an open menu or the focus in it is not lost.
 fn row(frame: Frame, rows: Rows, id: SnapshotId, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
     let locale = use_locale();
-    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+    let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
     let Some(first) = row.get_untracked() else { return ().into_any() };
     let may_change = frame.may_change();
     let name = first.name.clone();
+    let checked: Flag = flag(move || selected.get() == Some(id));
     let pick = may_change.then(|| {
         view! {
             <td role="cell" class="pick">
@@ -207,55 +193,51 @@ fn row(frame: Frame, rows: Rows, id: SnapshotId, selected: RwSignal<Option<Snaps
                     value=id.to_string()
                     form="selection"
                     aria-label=t!(locale, "act-select", name = name.as_str())
-                    prop:checked=move || selected.get() == Some(id)
+                    prop:checked=checked
                     on:change=move |_| selected.set(Some(id))
                 />
             </td>
         }
+        .into_any()
     });
-    let state = move || row.with(|row| row.as_ref().map(|row| state(locale, &frame, row)));
-    let size = move |pick: fn(&SnapshotRow) -> Option<crate::domain::size::Bytes>| {
-        row.with(|row| row.as_ref().and_then(pick).map(|size| format::bytes(locale, size)))
+    let state = follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
+    let size = move |pick: fn(&SnapshotRow) -> Option<Bytes>| {
+        text(move || row.with(|row| row.as_ref().and_then(pick).map(|size| format::bytes(locale, size)).unwrap_or_default()))
     };
-    let taken = move || row.with(|row| row.as_ref().map(|row| when(locale, row.taken)));
+    let taken = follow(move || row.with(|row| maybe(row.as_ref().map(|row| when(locale, row.taken)))));
     let act = may_change.then(|| {
         let named = t!(locale, "act-menu-named", name = name.as_str());
-        let possible = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
-        let items = move || row.with(|row| row.as_ref().and_then(|row| acts(locale, row, page.get())));
-        view! {
-            <td role="cell" class="act">
-                {move || {
-                    let named = named.clone();
-                    possible
-                        .get()
-                        .then(|| {
-                            menu(format!("act-{id}"), t!(locale, "act-menu"), named, Size::Small, view! { {items} }.into_any())
-                        })
-                }}
-            </td>
-        }
+        let possible = memo(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
+        let menu = follow(move || {
+            let items = follow(move || row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get())))));
+            let menu = possible
+                .get()
+                .then(|| menu(format!("act-{id}"), t!(locale, "act-menu"), named.clone(), Size::Small, items));
+            maybe(menu)
+        });
+        view! { <td role="cell" class="act">{menu}</td> }.into_any()
     });
     let of = t!(locale, "snapshots-of", volume = first.volume.as_str(), zone = first.zone.as_str());
     view! {
         <tr role="row">
-            {pick}
+            {maybe(pick)}
             <th role="rowheader" scope="row">
                 <bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi>
                 <small><bdi class="name" title=of.clone()>{of.clone()}</bdi></small>
             </th>
             <td role="cell" class="state-cell" data-label=t!(locale, "snapshots-column-state")>{state}</td>
-            <td role="cell" class="number" data-label=t!(locale, "snapshots-column-data")>{move || size(|row| row.data)}</td>
+            <td role="cell" class="number" data-label=t!(locale, "snapshots-column-data")>{size(|row| row.data)}</td>
             <td role="cell" class="number" data-label=t!(locale, "snapshots-column-reclaimable")>
-                {move || size(|row| row.reclaimable)}
+                {size(|row| row.reclaimable)}
             </td>
             <td role="cell" data-label=t!(locale, "snapshots-column-taken")>{taken}</td>
-            {act}
+            {maybe(act)}
         </tr>
     }
     .into_any()
 }
 
-fn when(locale: Locale, moment: crate::domain::moment::Moment) -> AnyView {
+fn when(locale: Locale, moment: Moment) -> AnyView {
     view! { <time datetime=format::machine(moment)>{format::date_time(locale, moment)}</time> }.into_any()
 }
 
@@ -274,11 +256,11 @@ fn state(locale: Locale, frame: &Frame, row: &SnapshotRow) -> AnyView {
         (state, _) => words::snapshot_state(locale, state),
     };
     let verified = row.verified.filter(|_| row.state == SnapshotState::Verified);
-    let verified = verified.map(|at| view! { <small>{format::date_time(locale, at)}</small> });
-    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> });
+    let verified = verified.map(|at| view! { <small>{format::date_time(locale, at)}</small> }.into_any());
+    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
     let work = row.job.as_ref().map(|job| {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
-        view! { {detail} {progress::acts(locale, frame, job)} }
+        view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
     });
-    view! { {status(tone, words)} {verified} {reason} {work} }.into_any()
+    view! { {status(tone, words)} {maybe(verified)} {maybe(reason)} {maybe(work)} }.into_any()
 }

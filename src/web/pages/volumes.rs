@@ -1,19 +1,20 @@
 //! The list of volumes.
 
-use super::{done_note, head, viewer_note};
-use crate::api::volumes::list_volumes;
+use super::{done_note, head, unseen_header, viewer_note};
 use crate::domain::id::VolumeId;
 use crate::domain::job::JobKind;
 use crate::domain::locale::Locale;
 use crate::domain::volume::VolumeState;
 use crate::i18n::{fault, format, t, words};
 use crate::view::VolumeRow;
-use crate::web::components::lists::{Phase, failed, loading, pager, use_page};
+use crate::web::ask::{Answer, Question, ask};
+use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_page};
 use crate::web::components::menu::{Size, menu};
 use crate::web::components::status::{Tone, status};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::dialogs;
+use crate::web::erased::{Flag, flag, follow, maybe, memo, text, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -30,23 +31,19 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let query = use_query_map();
     let live = frame.live;
-    let answer = Resource::new(move || (page.get(), live.volumes.get()), |(page, _)| list_volumes(page));
-    let dialog = Memo::new(move |_| query.with(Dialog::of_volumes));
+    let asked = ask(move || (Question::Volumes(page.get()), live.volumes.get()));
+    let dialog = memo(move |_| query.with(Dialog::of_volumes));
     let done = query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
     let selected = RwSignal::new(None::<VolumeId>);
     let may_change = frame.may_change();
     let inside = move || {
-        let rows = Rows::new(move |before: Option<&Vec<VolumeRow>>| match answer.get() {
-            Some(Ok(page)) => page.rows,
-            _ => before.cloned().unwrap_or_default(),
+        let rows: Rows = rows(asked, |answer| match answer {
+            Answer::Volumes(page) => Some(&page.rows),
+            _ => None,
         });
-        let at = Memo::new(move |before: Option<&(u32, u32)>| match answer.get() {
-            Some(Ok(page)) => (page.page, page.pages),
-            _ => before.copied().unwrap_or((1, 1)),
-        });
-        let phase = Memo::new(move |_| answer.get().map(|answer| Phase::of(&answer)));
+        let phase = Phase::of(asked);
         let frame = frame.clone();
-        move || {
+        follow(move || {
             let acts = (may_change && matches!(phase.get(), Some(Phase::Rows)))
                 .then(|| selected_menu(&frame, rows, selected, page));
             let body = match phase.get() {
@@ -54,26 +51,27 @@ fn list(frame: Frame) -> AnyView {
                 Some(Phase::Failed(reason)) => failed(&reason),
                 Some(Phase::Empty) => empty(may_change),
                 Some(Phase::Rows) => {
-                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::VOLUMES, at)} }.into_any()
+                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::VOLUMES, asked)} }.into_any()
                 }
             };
-            view! { <div class="above">{acts}</div> {body} }
-        }
+            view! { <div class="above">{maybe(acts)}</div> {body} }.into_any()
+        })
     };
     let create = may_change.then(|| {
         view! {
-            <a class="button" href=move || Dialog::Import.href(page.get()) data-noscroll="">{t!(locale, "act-import")}</a>
-            <a class="button primary" href=move || Dialog::CreateVolume.href(page.get()) data-noscroll="">
+            <a class="button" href=value(move || Dialog::Import.href(page.get())) data-noscroll="">{t!(locale, "act-import")}</a>
+            <a class="button primary" href=value(move || Dialog::CreateVolume.href(page.get())) data-noscroll="">
                 {t!(locale, "act-create-volume")}
             </a>
         }
+        .into_any()
     });
     view! {
-        {head(t!(locale, "volumes-title"), None, create.into_any())}
-        {done.map(done_note)}
-        {(!may_change).then(viewer_note)}
+        {head(t!(locale, "volumes-title"), None, maybe(create))}
+        {maybe(done.map(done_note))}
+        {maybe((!may_change).then(viewer_note))}
         <Transition fallback=loading>{inside()}</Transition>
-        {move || dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::VOLUMES, page.get_untracked())))}
+        {follow(move || maybe(dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::VOLUMES, page.get_untracked())))))}
     }
     .into_any()
 }
@@ -102,13 +100,14 @@ fn empty(may_change: bool) -> AnyView {
                 </a>
             </p>
         }
+        .into_any()
     });
     view! {
         <div class="card empty">
             {icon::volume()}
             <h2>{t!(locale, "volumes-empty-title")}</h2>
             <p>{words}</p>
-            {acts}
+            {maybe(acts)}
             <p><a href=links::HELP>{t!(locale, "help-title")}</a></p>
         </div>
     }
@@ -121,13 +120,13 @@ fn acts(locale: Locale, row: &VolumeRow, page: u32) -> Option<AnyView> {
     let deletable = (ready && !row.in_snapshot) || row.state == VolumeState::Failed;
     let take = ready.then(|| {
         let href = Dialog::TakeSnapshot(row.id).href(page);
-        view! { <a href=href data-noscroll="">{t!(locale, "act-take-snapshot")}</a> }
+        view! { <a href=href data-noscroll="">{t!(locale, "act-take-snapshot")}</a> }.into_any()
     });
     let delete = deletable.then(|| {
         let href = Dialog::DeleteVolume(row.id).href(page);
-        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
+        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }.into_any()
     });
-    (ready || deletable).then(|| view! { {take} {delete} }.into_any())
+    (ready || deletable).then(|| view! { {maybe(take)} {maybe(delete)} }.into_any())
 }
 
 /// *Action* above the table, on the selected volume. Until scripts run, its items send the selection as a plain form.
@@ -153,14 +152,14 @@ fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>
     };
     view! {
         <form id="selection" method="get" action=links::VOLUMES>
-            <input type="hidden" name="page" value=move || page.get().to_string()/>
+            <input type="hidden" name="page" value=value(move || page.get().to_string())/>
         </form>
         {menu(
             "act-selected".to_owned(),
             t!(locale, "act-menu"),
             t!(locale, "act-menu-selected"),
             Size::Normal,
-            view! { {items} }.into_any(),
+            follow(items),
         )}
     }
     .into_any()
@@ -176,14 +175,7 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: M
                 <caption class="unseen">{t!(locale, "volumes-caption")}</caption>
                 <thead role="rowgroup">
                     <tr role="row">
-                        {may_change
-                            .then(|| {
-                                view! {
-                                    <th role="columnheader" scope="col" class="pick">
-                                        <span class="unseen">{t!(locale, "volumes-column-select")}</span>
-                                    </th>
-                                }
-                            })}
+                        {unseen_header(may_change, "pick", t!(locale, "volumes-column-select"))}
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-name")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-state")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-kind")}</th>
@@ -191,14 +183,7 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: M
                         <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-size")}</th>
                         <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-written")}</th>
                         <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-snapshots")}</th>
-                        {may_change
-                            .then(|| {
-                                view! {
-                                    <th role="columnheader" scope="col" class="act">
-                                        <span class="unseen">{t!(locale, "volumes-column-action")}</span>
-                                    </th>
-                                }
-                            })}
+                        {unseen_header(may_change, "act", t!(locale, "volumes-column-action"))}
                     </tr>
                 </thead>
                 <tbody role="rowgroup">
@@ -217,10 +202,11 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: M
 /// A row. It stays the same element while its volume changes, so that an open menu or the focus in it is not lost.
 fn row(frame: Frame, rows: Rows, id: VolumeId, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
     let locale = use_locale();
-    let row = Memo::new(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
+    let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
     let Some(first) = row.get_untracked() else { return ().into_any() };
     let may_change = frame.may_change();
     let name = first.name.clone();
+    let checked: Flag = flag(move || selected.get() == Some(id));
     let pick = may_change.then(|| {
         view! {
             <td role="cell" class="pick">
@@ -230,42 +216,38 @@ fn row(frame: Frame, rows: Rows, id: VolumeId, selected: RwSignal<Option<VolumeI
                     value=id.to_string()
                     form="selection"
                     aria-label=t!(locale, "act-select", name = name.as_str())
-                    prop:checked=move || selected.get() == Some(id)
+                    prop:checked=checked
                     on:change=move |_| selected.set(Some(id))
                 />
             </td>
         }
+        .into_any()
     });
-    let written = move || {
-        row.with(|row| {
-            row.as_ref().map(|row| match row.written {
-                Some(written) => format::bytes(locale, written),
-                None => t!(locale, "volumes-unknown"),
-            })
+    let written = text(move || {
+        row.with(|row| match row.as_ref().and_then(|row| row.written) {
+            Some(written) => format::bytes(locale, written),
+            None => t!(locale, "volumes-unknown"),
         })
-    };
-    let snapshots = move || row.with(|row| row.as_ref().map(|row| format::count(locale, u64::from(row.snapshots))));
-    let state = move || row.with(|row| row.as_ref().map(|row| state(locale, &frame, row)));
+    });
+    let snapshots = text(move || {
+        row.with(|row| row.as_ref().map(|row| format::count(locale, u64::from(row.snapshots))).unwrap_or_default())
+    });
+    let state = follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
     let act = may_change.then(|| {
         let named = t!(locale, "act-menu-named", name = name.as_str());
-        let possible = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
-        let items = move || row.with(|row| row.as_ref().and_then(|row| acts(locale, row, page.get())));
-        view! {
-            <td role="cell" class="act">
-                {move || {
-                    let named = named.clone();
-                    possible
-                        .get()
-                        .then(|| {
-                            menu(format!("act-{id}"), t!(locale, "act-menu"), named, Size::Small, view! { {items} }.into_any())
-                        })
-                }}
-            </td>
-        }
+        let possible = memo(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
+        let menu = follow(move || {
+            let items = follow(move || row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get())))));
+            let menu = possible
+                .get()
+                .then(|| menu(format!("act-{id}"), t!(locale, "act-menu"), named.clone(), Size::Small, items));
+            maybe(menu)
+        });
+        view! { <td role="cell" class="act">{menu}</td> }.into_any()
     });
     view! {
         <tr role="row">
-            {pick}
+            {maybe(pick)}
             <th role="rowheader" scope="row"><bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi></th>
             <td role="cell" class="state-cell" data-label=t!(locale, "volumes-column-state")>{state}</td>
             <td role="cell" data-label=t!(locale, "volumes-column-kind")>{words::volume_kind(locale, first.kind)}</td>
@@ -273,7 +255,7 @@ fn row(frame: Frame, rows: Rows, id: VolumeId, selected: RwSignal<Option<VolumeI
             <td role="cell" class="number" data-label=t!(locale, "volumes-column-size")>{format::bytes(locale, first.size)}</td>
             <td role="cell" class="number" data-label=t!(locale, "volumes-column-written")>{written}</td>
             <td role="cell" class="number" data-label=t!(locale, "volumes-column-snapshots")>{snapshots}</td>
-            {act}
+            {maybe(act)}
         </tr>
     }
     .into_any()
@@ -286,11 +268,11 @@ fn state(locale: Locale, frame: &Frame, row: &VolumeRow) -> AnyView {
         VolumeState::Creating | VolumeState::Importing | VolumeState::Restoring | VolumeState::Deleting => Tone::Busy,
         VolumeState::Failed => Tone::Bad,
     };
-    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> });
+    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
     // A failed state says why by itself.
     let work = row.job.as_ref().map(|job| {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
-        view! { {detail} {progress::acts(locale, frame, job)} }
+        view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
     });
-    view! { {status(tone, words::volume_state(locale, row.state, row.in_snapshot))} {reason} {work} }.into_any()
+    view! { {status(tone, words::volume_state(locale, row.state, row.in_snapshot))} {maybe(reason)} {maybe(work)} }.into_any()
 }

@@ -1,0 +1,54 @@
+//! Closures whose types are forgotten at once.
+//!
+//! Every distinct closure type in a view is compiled, with all that draws, hydrates and refreshes it, anew: some
+//! kilobytes each in the browser half. Behind a box they all share one copy, and each costs no more than its own body.
+
+use leptos::prelude::*;
+
+/// Part of a page that follows what it reads.
+pub fn follow(part: impl Fn() -> AnyView + Send + 'static) -> AnyView {
+    let part: Box<dyn FnMut() -> AnyView + Send> = Box::new(part);
+    part.into_any()
+}
+
+/// Text that follows what it reads.
+pub fn text(text: impl Fn() -> String + Send + 'static) -> AnyView {
+    let text: Box<dyn FnMut() -> String + Send> = Box::new(text);
+    text.into_any()
+}
+
+/// The value of an attribute that follows what it reads.
+pub type Value = Box<dyn FnMut() -> String + Send>;
+
+/// The value of an attribute that follows what it reads.
+pub fn value(value: impl Fn() -> String + Send + 'static) -> Value {
+    Box::new(value)
+}
+
+/// An attribute that comes and goes.
+pub type Mark = Box<dyn FnMut() -> Option<&'static str> + Send>;
+
+/// An attribute that comes and goes.
+pub fn mark(mark: impl Fn() -> Option<&'static str> + Send + 'static) -> Mark {
+    Box::new(mark)
+}
+
+/// Whether something holds: an attribute without a value, a property.
+pub type Flag = Box<dyn FnMut() -> bool + Send>;
+
+/// Whether something holds.
+pub fn flag(flag: impl Fn() -> bool + Send + 'static) -> Flag {
+    Box::new(flag)
+}
+
+/// Nothing, or something.
+pub fn maybe(part: Option<AnyView>) -> AnyView {
+    part.unwrap_or_else(|| ().into_any())
+}
+
+/// A value that is worked out anew only when what it reads changes. One copy a type of value.
+pub fn memo<T: PartialEq + Send + Sync + 'static>(work: impl Fn(Option<&T>) -> T + Send + Sync + 'static) -> Memo<T> {
+    type Work<T> = Box<dyn Fn(Option<&T>) -> T + Send + Sync>;
+    let work: Work<T> = Box::new(work);
+    Memo::new(work)
+}
