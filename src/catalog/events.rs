@@ -52,7 +52,12 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Sqlite`].
-    pub fn list_events(&self, organization: OrganizationId, page: u32, limit: u32) -> Result<Paged<Event>, Error> {
+    pub fn list_events(
+        &self,
+        organization: OrganizationId,
+        page: u32,
+        limit: u32,
+    ) -> Result<Paged<Event>, Error> {
         self.read(|tx| {
             let total = tx
                 .prepare_cached("SELECT COUNT(*) FROM events WHERE organization = ?1")

@@ -106,7 +106,9 @@ pub(super) const LIVE: &str = "('queued', 'running', 'waiting')";
 
 /// The job whose columns begin at `at`; none where an outer join found none.
 pub(super) fn job_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Job>> {
-    let Some(id) = row.get(at)? else { return Ok(None) };
+    let Some(id) = row.get(at)? else {
+        return Ok(None);
+    };
     Ok(Some(Job {
         id,
         organization: row.get(at + 1)?,
@@ -213,9 +215,11 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn begin_step(&self, id: JobId, step: u32) -> Result<bool, Error> {
         self.write(|tx| {
-            tx.prepare_cached("UPDATE jobs SET step = ?2 WHERE id = ?1 AND state = 'running' RETURNING cancel")
-                .and_then(|mut update| update.query_row((id, step), |row| row.get(0)))
-                .context("begin a step")
+            tx.prepare_cached(
+                "UPDATE jobs SET step = ?2 WHERE id = ?1 AND state = 'running' RETURNING cancel",
+            )
+            .and_then(|mut update| update.query_row((id, step), |row| row.get(0)))
+            .context("begin a step")
         })
     }
 
@@ -223,7 +227,13 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Sqlite`].
-    pub fn set_progress(&self, id: JobId, done: Bytes, total: Option<Bytes>, speed: Option<Bytes>) -> Result<(), Error> {
+    pub fn set_progress(
+        &self,
+        id: JobId,
+        done: Bytes,
+        total: Option<Bytes>,
+        speed: Option<Bytes>,
+    ) -> Result<(), Error> {
         self.write(|tx| {
             tx.prepare_cached("UPDATE jobs SET done = ?2, total = ?3, speed = ?4 WHERE id = ?1 AND state = 'running'")
                 .and_then(|mut update| update.execute((id, done, total, speed)))
@@ -282,8 +292,11 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn requeue_running(&self) -> Result<usize, Error> {
         self.write(|tx| {
-            tx.execute("UPDATE jobs SET state = 'queued', speed = NULL WHERE state = 'running'", [])
-                .context("queue again what was running")
+            tx.execute(
+                "UPDATE jobs SET state = 'queued', speed = NULL WHERE state = 'running'",
+                [],
+            )
+            .context("queue again what was running")
         })
     }
 
@@ -305,9 +318,15 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn live_jobs(&self) -> Result<Vec<Job>, Error> {
         self.read(|tx| {
-            let sql = format!("SELECT {JOB} FROM jobs j WHERE j.state IN {LIVE} ORDER BY j.asked, j.id");
-            let mut query = tx.prepare_cached(&sql).context("list the work that goes on")?;
-            query.query_map([], certain).and_then(Iterator::collect).context("list the work that goes on")
+            let sql =
+                format!("SELECT {JOB} FROM jobs j WHERE j.state IN {LIVE} ORDER BY j.asked, j.id");
+            let mut query = tx
+                .prepare_cached(&sql)
+                .context("list the work that goes on")?;
+            query
+                .query_map([], certain)
+                .and_then(Iterator::collect)
+                .context("list the work that goes on")
         })
     }
 
@@ -316,7 +335,12 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Sqlite`].
-    pub fn current_jobs(&self, organization: OrganizationId, since: i64, limit: u32) -> Result<Vec<Job>, Error> {
+    pub fn current_jobs(
+        &self,
+        organization: OrganizationId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<Job>, Error> {
         self.read(|tx| {
             let sql = format!(
                 "SELECT * FROM (SELECT {JOB} FROM jobs j WHERE j.organization = ?1 AND j.state IN {LIVE}
@@ -336,10 +360,16 @@ impl Catalog {
 ///
 /// # Errors
 /// [`Error::Sqlite`].
-pub fn job_of(tx: &Transaction<'_>, organization: OrganizationId, id: JobId) -> Result<Option<Job>, Error> {
-    tx.prepare_cached(&format!("SELECT {JOB} FROM jobs j WHERE j.id = ?1 AND j.organization = ?2"))
-        .and_then(|mut query| query.query_row((id, organization), certain).optional())
-        .context("find a job")
+pub fn job_of(
+    tx: &Transaction<'_>,
+    organization: OrganizationId,
+    id: JobId,
+) -> Result<Option<Job>, Error> {
+    tx.prepare_cached(&format!(
+        "SELECT {JOB} FROM jobs j WHERE j.id = ?1 AND j.organization = ?2"
+    ))
+    .and_then(|mut query| query.query_row((id, organization), certain).optional())
+    .context("find a job")
 }
 
 /// Whether live work reads the object with this id.
@@ -347,9 +377,11 @@ pub fn job_of(tx: &Transaction<'_>, organization: OrganizationId, id: JobId) -> 
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn is_being_read(tx: &Transaction<'_>, source: &str) -> Result<bool, Error> {
-    tx.prepare_cached(&format!("SELECT EXISTS (SELECT 1 FROM jobs WHERE source = ?1 AND state IN {LIVE})"))
-        .and_then(|mut query| query.query_row([source], |row| row.get(0)))
-        .context("look for work that reads an object")
+    tx.prepare_cached(&format!(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE source = ?1 AND state IN {LIVE})"
+    ))
+    .and_then(|mut query| query.query_row([source], |row| row.get(0)))
+    .context("look for work that reads an object")
 }
 
 /// Writes a new job, due at once.
@@ -431,8 +463,10 @@ pub fn requeue(tx: &Transaction<'_>, id: JobId, from: JobState, now: i64) -> Res
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn close_jobs(tx: &Transaction<'_>, subject: &str) -> Result<(), Error> {
-    tx.prepare_cached("UPDATE jobs SET closed = 1 WHERE subject = ?1 AND state IN ('failed', 'interrupted')")
-        .and_then(|mut update| update.execute([subject]))
-        .context("close an object's jobs")?;
+    tx.prepare_cached(
+        "UPDATE jobs SET closed = 1 WHERE subject = ?1 AND state IN ('failed', 'interrupted')",
+    )
+    .and_then(|mut update| update.execute([subject]))
+    .context("close an object's jobs")?;
     Ok(())
 }

@@ -83,8 +83,10 @@ struct Inner {
 }
 
 /// Append-only: a migration that has been in a release is never changed.
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("migrations/0001_people.sql")), M::up(include_str!("migrations/0002_objects.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("migrations/0001_people.sql")),
+    M::up(include_str!("migrations/0002_objects.sql")),
+];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
@@ -97,7 +99,9 @@ impl Catalog {
     /// [`Error::Sqlite`] when the file cannot be opened, [`Error::Migration`] when it was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut writer = connect(path, OpenFlags::default())?;
-        writer.pragma_update(None, "journal_mode", "WAL").context("switch to a write-ahead log")?;
+        writer
+            .pragma_update(None, "journal_mode", "WAL")
+            .context("switch to a write-ahead log")?;
         MIGRATIONS.to_latest(&mut writer)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -112,10 +116,14 @@ impl Catalog {
     ///
     /// # Errors
     /// What `work` returns; [`Error::Sqlite`] when the commit fails (then nothing was changed).
-    pub fn write<T, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn write<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut writer = lock(&self.inner.writer);
-        let transaction =
-            writer.transaction_with_behavior(TransactionBehavior::Immediate).context("begin a transaction")?;
+        let transaction = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .context("begin a transaction")?;
         let value = work(&transaction)?;
         transaction.commit().context("commit a transaction")?;
         Ok(value)
@@ -125,11 +133,17 @@ impl Catalog {
     ///
     /// # Errors
     /// What `work` returns.
-    pub fn read<T, E: From<Error>>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, E>) -> Result<T, E> {
+    pub fn read<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let idle = lock(&self.inner.readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,
-            None => connect(&self.inner.path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?,
+            None => connect(
+                &self.inner.path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            )?,
         };
         let result = {
             let transaction = reader.transaction().context("begin reading")?;
@@ -147,9 +161,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).context("open the file")?;
-    connection.busy_timeout(Duration::from_secs(10)).context("set the waiting time")?;
-    connection.pragma_update(None, "synchronous", "FULL").context("ask for full syncs")?;
-    connection.pragma_update(None, "foreign_keys", true).context("ask for foreign keys")?;
+    connection
+        .busy_timeout(Duration::from_secs(10))
+        .context("set the waiting time")?;
+    connection
+        .pragma_update(None, "synchronous", "FULL")
+        .context("ask for full syncs")?;
+    connection
+        .pragma_update(None, "foreign_keys", true)
+        .context("ask for foreign keys")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

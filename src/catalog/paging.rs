@@ -29,11 +29,22 @@ impl Window {
         let limit = limit.max(1);
         let pages = total.div_ceil(limit).max(1);
         let page = page.clamp(1, pages);
-        Self { page, pages, total, limit, offset: u64::from(page - 1) * u64::from(limit) }
+        Self {
+            page,
+            pages,
+            total,
+            limit,
+            offset: u64::from(page - 1) * u64::from(limit),
+        }
     }
 
     pub fn with<T>(self, rows: Vec<T>) -> Paged<T> {
-        Paged { rows, total: self.total, page: self.page, pages: self.pages }
+        Paged {
+            rows,
+            total: self.total,
+            page: self.page,
+            pages: self.pages,
+        }
     }
 }
 

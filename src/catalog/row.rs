@@ -1,7 +1,9 @@
 //! How the types of `domain` stand in the tables: ids and words as text, faults as JSON, sizes as integers.
 
 use crate::domain::fault::Fault;
-use crate::domain::id::{CheckpointId, JobId, OrganizationId, SnapshotId, UserId, VolumeId, ZoneId};
+use crate::domain::id::{
+    CheckpointId, JobId, OrganizationId, SnapshotId, UserId, VolumeId, ZoneId,
+};
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::Door;
 use crate::domain::size::Bytes;
@@ -37,13 +39,24 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(CheckpointId, JobId, OrganizationId, SnapshotId, UserId, VolumeId, ZoneId);
+as_text!(
+    CheckpointId,
+    JobId,
+    OrganizationId,
+    SnapshotId,
+    UserId,
+    VolumeId,
+    ZoneId
+);
 
 /// The word that serde writes for a variant without fields.
 fn word<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => Ok(word),
-        Ok(other) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(Unknown { what: "word", value: other.to_string() }))),
+        Ok(other) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(Unknown {
+            what: "word",
+            value: other.to_string(),
+        }))),
         Err(error) => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error))),
     }
 }
@@ -67,7 +80,14 @@ macro_rules! as_word {
     )+};
 }
 
-as_word!(JobKind, JobState, SnapshotState, VolumeKind, VolumeState, Door);
+as_word!(
+    JobKind,
+    JobState,
+    SnapshotState,
+    VolumeKind,
+    VolumeState,
+    Door
+);
 
 impl ToSql for Fault {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -94,6 +114,8 @@ impl ToSql for Bytes {
 impl FromSql for Bytes {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let number = value.as_i64()?;
-        u64::try_from(number).map(Self).map_err(|_| FromSqlError::OutOfRange(number))
+        u64::try_from(number)
+            .map(Self)
+            .map_err(|_| FromSqlError::OutOfRange(number))
     }
 }

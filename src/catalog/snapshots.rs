@@ -163,8 +163,14 @@ impl Catalog {
                 listed()
             );
             let mut query = tx.prepare_cached(&sql).context("list the snapshots")?;
-            let rows = query.query_map((organization, window.limit, window.offset as i64), listed_at);
-            Ok(window.with(rows.and_then(Iterator::collect).context("list the snapshots")?))
+            let rows = query.query_map(
+                (organization, window.limit, window.offset as i64),
+                listed_at,
+            );
+            Ok(window.with(
+                rows.and_then(Iterator::collect)
+                    .context("list the snapshots")?,
+            ))
         })
     }
 
@@ -172,11 +178,18 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Sqlite`].
-    pub fn listed_snapshot(&self, organization: OrganizationId, id: SnapshotId) -> Result<Option<ListedSnapshot>, Error> {
+    pub fn listed_snapshot(
+        &self,
+        organization: OrganizationId,
+        id: SnapshotId,
+    ) -> Result<Option<ListedSnapshot>, Error> {
         self.read(|tx| {
-            tx.prepare_cached(&format!("{} WHERE s.id = ?1 AND s.organization = ?2", listed()))
-                .and_then(|mut query| query.query_row((id, organization), listed_at).optional())
-                .context("find a snapshot")
+            tx.prepare_cached(&format!(
+                "{} WHERE s.id = ?1 AND s.organization = ?2",
+                listed()
+            ))
+            .and_then(|mut query| query.query_row((id, organization), listed_at).optional())
+            .context("find a snapshot")
         })
     }
 
@@ -186,9 +199,11 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn snapshot(&self, id: SnapshotId) -> Result<Option<Snapshot>, Error> {
         self.read(|tx| {
-            tx.prepare_cached(&format!("SELECT {COLUMNS} FROM snapshots s WHERE s.id = ?1"))
-                .and_then(|mut query| query.query_row([id], snapshot_at).optional())
-                .context("find a snapshot")
+            tx.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM snapshots s WHERE s.id = ?1"
+            ))
+            .and_then(|mut query| query.query_row([id], snapshot_at).optional())
+            .context("find a snapshot")
         })
     }
 
@@ -208,11 +223,18 @@ impl Catalog {
         self.snapshots_where("s.zone = ?1 ORDER BY s.id", &zone)
     }
 
-    fn snapshots_where(&self, condition: &'static str, id: &dyn ToSql) -> Result<Vec<Snapshot>, Error> {
+    fn snapshots_where(
+        &self,
+        condition: &'static str,
+        id: &dyn ToSql,
+    ) -> Result<Vec<Snapshot>, Error> {
         self.read(|tx| {
             let sql = format!("SELECT {COLUMNS} FROM snapshots s WHERE {condition}");
             let mut query = tx.prepare_cached(&sql).context("list snapshots")?;
-            query.query_map([id], snapshot_at).and_then(Iterator::collect).context("list snapshots")
+            query
+                .query_map([id], snapshot_at)
+                .and_then(Iterator::collect)
+                .context("list snapshots")
         })
     }
 
@@ -264,9 +286,11 @@ impl Catalog {
         base: Option<SnapshotId>,
     ) -> Result<(), Error> {
         self.write(|tx| {
-            tx.prepare_cached("UPDATE snapshots SET data = ?2, uploaded = ?3, base = ?4 WHERE id = ?1")
-                .and_then(|mut update| update.execute((id, data, uploaded, base)))
-                .context("write a save's figures")?;
+            tx.prepare_cached(
+                "UPDATE snapshots SET data = ?2, uploaded = ?3, base = ?4 WHERE id = ?1",
+            )
+            .and_then(|mut update| update.execute((id, data, uploaded, base)))
+            .context("write a save's figures")?;
             Ok(())
         })
     }
@@ -292,19 +316,27 @@ pub fn snapshot_of(
     organization: OrganizationId,
     id: SnapshotId,
 ) -> Result<Option<Snapshot>, Error> {
-    tx.prepare_cached(&format!("SELECT {COLUMNS} FROM snapshots s WHERE s.id = ?1 AND s.organization = ?2"))
-        .and_then(|mut query| query.query_row((id, organization), snapshot_at).optional())
-        .context("find a snapshot")
+    tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM snapshots s WHERE s.id = ?1 AND s.organization = ?2"
+    ))
+    .and_then(|mut query| query.query_row((id, organization), snapshot_at).optional())
+    .context("find a snapshot")
 }
 
 /// Whether a snapshot of the organization has this name, in any case.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
-pub fn snapshot_name_taken(tx: &Transaction<'_>, organization: OrganizationId, name: &str) -> Result<bool, Error> {
-    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM snapshots WHERE organization = ?1 AND name_key = ?2)")
-        .and_then(|mut query| query.query_row((organization, name.to_lowercase()), |row| row.get(0)))
-        .context("look for a snapshot's name")
+pub fn snapshot_name_taken(
+    tx: &Transaction<'_>,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<bool, Error> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM snapshots WHERE organization = ?1 AND name_key = ?2)",
+    )
+    .and_then(|mut query| query.query_row((organization, name.to_lowercase()), |row| row.get(0)))
+    .context("look for a snapshot's name")
 }
 
 /// Writes a new snapshot.

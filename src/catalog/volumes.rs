@@ -47,7 +47,8 @@ pub struct ListedVolume {
     pub job: Option<Job>,
 }
 
-const COLUMNS: &str = "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created";
+const COLUMNS: &str =
+    "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created";
 
 fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
     Ok(Volume {
@@ -122,7 +123,10 @@ impl Catalog {
         self.read(|tx| {
             let sql = format!("SELECT {COLUMNS} FROM volumes v WHERE v.zone = ?1 ORDER BY v.id");
             let mut query = tx.prepare_cached(&sql).context("list a zone's volumes")?;
-            query.query_map([zone], volume_at).and_then(Iterator::collect).context("list a zone's volumes")
+            query
+                .query_map([zone], volume_at)
+                .and_then(Iterator::collect)
+                .context("list a zone's volumes")
         })
     }
 
@@ -147,20 +151,32 @@ impl Catalog {
 ///
 /// # Errors
 /// [`Error::Sqlite`].
-pub fn volume_of(tx: &Transaction<'_>, organization: OrganizationId, id: VolumeId) -> Result<Option<Volume>, Error> {
-    tx.prepare_cached(&format!("SELECT {COLUMNS} FROM volumes v WHERE v.id = ?1 AND v.organization = ?2"))
-        .and_then(|mut query| query.query_row((id, organization), volume_at).optional())
-        .context("find a volume")
+pub fn volume_of(
+    tx: &Transaction<'_>,
+    organization: OrganizationId,
+    id: VolumeId,
+) -> Result<Option<Volume>, Error> {
+    tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM volumes v WHERE v.id = ?1 AND v.organization = ?2"
+    ))
+    .and_then(|mut query| query.query_row((id, organization), volume_at).optional())
+    .context("find a volume")
 }
 
 /// Whether a volume of the organization has this name, in any case.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
-pub fn volume_name_taken(tx: &Transaction<'_>, organization: OrganizationId, name: &str) -> Result<bool, Error> {
-    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM volumes WHERE organization = ?1 AND name_key = ?2)")
-        .and_then(|mut query| query.query_row((organization, name.to_lowercase()), |row| row.get(0)))
-        .context("look for a volume's name")
+pub fn volume_name_taken(
+    tx: &Transaction<'_>,
+    organization: OrganizationId,
+    name: &str,
+) -> Result<bool, Error> {
+    tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM volumes WHERE organization = ?1 AND name_key = ?2)",
+    )
+    .and_then(|mut query| query.query_row((organization, name.to_lowercase()), |row| row.get(0)))
+    .context("look for a volume's name")
 }
 
 /// Snapshots of the volume that are being taken or saved.
@@ -168,9 +184,11 @@ pub fn volume_name_taken(tx: &Transaction<'_>, organization: OrganizationId, nam
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn snapshots_under_way(tx: &Transaction<'_>, volume: VolumeId) -> Result<u32, Error> {
-    tx.prepare_cached("SELECT COUNT(*) FROM snapshots WHERE volume = ?1 AND state IN ('creating', 'saving')")
-        .and_then(|mut query| query.query_row([volume], |row| row.get(0)))
-        .context("count a volume's snapshots under way")
+    tx.prepare_cached(
+        "SELECT COUNT(*) FROM snapshots WHERE volume = ?1 AND state IN ('creating', 'saving')",
+    )
+    .and_then(|mut query| query.query_row([volume], |row| row.get(0)))
+    .context("count a volume's snapshots under way")
 }
 
 /// Writes a new volume.

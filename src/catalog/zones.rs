@@ -33,8 +33,15 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn zones(&self) -> Result<Vec<Zone>, Error> {
         self.read(|tx| {
-            let mut query = tx.prepare_cached("SELECT id, name FROM zones ORDER BY name").context("list the zones")?;
-            let rows = query.query_map([], |row| Ok(Zone { id: row.get(0)?, name: row.get(1)? }));
+            let mut query = tx
+                .prepare_cached("SELECT id, name FROM zones ORDER BY name")
+                .context("list the zones")?;
+            let rows = query.query_map([], |row| {
+                Ok(Zone {
+                    id: row.get(0)?,
+                    name: row.get(1)?,
+                })
+            });
             rows.and_then(Iterator::collect).context("list the zones")
         })
     }
@@ -46,19 +53,27 @@ impl Catalog {
     pub fn zone_of_name(&self, name: &str, now: i64) -> Result<Zone, Error> {
         self.write(|tx| {
             let found = tx
-                .query_row("SELECT id FROM zones WHERE name = ?1", [name], |row| row.get(0))
+                .query_row("SELECT id FROM zones WHERE name = ?1", [name], |row| {
+                    row.get(0)
+                })
                 .optional()
                 .context("find a zone")?;
             let id = match found {
                 Some(id) => id,
                 None => {
                     let id = ZoneId::new();
-                    tx.execute("INSERT INTO zones (id, name, created) VALUES (?1, ?2, ?3)", (id, name, now))
-                        .context("write a zone")?;
+                    tx.execute(
+                        "INSERT INTO zones (id, name, created) VALUES (?1, ?2, ?3)",
+                        (id, name, now),
+                    )
+                    .context("write a zone")?;
                     id
                 }
             };
-            Ok(Zone { id, name: name.to_owned() })
+            Ok(Zone {
+                id,
+                name: name.to_owned(),
+            })
         })
     }
 
@@ -71,9 +86,15 @@ impl Catalog {
             let sql = "SELECT zone, kind, id, found FROM quarantine ORDER BY zone, kind, id";
             let mut query = tx.prepare_cached(sql).context("list the quarantine")?;
             let rows = query.query_map([], |row| {
-                Ok(Quarantined { zone: row.get(0)?, kind: row.get(1)?, id: row.get(2)?, found: row.get(3)? })
+                Ok(Quarantined {
+                    zone: row.get(0)?,
+                    kind: row.get(1)?,
+                    id: row.get(2)?,
+                    found: row.get(3)?,
+                })
             });
-            rows.and_then(Iterator::collect).context("list the quarantine")
+            rows.and_then(Iterator::collect)
+                .context("list the quarantine")
         })
     }
 }
@@ -89,10 +110,12 @@ pub fn set_quarantine(
     now: i64,
 ) -> Result<(), Error> {
     let mut known: Vec<(String, String)> = {
-        let mut query =
-            tx.prepare_cached("SELECT kind, id FROM quarantine WHERE zone = ?1").context("read the quarantine")?;
+        let mut query = tx
+            .prepare_cached("SELECT kind, id FROM quarantine WHERE zone = ?1")
+            .context("read the quarantine")?;
         let rows = query.query_map([zone], |row| Ok((row.get(0)?, row.get(1)?)));
-        rows.and_then(Iterator::collect).context("read the quarantine")?
+        rows.and_then(Iterator::collect)
+            .context("read the quarantine")?
     };
     for (kind, id) in found {
         let before = known.len();
@@ -106,8 +129,11 @@ pub fn set_quarantine(
         }
     }
     for (kind, id) in known {
-        tx.execute("DELETE FROM quarantine WHERE zone = ?1 AND kind = ?2 AND id = ?3", (zone, kind, id))
-            .context("take out of the quarantine")?;
+        tx.execute(
+            "DELETE FROM quarantine WHERE zone = ?1 AND kind = ?2 AND id = ?3",
+            (zone, kind, id),
+        )
+        .context("take out of the quarantine")?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The activity log, and what changed.
 
 use super::core::Core;
-use super::error::{Error, Refusal};
+use super::error::{Error, Refusal, internal};
 use super::moments::{moment, time_zone};
 use super::{Caller, Control};
 use crate::catalog::events::{NewEvent, insert_event};
@@ -20,19 +20,28 @@ impl Control {
     /// [`Fault::SignInNeeded`].
     pub fn list_activity(&self, caller: &Caller, page: u32) -> Result<Page<ActivityRow>, Fault> {
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(self.catalog().list_events(actor.organization, page, PAGE_ROWS))?;
+        let found = self.ask(
+            self.catalog()
+                .list_events(actor.organization, page, PAGE_ROWS),
+        )?;
         let zone = time_zone(&actor.time_zone);
         let mut rows = Vec::with_capacity(found.rows.len());
         for event in found.rows {
-            let act: Act = serde_json::from_str(&event.act)
-                .map_err(|source| self.fault(Error::Json { what: "an act of the log", source }))?;
+            let act: Act = serde_json::from_str(&event.act).map_err(|source| {
+                self.fault(Error::Json {
+                    what: "an act of the log",
+                    source,
+                })
+            })?;
             let job_tells = matches!(act, Act::Job(_));
             let outcome = match (&event.job, act) {
                 (_, Act::SignInRefused) => Outcome::Failed(Fault::WrongCredentials),
                 (Some(job), _) if job_tells => match job.state {
                     JobState::Succeeded => Outcome::Done,
                     JobState::Interrupted => Outcome::Interrupted,
-                    JobState::Failed => Outcome::Failed(job.fault.clone().unwrap_or(Fault::Interrupted)),
+                    JobState::Failed => {
+                        Outcome::Failed(job.fault.clone().unwrap_or(Fault::Interrupted))
+                    }
                     JobState::Queued | JobState::Running | JobState::Waiting => Outcome::Running,
                 },
                 _ => Outcome::Done,
@@ -45,10 +54,18 @@ impl Control {
                 act,
                 subject: event.subject,
                 outcome,
-                job: event.job.as_ref().map(|job| self.job_view(actor, &zone, job)),
+                job: event
+                    .job
+                    .as_ref()
+                    .map(|job| self.job_view(actor, &zone, job)),
             });
         }
-        Ok(Page { rows, total: found.total, page: found.page, pages: found.pages })
+        Ok(Page {
+            rows,
+            total: found.total,
+            page: found.page,
+            pages: found.pages,
+        })
     }
 
     /// What changes in the caller's organization, from now on.
@@ -65,9 +82,14 @@ impl Control {
     /// # Errors
     /// [`Fault::SignInNeeded`] when the caller is nobody, [`Fault::Internal`].
     pub(super) fn record(&self, caller: &Caller, act: Act, subject: &str) -> Result<(), Fault> {
-        let organization = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?.organization;
+        let organization = caller
+            .actor
+            .as_ref()
+            .ok_or(Fault::SignInNeeded)?
+            .organization;
         let now = self.now_ms();
-        self.core.transact(|tx| log(tx, caller, act, subject, None, now))?;
+        self.core
+            .transact(|tx| log(tx, caller, act, subject, None, now))?;
         self.core.live.changed(organization, &[Change::Activity]);
         Ok(())
     }
@@ -83,8 +105,15 @@ pub(super) fn log(
     now: i64,
 ) -> Result<(), Refusal> {
     let actor = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?;
-    let words = serde_json::to_string(&act)
-        .map_err(|source| super::error::internal("write an act down", &Error::Json { what: "an act", source }))?;
+    let words = serde_json::to_string(&act).map_err(|source| {
+        internal(
+            "write an act down",
+            &Error::Json {
+                what: "an act",
+                source,
+            },
+        )
+    })?;
     let event = NewEvent {
         organization: actor.organization,
         at: now,
@@ -101,7 +130,10 @@ pub(super) fn log(
 
 impl Core {
     /// One transaction of the catalog that may also be refused for a user's mistake.
-    pub fn transact<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Fault> {
+    pub fn transact<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Fault> {
         self.catalog.write(work).map_err(|refusal| match refusal {
             Refusal::Fault(fault) => fault,
             Refusal::Catalog(error) => self.fault(error.into()),
@@ -109,7 +141,10 @@ impl Core {
     }
 
     /// One consistent view of the catalog, which may also be refused for a user's mistake.
-    pub fn look<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>) -> Result<T, Fault> {
+    pub fn look<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Fault> {
         self.catalog.read(work).map_err(|refusal| match refusal {
             Refusal::Fault(fault) => fault,
             Refusal::Catalog(error) => self.fault(error.into()),

@@ -45,6 +45,10 @@ impl Caller {
     /// [`Fault::SignInNeeded`], [`Fault::NotAllowed`].
     pub fn must(&self, permission: Permission) -> Result<&Actor, Fault> {
         let actor = self.actor.as_ref().ok_or(Fault::SignInNeeded)?;
-        if actor.role.may(permission) { Ok(actor) } else { Err(Fault::NotAllowed) }
+        if actor.role.may(permission) {
+            Ok(actor)
+        } else {
+            Err(Fault::NotAllowed)
+        }
     }
 }

@@ -4,10 +4,10 @@ use super::Clock;
 use super::error::{About, Error, explain};
 use super::live::Live;
 use super::zones::Zones;
-use crate::archive::Archive;
+use crate::archive::{self, Archive};
 use crate::catalog::Catalog;
 use crate::domain::fault::Fault;
-use crate::domain::id::{JobId, OrganizationId};
+use crate::domain::id::{JobId, OrganizationId, ZoneId};
 use crate::view::Change;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,7 +35,12 @@ impl Core {
 
     /// Some long work changed, and with it what its object shows.
     pub fn work_changed(&self, organization: OrganizationId) {
-        let all = [Change::Jobs, Change::Volumes, Change::Snapshots, Change::Activity];
+        let all = [
+            Change::Jobs,
+            Change::Volumes,
+            Change::Snapshots,
+            Change::Activity,
+        ];
         self.live.changed(organization, &all);
     }
 }
@@ -50,10 +55,20 @@ const LONGEST_SOCKET: usize = 108;
 
 impl Folders {
     pub fn make(data: &Path) -> Result<Self, Error> {
-        let this = Self { data: data.to_owned() };
-        for folder in [this.data.clone(), this.uploads(), this.run(), this.data.join("zones")] {
-            std::fs::create_dir_all(&folder)
-                .map_err(|source| Error::Io { operation: "make", path: folder.clone(), source })?;
+        let this = Self {
+            data: data.to_owned(),
+        };
+        for folder in [
+            this.data.clone(),
+            this.uploads(),
+            this.run(),
+            this.data.join("zones"),
+        ] {
+            std::fs::create_dir_all(&folder).map_err(|source| Error::Io {
+                operation: "make",
+                path: folder.clone(),
+                source,
+            })?;
         }
         Ok(this)
     }
@@ -62,7 +77,7 @@ impl Folders {
         self.data.join("catalog.db")
     }
 
-    pub fn pool(&self, zone: crate::domain::id::ZoneId) -> PathBuf {
+    pub fn pool(&self, zone: ZoneId) -> PathBuf {
         self.data.join("zones").join(zone.to_string()).join("pool")
     }
 
@@ -86,9 +101,16 @@ impl Folders {
     /// A private socket for one import; in the system's folder for temporary files where ours is too deep.
     pub fn import_socket(&self, job: JobId) -> PathBuf {
         let id = job.to_string();
-        let name = format!("import-{}.sock", id.get(id.len().saturating_sub(12)..).unwrap_or(&id));
+        let name = format!(
+            "import-{}.sock",
+            id.get(id.len().saturating_sub(12)..).unwrap_or(&id)
+        );
         let path = self.run().join(&name);
-        if path.as_os_str().len() < LONGEST_SOCKET { path } else { std::env::temp_dir().join(format!("reprise-{name}")) }
+        if path.as_os_str().len() < LONGEST_SOCKET {
+            path
+        } else {
+            std::env::temp_dir().join(format!("reprise-{name}"))
+        }
     }
 }
 
@@ -101,10 +123,13 @@ pub(super) struct ArchiveDoor {
 
 impl ArchiveDoor {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, open: Mutex::new(None) }
+        Self {
+            folder,
+            open: Mutex::new(None),
+        }
     }
 
-    pub fn get(&self) -> Result<Archive, crate::archive::Error> {
+    pub fn get(&self) -> Result<Archive, archive::Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(archive) = &*open {
             return Ok(archive.clone());

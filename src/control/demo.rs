@@ -4,9 +4,9 @@
 //! here, through the engine. The bytes are the same on every machine.
 
 use super::people::NewMember;
+use super::volumes::write_new;
 use super::work::Asked;
 use super::{Actor, Caller, Control};
-use super::volumes::write_new;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{JobId, OrganizationId, VolumeId};
 use crate::domain::job::{JobKind, JobState};
@@ -29,7 +29,7 @@ struct Sample {
     name: &'static str,
     kind: VolumeKind,
     size: u64,
-    /// Place in the list of zones; the last zone where there are fewer.
+    /// Place in the list of zones, which is by name; the last zone where there are fewer.
     zone: usize,
     /// Stretches that are written: where each begins and how long it is, in MiB.
     stretches: &'static [(u64, u64)],
@@ -37,9 +37,27 @@ struct Sample {
 
 /// The disks of the instance preprod-mysql-node01, and one more.
 const SAMPLES: [Sample; 3] = [
-    Sample { name: "essai-fr", kind: VolumeKind::Data, size: GIB, zone: 1, stretches: &[(0, 4)] },
-    Sample { name: "DATA-466", kind: VolumeKind::Data, size: 50 * GIB, zone: 0, stretches: &[(0, 2), (1024, 14), (20_480, 8)] },
-    Sample { name: "ROOT-465", kind: VolumeKind::Root, size: 20 * GIB, zone: 0, stretches: &[(0, 1), (513, 12), (9000, 6)] },
+    Sample {
+        name: "essai-fr",
+        kind: VolumeKind::Data,
+        size: GIB,
+        zone: 0,
+        stretches: &[(0, 4)],
+    },
+    Sample {
+        name: "DATA-466",
+        kind: VolumeKind::Data,
+        size: 50 * GIB,
+        zone: 1,
+        stretches: &[(0, 2), (1024, 14), (20_480, 8)],
+    },
+    Sample {
+        name: "ROOT-465",
+        kind: VolumeKind::Root,
+        size: 20 * GIB,
+        zone: 1,
+        stretches: &[(0, 1), (513, 12), (9000, 6)],
+    },
 ];
 
 /// Fills an empty region.
@@ -49,7 +67,10 @@ const SAMPLES: [Sample; 3] = [
 pub fn seed(control: &Control) -> Result<(), Fault> {
     let owner = member("mt@boreale.example", "Marie Tremblay", Role::Owner);
     let boreale = control.create_organization("Érablière Boréale", MONTREAL, owner)?;
-    control.create_member(boreale, member("viewer@boreale.example", "Luc Gagnon", Role::Viewer))?;
+    control.create_member(
+        boreale,
+        member("viewer@boreale.example", "Luc Gagnon", Role::Viewer),
+    )?;
     let other = member("jb@laurentides.example", "Julie Bouchard", Role::Owner);
     control.create_organization("Coopérative Laurentides", MONTREAL, other)?;
 
@@ -66,11 +87,23 @@ pub fn seed(control: &Control) -> Result<(), Fault> {
 }
 
 const fn member(email: &'static str, name: &'static str, role: Role) -> NewMember<'static> {
-    NewMember { email, name, role, password: PASSWORD, one_time: false }
+    NewMember {
+        email,
+        name,
+        role,
+        password: PASSWORD,
+        one_time: false,
+    }
 }
 
-fn as_member(control: &Control, organization: OrganizationId, email: &str) -> Result<Caller, Fault> {
-    let user = control.ask(control.catalog().user_by_email(email))?.ok_or(Fault::WrongCredentials)?;
+fn as_member(
+    control: &Control,
+    organization: OrganizationId,
+    email: &str,
+) -> Result<Caller, Fault> {
+    let user = control
+        .ask(control.catalog().user_by_email(email))?
+        .ok_or(Fault::WrongCredentials)?;
     let actor = Actor {
         user: user.id,
         organization,
@@ -80,26 +113,46 @@ fn as_member(control: &Control, organization: OrganizationId, email: &str) -> Re
         organization_name: user.organization_name,
         time_zone: user.time_zone,
     };
-    Ok(Caller { actor: Some(actor), door: Door::System })
+    Ok(Caller {
+        actor: Some(actor),
+        door: Door::System,
+    })
 }
 
 impl Control {
     fn make_sample(&self, caller: &Caller, sample: &Sample) -> Result<VolumeId, Fault> {
         let actor = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?;
         let zones = self.core.zones.views();
-        let zone = zones.get(sample.zone).or(zones.last()).ok_or(Fault::NotFound { what: Noun::Zone })?;
+        let zone = zones
+            .get(sample.zone)
+            .or(zones.last())
+            .ok_or(Fault::NotFound { what: Noun::Zone })?;
         let zone = self.core.zones.choice(zone.id)?;
         let state = VolumeState::Creating;
-        let volume = self.new_volume(actor, zone, sample.name, sample.kind, Bytes(sample.size), state);
+        let volume = self.new_volume(
+            actor,
+            zone,
+            sample.name,
+            sample.kind,
+            Bytes(sample.size),
+            state,
+        );
         let asked = Asked::new(JobKind::CreateVolume, &volume.id, sample.name);
         let started = self.begin(caller, actor, &asked, |tx| write_new(tx, &volume))?;
         self.wait_for(started.job)?;
-        let lease = zone.pool(sample.name)?.lease(volume.id).map_err(|error| self.fault(error.into()))?;
-        let mut content = Content(u64::from_le_bytes(*b"reprise\n") ^ sample.size ^ sample.stretches.len() as u64);
+        let lease = zone
+            .pool(sample.name)?
+            .lease(volume.id)
+            .map_err(|error| self.fault(error.into()))?;
+        let mut content = Content(
+            u64::from_le_bytes(*b"reprise\n") ^ sample.size ^ sample.stretches.len() as u64,
+        );
         for &(from, length) in sample.stretches {
             for place in from..from + length {
                 let block = content.next_mib(place == 0);
-                lease.write_at(place * MIB, &block, false).map_err(|error| self.fault(error.into()))?;
+                lease
+                    .write_at(place * MIB, &block, false)
+                    .map_err(|error| self.fault(error.into()))?;
             }
         }
         lease.flush().map_err(|error| self.fault(error.into()))?;
@@ -113,16 +166,22 @@ impl Control {
     fn wait_for(&self, id: JobId) -> Result<(), Fault> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            let job = self.ask(self.catalog().job(id))?.ok_or(Fault::NotFound { what: Noun::Job })?;
+            let job = self
+                .ask(self.catalog().job(id))?
+                .ok_or(Fault::NotFound { what: Noun::Job })?;
             match job.state {
                 JobState::Succeeded => return Ok(()),
-                JobState::Failed | JobState::Interrupted => return Err(job.fault.unwrap_or(Fault::Interrupted)),
+                JobState::Failed | JobState::Interrupted => {
+                    return Err(job.fault.unwrap_or(Fault::Interrupted));
+                }
                 JobState::Queued | JobState::Running | JobState::Waiting => {
                     std::thread::sleep(Duration::from_millis(5));
                 }
             }
         }
-        Err(Fault::Internal { reference: "demo".to_owned() })
+        Err(Fault::Internal {
+            reference: "demo".to_owned(),
+        })
     }
 }
 
@@ -143,7 +202,7 @@ impl Content {
         const LENGTH: usize = MIB as usize;
         let mut bytes = Vec::with_capacity(LENGTH + 256);
         while bytes.len() < LENGTH {
-            if self.next() % 3 == 0 {
+            if self.next().is_multiple_of(3) {
                 for _ in 0..512 {
                     bytes.extend_from_slice(&self.next().to_le_bytes());
                 }

@@ -87,8 +87,10 @@ impl From<catalog::Error> for Refusal {
 }
 
 /// The sizes one can ask for.
-pub(super) const SIZE_OUT_OF_RANGE: Fault =
-    Fault::SizeOutOfRange { min_gib: MIN_VOLUME_GIB, max_gib: MAX_VOLUME_GIB };
+pub(super) const SIZE_OUT_OF_RANGE: Fault = Fault::SizeOutOfRange {
+    min_gib: MIN_VOLUME_GIB,
+    max_gib: MAX_VOLUME_GIB,
+};
 
 /// Logs a fault of ours once, with every cause, and gives its reference.
 pub(super) fn internal(doing: &str, error: &(dyn std::error::Error + 'static)) -> Fault {
@@ -129,7 +131,9 @@ pub(super) fn explain(doing: &'static str, error: Error, about: About<'_>) -> Fa
             _ => Failure::Passing(internal(doing, &error)),
         },
         Error::Catalog(_) => Failure::Passing(internal(doing, &error)),
-        Error::Json { .. } | Error::Importer(_) | Error::Broken(_) => Failure::Final(internal(doing, &error)),
+        Error::Json { .. } | Error::Importer(_) | Error::Broken(_) => {
+            Failure::Final(internal(doing, &error))
+        }
     }
 }
 
@@ -151,14 +155,30 @@ impl Failure {
     }
 }
 
-fn engine_failure(doing: &'static str, source: &engine::Error, error: &Error, about: About<'_>) -> Failure {
+fn engine_failure(
+    doing: &'static str,
+    source: &engine::Error,
+    error: &Error,
+    about: About<'_>,
+) -> Failure {
     use engine::Error as E;
     let fault = match source {
-        E::NoSpace => Fault::PoolFull { zone: about.zone.to_owned(), free: about.free },
-        E::InUse(_) => return Failure::Passing(Fault::InUse { name: about.name.to_owned() }),
-        E::Damaged { .. } | E::Poisoned(_) => Fault::VolumeDamaged { name: about.name.to_owned() },
+        E::NoSpace => Fault::PoolFull {
+            zone: about.zone.to_owned(),
+            free: about.free,
+        },
+        E::InUse(_) => {
+            return Failure::Passing(Fault::InUse {
+                name: about.name.to_owned(),
+            });
+        }
+        E::Damaged { .. } | E::Poisoned(_) => Fault::VolumeDamaged {
+            name: about.name.to_owned(),
+        },
         E::TooLarge(_) | E::BadSize(_) => SIZE_OUT_OF_RANGE,
-        E::Io { .. } | E::Database { .. } | E::CommitInDoubt => return Failure::Passing(internal(doing, error)),
+        E::Io { .. } | E::Database { .. } | E::CommitInDoubt => {
+            return Failure::Passing(internal(doing, error));
+        }
         _ => return Failure::Final(internal(doing, error)),
     };
     tracing::warn!(doing, ?fault, error = chain(error), "the pool refused");
@@ -167,22 +187,41 @@ fn engine_failure(doing: &'static str, source: &engine::Error, error: &Error, ab
 
 fn device_failure(source: &DeviceError, about: About<'_>) -> Failure {
     match source {
-        DeviceError::NoSpace => Failure::Final(Fault::PoolFull { zone: about.zone.to_owned(), free: about.free }),
-        DeviceError::Revoked => Failure::Passing(Fault::InUse { name: about.name.to_owned() }),
-        DeviceError::Io { .. } | DeviceError::OutOfRange { .. } | DeviceError::ReadOnly | DeviceError::NotFast => {
-            Failure::Final(Fault::VolumeDamaged { name: about.name.to_owned() })
-        }
+        DeviceError::NoSpace => Failure::Final(Fault::PoolFull {
+            zone: about.zone.to_owned(),
+            free: about.free,
+        }),
+        DeviceError::Revoked => Failure::Passing(Fault::InUse {
+            name: about.name.to_owned(),
+        }),
+        DeviceError::Io { .. }
+        | DeviceError::OutOfRange { .. }
+        | DeviceError::ReadOnly
+        | DeviceError::NotFast => Failure::Final(Fault::VolumeDamaged {
+            name: about.name.to_owned(),
+        }),
     }
 }
 
-fn archive_failure(doing: &'static str, source: &archive::Error, error: &Error, about: About<'_>) -> Failure {
+fn archive_failure(
+    doing: &'static str,
+    source: &archive::Error,
+    error: &Error,
+    about: About<'_>,
+) -> Failure {
     use archive::Error as E;
     let fault = match source {
         E::Cancelled => return Failure::Stopped,
         E::NoSpace { .. } => Fault::ObjectStoreFull,
-        E::Denied { .. } | E::Store { .. } | E::Folder { .. } | E::Locked { .. } => Fault::ObjectStoreUnavailable,
-        E::Damaged { object, .. } => Fault::SnapshotDamaged { object: object.clone() },
-        E::NoSuchSnapshot { .. } => Fault::SnapshotNotUsable { name: about.name.to_owned() },
+        E::Denied { .. } | E::Store { .. } | E::Folder { .. } | E::Locked { .. } => {
+            Fault::ObjectStoreUnavailable
+        }
+        E::Damaged { object, .. } => Fault::SnapshotDamaged {
+            object: object.clone(),
+        },
+        E::NoSuchSnapshot { .. } => Fault::SnapshotNotUsable {
+            name: about.name.to_owned(),
+        },
         E::Source { source, .. } | E::Target { source, .. } => {
             return device_failure(source, about).map(|fault| {
                 tracing::warn!(doing, ?fault, error = chain(error), "the disk refused");
@@ -192,7 +231,16 @@ fn archive_failure(doing: &'static str, source: &archive::Error, error: &Error, 
         _ => internal(doing, error),
     };
     if !matches!(fault, Fault::Internal { .. }) {
-        tracing::warn!(doing, ?fault, error = chain(error), "the object store refused");
+        tracing::warn!(
+            doing,
+            ?fault,
+            error = chain(error),
+            "the object store refused"
+        );
     }
-    if source.is_permanent() { Failure::Final(fault) } else { Failure::Passing(fault) }
+    if source.is_permanent() {
+        Failure::Final(fault)
+    } else {
+        Failure::Passing(fault)
+    }
 }

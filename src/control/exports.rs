@@ -29,7 +29,12 @@ impl Control {
     /// through two answers would not share a volume.
     #[must_use]
     pub fn zone_doors(&self) -> Vec<ZoneDoor> {
-        let open = self.core.zones.0.iter().filter(|zone| zone.pool("").is_ok());
+        let open = self
+            .core
+            .zones
+            .0
+            .iter()
+            .filter(|zone| zone.pool("").is_ok());
         open.map(|zone| ZoneDoor {
             id: zone.id,
             name: zone.name.clone(),
@@ -65,8 +70,12 @@ impl Exports for ZoneExports {
                 return Vec::new();
             }
         };
-        let ready = volumes.iter().filter(|volume| volume.state == VolumeState::Ready);
-        let whole = snapshots.iter().filter(|snapshot| snapshot.held == Held::Whole);
+        let ready = volumes
+            .iter()
+            .filter(|volume| volume.state == VolumeState::Ready);
+        let whole = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.held == Held::Whole);
         ready
             .map(|volume| volume.id.to_string())
             .chain(whole.map(|snapshot| format!("{CHECKPOINT}{}", snapshot.checkpoint)))
@@ -85,26 +94,46 @@ impl ZoneExports {
     fn open_checkpoint(&self, id: CheckpointId) -> Result<Export, OpenError> {
         let pool = self.zone.pool("").map_err(|fault| unavailable(&fault))?;
         match pool.open_checkpoint(id) {
-            Ok(device) => Ok(Export { multi_conn: true, ..Export::new(device) }),
+            Ok(device) => Ok(Export {
+                multi_conn: true,
+                ..Export::new(device)
+            }),
             Err(engine::Error::NoCheckpoint(_)) => Err(OpenError::NotFound),
             Err(error) => Err(unavailable(&internal("open a checkpoint", &error))),
         }
     }
 
     fn open_volume(&self, id: VolumeId) -> Result<Export, OpenError> {
-        let volume = self.core.catalog.volume(id).map_err(|error| unavailable(&internal("open an export", &error)))?;
-        let volume = volume.filter(|volume| volume.zone == self.zone.id).ok_or(OpenError::NotFound)?;
+        let volume = self
+            .core
+            .catalog
+            .volume(id)
+            .map_err(|error| unavailable(&internal("open an export", &error)))?;
+        let volume = volume
+            .filter(|volume| volume.zone == self.zone.id)
+            .ok_or(OpenError::NotFound)?;
         if volume.state != VolumeState::Ready {
             return Err(OpenError::InUse);
         }
-        let pool = self.zone.pool(&volume.name).map_err(|fault| unavailable(&fault))?;
+        let pool = self
+            .zone
+            .pool(&volume.name)
+            .map_err(|fault| unavailable(&fault))?;
         let lease = self.share(id, || pool.lease(id))?;
         let description = Some(format!("{} ({})", volume.name, self.zone.name));
-        Ok(Export { multi_conn: true, description, ..Export::new(lease) })
+        Ok(Export {
+            multi_conn: true,
+            description,
+            ..Export::new(lease)
+        })
     }
 
     /// The lease that others hold already, or a new one.
-    fn share(&self, id: VolumeId, lease: impl Fn() -> engine::Result<Arc<Lease>>) -> Result<Arc<Lease>, OpenError> {
+    fn share(
+        &self,
+        id: VolumeId,
+        lease: impl Fn() -> engine::Result<Arc<Lease>>,
+    ) -> Result<Arc<Lease>, OpenError> {
         for _ in 0..DRAINS.0 {
             {
                 let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +151,9 @@ impl ZoneExports {
                     Err(engine::Error::NoVolume(_)) => return Err(OpenError::NotFound),
                     Err(error) => {
                         tracing::error!(volume = %id, error = chain(&error), "a volume cannot be opened");
-                        return Err(OpenError::Unavailable("the volume cannot be opened; the log says why".to_owned()));
+                        return Err(OpenError::Unavailable(
+                            "the volume cannot be opened; the log says why".to_owned(),
+                        ));
                     }
                 }
             }

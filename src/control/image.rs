@@ -5,7 +5,7 @@
 //! again by what `qemu-img info` tells: an image must not be a way to read this machine's files. `qemu-img` runs with
 //! limits on memory and time.
 
-use super::error::{Error, explain, About};
+use super::error::{About, Error, explain};
 use crate::domain::fault::Fault;
 use crate::jobs::Failure;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -84,7 +84,11 @@ pub(super) fn importer_is_there() -> bool {
 /// `qemu-img` with its words in English, nothing to read, and its output caught.
 pub(super) fn importer() -> Command {
     let mut command = Command::new(PROGRAM);
-    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -92,11 +96,22 @@ pub(super) fn importer() -> Command {
 pub(super) fn start(mut command: Command) -> Result<Child, Failure> {
     let child = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Failure::Final(Fault::ImporterMissing),
-        _ => explain("start qemu-img", Error::Io { operation: "start", path: PROGRAM.into(), source }, About::default()),
+        _ => explain(
+            "start qemu-img",
+            Error::Io {
+                operation: "start",
+                path: PROGRAM.into(),
+                source,
+            },
+            About::default(),
+        ),
     })?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     // It has read nothing of the image yet that could make it grow: it is still being loaded.
-    let limit = Rlimit { current: Some(MEMORY), maximum: Some(MEMORY) };
+    let limit = Rlimit {
+        current: Some(MEMORY),
+        maximum: Some(MEMORY),
+    };
     if let Err(error) = prlimit(pid, Resource::As, limit) {
         tracing::warn!(%error, "qemu-img runs without a limit on its memory");
     }
@@ -129,7 +144,11 @@ pub(super) fn run(command: Command, time: Duration) -> Result<Option<Ended>, Fai
     };
     let text = |thread: std::thread::JoinHandle<String>| thread.join().unwrap_or_default();
     let (stdout, stderr) = (text(stdout), text(stderr));
-    Ok(status.map(|status| Ended { code: status.code(), stdout, stderr }))
+    Ok(status.map(|status| Ended {
+        code: status.code(),
+        stdout,
+        stderr,
+    }))
 }
 
 /// What the tool writes, up to a bound, read on a thread so that it never waits for us.
@@ -150,7 +169,15 @@ fn gather(from: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<S
 /// [`Fault::NotADiskImage`], [`Fault::ImageNotSelfContained`], [`Fault::ImporterMissing`], as final failures.
 pub(super) fn inspect(path: &Path, file_name: &str) -> Result<Image, Failure> {
     let unreadable = |source| {
-        explain("read an upload", Error::Io { operation: "read", path: path.to_owned(), source }, About::default())
+        explain(
+            "read an upload",
+            Error::Io {
+                operation: "read",
+                path: path.to_owned(),
+                source,
+            },
+            About::default(),
+        )
     };
     let mut file = std::fs::File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
@@ -162,13 +189,22 @@ pub(super) fn inspect(path: &Path, file_name: &str) -> Result<Image, Failure> {
         if !is_a_disk(&head, length, file_name) {
             return Err(Failure::Final(Fault::NotADiskImage));
         }
-        return Ok(Image { format, virtual_size: length, at_least: 0 });
+        return Ok(Image {
+            format,
+            virtual_size: length,
+            at_least: 0,
+        });
     }
     let mut command = importer();
-    command.args(["info", "--output=json", "-f", format.driver()]).arg(path);
+    command
+        .args(["info", "--output=json", "-f", format.driver()])
+        .arg(path);
     let ended = run(command, INFO_TIME)?.ok_or(Failure::Final(Fault::NotADiskImage))?;
     if ended.code != Some(0) {
-        tracing::info!(said = ended.stderr.trim(), "an upload is not an image that qemu-img reads");
+        tracing::info!(
+            said = ended.stderr.trim(),
+            "an upload is not an image that qemu-img reads"
+        );
         return Err(Failure::Final(Fault::NotADiskImage));
     }
     let info: serde_json::Value =
@@ -189,7 +225,9 @@ fn judge(info: &serde_json::Value, format: Format, length: u64) -> Result<Image,
         return Err(Fault::NotADiskImage);
     }
     let details = &info["format-specific"]["data"];
-    let elsewhere = ["backing-filename", "full-backing-filename"].iter().any(|key| !info[key].is_null());
+    let elsewhere = ["backing-filename", "full-backing-filename"]
+        .iter()
+        .any(|key| !info[key].is_null());
     // VMware names the files that hold its extents: of one that is whole there is one, itself.
     let extents = details["extents"].as_array().map_or(0, Vec::len);
     if elsewhere || !details["data-file"].is_null() || extents > 1 {
@@ -198,13 +236,23 @@ fn judge(info: &serde_json::Value, format: Format, length: u64) -> Result<Image,
     if info["encrypted"].as_bool() == Some(true) || !details["encrypt"].is_null() {
         return Err(Fault::NotADiskImage);
     }
-    let virtual_size = info["virtual-size"].as_u64().filter(|size| *size > 0).ok_or(Fault::NotADiskImage)?;
+    let virtual_size = info["virtual-size"]
+        .as_u64()
+        .filter(|size| *size > 0)
+        .ok_or(Fault::NotADiskImage)?;
     // Formats other than raw leave out zeros, and some compress: what is in the file must fit, and mostly grows.
-    Ok(Image { format, virtual_size, at_least: length.min(virtual_size) })
+    Ok(Image {
+        format,
+        virtual_size,
+        at_least: length.min(virtual_size),
+    })
 }
 
 fn big_endian(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
+    bytes
+        .get(at..at + 8)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u64::from_be_bytes)
 }
 
 fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
@@ -215,7 +263,10 @@ fn has(bytes: &[u8], at: usize, magic: &[u8]) -> bool {
 fn format_of(head: &[u8], tail: &[u8]) -> Result<Format, Fault> {
     if has(head, 0, b"QFI\xfb") {
         // QEMU's docs/interop/qcow2.txt: version, backing file at 8, encryption at 32, incompatible features at 72.
-        let version = head.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
+        let version = head
+            .get(4..8)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u32::from_be_bytes);
         if !(2..=3).contains(&version) {
             return Err(Fault::NotADiskImage);
         }
@@ -230,14 +281,25 @@ fn format_of(head: &[u8], tail: &[u8]) -> Result<Format, Fault> {
     }
     if has(head, 0, b"QED\0") {
         // docs/interop/qed_spec.txt: features at 16, of which bit 0 says that there is a backing file.
-        let features = head.get(16..24).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
-        return if features & 1 == 0 { Ok(Format::Qed) } else { Err(Fault::ImageNotSelfContained) };
+        let features = head
+            .get(16..24)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u64::from_le_bytes);
+        return if features & 1 == 0 {
+            Ok(Format::Qed)
+        } else {
+            Err(Fault::ImageNotSelfContained)
+        };
     }
     if has(head, 0, b"KDMV") {
         // VMware's "Virtual Disk Format": a capacity of zero means that a descriptor names other files.
-        let capacity = head.get(12..20).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes);
+        let capacity = head
+            .get(12..20)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u64::from_le_bytes);
         let descriptor = descriptor_of(head);
-        let parent = find(descriptor, b"parentFileNameHint") || !find(descriptor, b"parentCID=ffffffff");
+        let parent =
+            find(descriptor, b"parentFileNameHint") || !find(descriptor, b"parentCID=ffffffff");
         if capacity == 0 || (!descriptor.is_empty() && parent) {
             return Err(Fault::ImageNotSelfContained);
         }
@@ -248,15 +310,27 @@ fn format_of(head: &[u8], tail: &[u8]) -> Result<Format, Fault> {
     }
     if has(head, 0x40, &[0x7f, 0x10, 0xda, 0xbe]) {
         // VirtualBox: the image's type stands at 0x4c; 4 is a difference to another image.
-        return if head.get(0x4c) == Some(&4) { Err(Fault::ImageNotSelfContained) } else { Ok(Format::Vdi) };
+        return if head.get(0x4c) == Some(&4) {
+            Err(Fault::ImageNotSelfContained)
+        } else {
+            Ok(Format::Vdi)
+        };
     }
     if has(head, 0, b"vhdxfile") {
         return Ok(Format::Vhdx);
     }
     if has(head, 0, b"conectix") || has(tail, 0, b"conectix") {
         // Microsoft's VHD specification: the disk's type stands at 60 of the footer; 4 is a difference.
-        let footer = if has(tail, 0, b"conectix") { tail } else { head };
-        return if footer.get(63) == Some(&4) { Err(Fault::ImageNotSelfContained) } else { Ok(Format::Vpc) };
+        let footer = if has(tail, 0, b"conectix") {
+            tail
+        } else {
+            head
+        };
+        return if footer.get(63) == Some(&4) {
+            Err(Fault::ImageNotSelfContained)
+        } else {
+            Ok(Format::Vpc)
+        };
     }
     if has(head, 0, b"WithoutFreeSpace") || has(head, 0, b"WithouFreSpacExt") {
         return Ok(Format::Parallels);
@@ -270,45 +344,72 @@ fn descriptor_of(head: &[u8]) -> &[u8] {
         let bytes = head.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
         usize::try_from(bytes.map_or(0, u64::from_le_bytes)).unwrap_or(0)
     };
-    let (from, length) = (number(28).saturating_mul(512), number(36).saturating_mul(512));
+    let (from, length) = (
+        number(28).saturating_mul(512),
+        number(36).saturating_mul(512),
+    );
     let rest = head.get(from..).unwrap_or_default();
-    if from == 0 { &[] } else { rest.get(..length).unwrap_or(rest) }
+    if from == 0 {
+        &[]
+    } else {
+        rest.get(..length).unwrap_or(rest)
+    }
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> bool {
-    text.windows(wanted.len()).any(|window| window.eq_ignore_ascii_case(wanted))
+    text.windows(wanted.len())
+        .any(|window| window.eq_ignore_ascii_case(wanted))
 }
 
 /// Whether bytes without a format's mark are a disk: whole sectors, and either something on them that only disks have,
 /// or a file name that says so and nothing on them that says otherwise.
 fn is_a_disk(head: &[u8], length: u64, file_name: &str) -> bool {
-    if length == 0 || length % SECTOR != 0 {
+    if length == 0 || !length.is_multiple_of(SECTOR) {
         return false;
     }
     let marks: [(usize, &[u8]); 12] = [
-        (510, b"\x55\xaa"),      // a boot sector, a partition table
-        (512, b"EFI PART"),      // GPT
-        (0x438, b"\x53\xef"),    // ext2, ext3, ext4
-        (0, b"XFSB"),            // XFS
-        (0x10040, b"_BHRfS_M"),  // btrfs
-        (0x8001, b"CD001"),      // ISO 9660
-        (0, b"LUKS\xba\xbe"),    // LUKS
-        (512, b"LABELONE"),      // LVM
-        (0xff6, b"SWAPSPACE2"),  // Linux swap
-        (0, b"hsqs"),            // SquashFS
+        (510, b"\x55\xaa"),            // a boot sector, a partition table
+        (512, b"EFI PART"),            // GPT
+        (0x438, b"\x53\xef"),          // ext2, ext3, ext4
+        (0, b"XFSB"),                  // XFS
+        (0x10040, b"_BHRfS_M"),        // btrfs
+        (0x8001, b"CD001"),            // ISO 9660
+        (0, b"LUKS\xba\xbe"),          // LUKS
+        (512, b"LABELONE"),            // LVM
+        (0xff6, b"SWAPSPACE2"),        // Linux swap
+        (0, b"hsqs"),                  // SquashFS
         (0x1000, b"\xfc\x4e\x2b\xa9"), // Linux software RAID 1.2
-        (3, b"NTFS    "),        // NTFS
+        (3, b"NTFS    "),              // NTFS
     ];
     if marks.iter().any(|(at, mark)| has(head, *at, mark)) {
         return true;
     }
     let others: [&[u8]; 14] = [
-        b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"7z\xbc\xaf", b"%PDF", b"\x7fELF", b"MZ",
-        b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"Rar!", b"<",
+        b"\x1f\x8b",
+        b"BZh",
+        b"\xfd7zXZ\0",
+        b"\x28\xb5\x2f\xfd",
+        b"PK\x03\x04",
+        b"7z\xbc\xaf",
+        b"%PDF",
+        b"\x7fELF",
+        b"MZ",
+        b"\x89PNG",
+        b"\xff\xd8\xff",
+        b"GIF8",
+        b"Rar!",
+        b"<",
     ];
-    let extension = file_name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    let says_so = extension.is_some_and(|extension| matches!(extension.as_str(), "raw" | "img" | "dd" | "bin" | "iso"));
-    let text = head.iter().take(4096).all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..));
+    let extension = file_name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase());
+    let says_so = extension.is_some_and(|extension| {
+        matches!(extension.as_str(), "raw" | "img" | "dd" | "bin" | "iso")
+    });
+    let text = head
+        .iter()
+        .take(4096)
+        .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..));
     says_so && !text && !others.iter().any(|mark| head.starts_with(mark))
 }
 

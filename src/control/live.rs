@@ -40,8 +40,13 @@ impl Live {
     pub fn start() -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let mine = Arc::clone(&shared);
-        let teller = std::thread::Builder::new().name("live".to_owned()).spawn(move || mine.tell())?;
-        Ok(Self { shared, teller: Mutex::new(Some(teller)) })
+        let teller = std::thread::Builder::new()
+            .name("live".to_owned())
+            .spawn(move || mine.tell())?;
+        Ok(Self {
+            shared,
+            teller: Mutex::new(Some(teller)),
+        })
     }
 
     /// The changes of one organization, from now on.
@@ -49,12 +54,17 @@ impl Live {
         let mut channels = lock(&self.shared.channels);
         // Nobody listens any more: the channel is forgotten.
         channels.retain(|id, sender| *id == organization || sender.receiver_count() > 0);
-        channels.entry(organization).or_insert_with(|| broadcast::channel(BEHIND).0).subscribe()
+        channels
+            .entry(organization)
+            .or_insert_with(|| broadcast::channel(BEHIND).0)
+            .subscribe()
     }
 
     /// Something of the organization changed.
     pub fn changed(&self, organization: OrganizationId, changes: &[Change]) {
-        lock(&self.shared.pending).changes.extend(changes.iter().map(|change| (organization, *change)));
+        lock(&self.shared.pending)
+            .changes
+            .extend(changes.iter().map(|change| (organization, *change)));
         self.shared.called.notify_one();
     }
 
@@ -81,7 +91,9 @@ impl Shared {
     fn tell(&self) {
         let mut pending = lock(&self.pending);
         loop {
-            let waited = self.called.wait_while(pending, |pending| pending.changes.is_empty() && !pending.stopping);
+            let waited = self.called.wait_while(pending, |pending| {
+                pending.changes.is_empty() && !pending.stopping
+            });
             pending = waited.unwrap_or_else(PoisonError::into_inner);
             let stopping = pending.stopping;
             let changes = std::mem::take(&mut pending.changes);
@@ -100,7 +112,9 @@ impl Shared {
             }
             pending = lock(&self.pending);
             // The first change was told at once; those that follow now are gathered.
-            let gathered = self.called.wait_timeout_while(pending, GATHER, |pending| !pending.stopping);
+            let gathered = self
+                .called
+                .wait_timeout_while(pending, GATHER, |pending| !pending.stopping);
             pending = gathered.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -125,7 +139,12 @@ mod tests {
         while let Ok(change) = ours.blocking_recv() {
             told.push(change);
         }
-        assert!(!told.is_empty() && told.len() < 100 && told.iter().all(|change| *change == Change::Volumes), "{told:?}");
+        assert!(
+            !told.is_empty()
+                && told.len() < 100
+                && told.iter().all(|change| *change == Change::Volumes),
+            "{told:?}"
+        );
         assert!(theirs.blocking_recv().is_err());
     }
 }

@@ -14,14 +14,21 @@ pub(super) fn time_zone(name: &str) -> TimeZone {
 
 /// The instant, with the offset it had in this time zone.
 pub(super) fn moment(zone: &TimeZone, unix_ms: i64) -> Moment {
-    let offset = Timestamp::from_millisecond(unix_ms).map_or(0, |instant| zone.to_offset(instant).seconds() / 60);
-    Moment { unix_ms, offset_minutes: i16::try_from(offset).unwrap_or(0) }
+    let offset = Timestamp::from_millisecond(unix_ms)
+        .map_or(0, |instant| zone.to_offset(instant).seconds() / 60);
+    Moment {
+        unix_ms,
+        offset_minutes: i16::try_from(offset).unwrap_or(0),
+    }
 }
 
 /// Day and time as they stand in a proposed name: `2026-11-22 14:05`, the same in every language.
 pub(super) fn stamp(zone: &TimeZone, unix_ms: i64) -> String {
     let instant = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
+    instant
+        .to_zoned(zone.clone())
+        .strftime("%Y-%m-%d %H:%M")
+        .to_string()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Opening a region: its catalog, its zones, its object store, its workers.
 
 use super::core::{ArchiveDoor, Core, Folders};
-use super::error::Error;
+use super::error::{Error, chain};
 use super::live::Live;
 use super::tasks::Tasks;
 use super::zones::{Zone, Zones};
@@ -47,7 +47,11 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), runner: RunnerOptions::default(), pool: PoolOptions::default() }
+        Self {
+            clock: Arc::new(SystemClock),
+            runner: RunnerOptions::default(),
+            pool: PoolOptions::default(),
+        }
     }
 }
 
@@ -73,7 +77,13 @@ impl Control {
         let mut zones = Vec::new();
         for wanted in &settings.zones {
             let zone = catalog.zone_of_name(&wanted.name, now)?;
-            let (folder, options) = (folders.pool(zone.id), PoolOptions { limit: wanted.limit, ..tuning.pool.clone() });
+            let (folder, options) = (
+                folders.pool(zone.id),
+                PoolOptions {
+                    limit: wanted.limit,
+                    ..tuning.pool.clone()
+                },
+            );
             zones.push(Zone::open(zone, true, &folder, options));
         }
         for zone in catalog.zones()? {
@@ -84,10 +94,17 @@ impl Control {
             }
         }
         zones.sort_by(|a, b| a.name.cmp(&b.name));
-        let live = Live::start().map_err(|source| Error::Io { operation: "start a thread for", path: "live".into(), source })?;
+        let live = Live::start().map_err(|source| Error::Io {
+            operation: "start a thread for",
+            path: "live".into(),
+            source,
+        })?;
         let archive = ArchiveDoor::new(folders.archive());
         if let Err(error) = archive.get() {
-            tracing::error!(error = super::error::chain(&error), "the object store cannot be opened; it is tried again when it is needed");
+            tracing::error!(
+                error = chain(&error),
+                "the object store cannot be opened; it is tried again when it is needed"
+            );
         }
         let core = Arc::new(Core {
             catalog: catalog.clone(),
@@ -99,8 +116,14 @@ impl Control {
             live,
         });
         core.reconcile()?;
-        let options = RunnerOptions { workers: settings.workers.max(1) + 1, ..tuning.runner };
+        let options = RunnerOptions {
+            workers: settings.workers.max(1) + 1,
+            ..tuning.runner
+        };
         let runner = Runner::start(catalog, Arc::new(Tasks::new(Arc::clone(&core))), options)?;
-        Ok(Self { runner: Arc::new(runner), core })
+        Ok(Self {
+            runner: Arc::new(runner),
+            core,
+        })
     }
 }

@@ -29,7 +29,10 @@ impl Core {
 
     /// The fault of an object whose work is gone: there is no way to bring that about but losing part of the catalog.
     fn lost_work(&self, what: &'static str) -> Fault {
-        internal(what, &Error::Broken("an object is in a passing state, and no work moves it on"))
+        internal(
+            what,
+            &Error::Broken("an object is in a passing state, and no work moves it on"),
+        )
     }
 
     fn delete_after_all(
@@ -59,11 +62,18 @@ impl Core {
             match volume.state.next(VolumeEvent::Broke) {
                 Ok(after) => {
                     let fault = self.lost_work("mend a volume");
-                    self.catalog.write(|tx| move_volume(tx, volume.id, volume.state, after, Some(&fault)))?;
+                    self.catalog.write(|tx| {
+                        move_volume(tx, volume.id, volume.state, after, Some(&fault))
+                    })?;
                 }
                 Err(_) if volume.state == VolumeState::Deleting => {
                     let id = volume.id.to_string();
-                    self.delete_after_all(volume.organization, JobKind::DeleteVolume, id, &volume.name)?;
+                    self.delete_after_all(
+                        volume.organization,
+                        JobKind::DeleteVolume,
+                        id,
+                        &volume.name,
+                    )?;
                 }
                 Err(_) => {}
             }
@@ -77,11 +87,18 @@ impl Core {
             match snapshot.state.next(SnapshotEvent::Broke) {
                 Ok(after) => {
                     let fault = self.lost_work("mend a snapshot");
-                    self.catalog.write(|tx| move_snapshot(tx, snapshot.id, snapshot.state, after, Some(&fault)))?;
+                    self.catalog.write(|tx| {
+                        move_snapshot(tx, snapshot.id, snapshot.state, after, Some(&fault))
+                    })?;
                 }
                 Err(_) if snapshot.state == SnapshotState::Deleting => {
                     let id = snapshot.id.to_string();
-                    self.delete_after_all(snapshot.organization, JobKind::DeleteSnapshot, id, &snapshot.name)?;
+                    self.delete_after_all(
+                        snapshot.organization,
+                        JobKind::DeleteSnapshot,
+                        id,
+                        &snapshot.name,
+                    )?;
                 }
                 Err(_) => {}
             }
@@ -95,10 +112,18 @@ impl Core {
             let volumes = self.catalog.volumes_of_zone(zone.id)?;
             let known: HashSet<_> = volumes.iter().map(|volume| volume.id).collect();
             let there: HashSet<_> = pool.volumes().into_iter().collect();
-            let checkpoints: HashSet<_> =
-                self.catalog.snapshots_of_zone(zone.id)?.into_iter().map(|snapshot| snapshot.checkpoint).collect();
+            let checkpoints: HashSet<_> = self
+                .catalog
+                .snapshots_of_zone(zone.id)?
+                .into_iter()
+                .map(|snapshot| snapshot.checkpoint)
+                .collect();
             let mut apart: Vec<(&'static str, String)> = Vec::new();
-            apart.extend(there.difference(&known).map(|id| ("volume", id.to_string())));
+            apart.extend(
+                there
+                    .difference(&known)
+                    .map(|id| ("volume", id.to_string())),
+            );
             for checkpoint in pool.checkpoints() {
                 if !checkpoints.contains(&checkpoint.id) {
                     apart.push(("checkpoint", checkpoint.id.to_string()));
@@ -112,14 +137,17 @@ impl Core {
                     tracing::error!(zone = %zone.name, volume = %volume.id, "the catalog knows a volume that the pool does not have");
                 }
             }
-            self.catalog.write(|tx| set_quarantine(tx, zone.id, &apart, self.now()))?;
+            self.catalog
+                .write(|tx| set_quarantine(tx, zone.id, &apart, self.now()))?;
         }
         Ok(())
     }
 
     /// Sockets of imports that ended with the last process.
     fn clear_sockets(&self) {
-        let Ok(entries) = std::fs::read_dir(self.folders.run()) else { return };
+        let Ok(entries) = std::fs::read_dir(self.folders.run()) else {
+            return;
+        };
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
@@ -139,12 +167,18 @@ impl Core {
             .map(|job| self.folders.upload_of(job.id))
             .collect();
         let folder = self.folders.uploads();
-        let at = |source| Error::Io { operation: "read", path: folder.clone(), source };
+        let at = |source| Error::Io {
+            operation: "read",
+            path: folder.clone(),
+            source,
+        };
         for entry in std::fs::read_dir(&folder).map_err(at)? {
             let path = entry.map_err(at)?.path();
             if !needed.contains(&path) {
                 match std::fs::remove_file(&path) {
-                    Ok(()) => tracing::info!(path = %path.display(), "an upload that nothing reads was removed"),
+                    Ok(()) => {
+                        tracing::info!(path = %path.display(), "an upload that nothing reads was removed")
+                    }
                     Err(error) => {
                         tracing::warn!(path = %path.display(), error = chain(&error), "an upload that nothing reads could not be removed");
                     }

@@ -1,13 +1,14 @@
 //! Volume snapshots: listing, taking, making volumes of them, deleting.
 
-use super::error::{Refusal, explain};
+use super::error::{About, Refusal, explain};
 use super::moments::{moment, stamp, time_zone};
 use super::volumes::write_new;
 use super::work::Asked;
 use super::{Actor, Caller, Control};
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{
-    Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken, snapshot_of,
+    Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken,
+    snapshot_of,
 };
 use crate::catalog::volumes::volume_of;
 use crate::domain::fault::{Fault, Noun};
@@ -18,11 +19,14 @@ use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::{SnapshotEvent, SnapshotState};
 use crate::domain::volume::{VolumeKind, VolumeState};
+use crate::engine::block::BLOCK_SIZE;
 use crate::view::{DeletionPlan, PAGE_ROWS, Page, SnapshotPlan, SnapshotRow, Started};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
-const NO_SNAPSHOT: Fault = Fault::NotFound { what: Noun::Snapshot };
+const NO_SNAPSHOT: Fault = Fault::NotFound {
+    what: Noun::Snapshot,
+};
 const NO_VOLUME: Fault = Fault::NotFound { what: Noun::Volume };
 
 impl Control {
@@ -32,10 +36,22 @@ impl Control {
     /// [`Fault::SignInNeeded`].
     pub fn list_snapshots(&self, caller: &Caller, page: u32) -> Result<Page<SnapshotRow>, Fault> {
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(self.catalog().list_snapshots(actor.organization, page, PAGE_ROWS))?;
+        let found = self.ask(
+            self.catalog()
+                .list_snapshots(actor.organization, page, PAGE_ROWS),
+        )?;
         let zone = time_zone(&actor.time_zone);
-        let rows = found.rows.into_iter().map(|listed| self.snapshot_row(actor, &zone, listed)).collect();
-        Ok(Page { rows, total: found.total, page: found.page, pages: found.pages })
+        let rows = found
+            .rows
+            .into_iter()
+            .map(|listed| self.snapshot_row(actor, &zone, listed))
+            .collect();
+        Ok(Page {
+            rows,
+            total: found.total,
+            page: found.page,
+            pages: found.pages,
+        })
     }
 
     /// One snapshot, as its row shows it.
@@ -44,16 +60,24 @@ impl Control {
     /// [`Fault::NotFound`].
     pub fn snapshot(&self, caller: &Caller, id: SnapshotId) -> Result<SnapshotRow, Fault> {
         let actor = caller.must(Permission::Read)?;
-        let listed = self.ask(self.catalog().listed_snapshot(actor.organization, id))?.ok_or(NO_SNAPSHOT)?;
+        let listed = self
+            .ask(self.catalog().listed_snapshot(actor.organization, id))?
+            .ok_or(NO_SNAPSHOT)?;
         Ok(self.snapshot_row(actor, &time_zone(&actor.time_zone), listed))
     }
 
-    fn snapshot_row(&self, actor: &Actor, time_zone: &TimeZone, listed: ListedSnapshot) -> SnapshotRow {
+    fn snapshot_row(
+        &self,
+        actor: &Actor,
+        time_zone: &TimeZone,
+        listed: ListedSnapshot,
+    ) -> SnapshotRow {
         let snapshot = listed.snapshot;
         let usable = snapshot.state.is_usable();
         // A look into the archive's table: no access to the store.
         let reclaimable = usable.then(|| self.core.archive.get().ok()).flatten();
-        let reclaimable = reclaimable.and_then(|archive| archive.reclaimable(snapshot.organization, snapshot.id).ok());
+        let reclaimable = reclaimable
+            .and_then(|archive| archive.reclaimable(snapshot.organization, snapshot.id).ok());
         let job = listed.job.map(|job| self.job_view(actor, time_zone, &job));
         SnapshotRow {
             id: snapshot.id,
@@ -65,10 +89,14 @@ impl Control {
             data: if usable { snapshot.data } else { None },
             reclaimable: reclaimable.map(Bytes),
             state: snapshot.state,
-            verified: snapshot.verified.map(|verified| moment(time_zone, verified)),
+            verified: snapshot
+                .verified
+                .map(|verified| moment(time_zone, verified)),
             fault: snapshot.fault,
             taken: moment(time_zone, snapshot.taken),
-            job: job.filter(|job| job.state.is_live() || (job.state == JobState::Failed && job.may_retry)),
+            job: job.filter(|job| {
+                job.state.is_live() || (job.state == JobState::Failed && job.may_retry)
+            }),
         }
     }
 
@@ -80,8 +108,14 @@ impl Control {
         let actor = caller.must(Permission::Read)?;
         let volume = self.volume_of(actor.organization, id)?;
         let zone = time_zone(&actor.time_zone);
-        let proposed = self.core.look(|tx| free_name(tx, actor, &zone, &volume.name, self.now_ms()))?;
-        let written = if volume.state == VolumeState::Ready { self.written(&volume)? } else { Bytes(0) };
+        let proposed = self
+            .core
+            .look(|tx| free_name(tx, actor, &zone, &volume.name, self.now_ms()))?;
+        let written = if volume.state == VolumeState::Ready {
+            self.written(&volume)?
+        } else {
+            Bytes(0)
+        };
         let mut plan = SnapshotPlan {
             volume: id,
             name: volume.name.clone(),
@@ -96,9 +130,11 @@ impl Control {
             if !base.state.is_usable() || base.held != Held::Base {
                 continue;
             }
-            let changed = pool.changed_since(base.checkpoint, id).map_err(|error| self.fault(error.into()))?;
+            let changed = pool
+                .changed_since(base.checkpoint, id)
+                .map_err(|error| self.fault(error.into()))?;
             if let Some(changed) = changed {
-                plan.to_save = Bytes(changed.len() * crate::engine::block::BLOCK_SIZE);
+                plan.to_save = Bytes(changed.len() * BLOCK_SIZE);
                 plan.since = Some(moment(&zone, base.taken));
                 break;
             }
@@ -110,13 +146,19 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::NotFound`], [`Fault::InUse`] when the volume is not ready, those of names.
-    pub fn take_snapshot(&self, caller: &Caller, id: VolumeId, name: &str) -> Result<Started, Fault> {
+    pub fn take_snapshot(
+        &self,
+        caller: &Caller,
+        id: VolumeId,
+        name: &str,
+    ) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let now = self.now_ms();
         let volume = self.volume_of(actor.organization, id)?;
         let name = if name.trim().is_empty() {
             let zone = time_zone(&actor.time_zone);
-            self.core.look(|tx| free_name(tx, actor, &zone, &volume.name, now))?
+            self.core
+                .look(|tx| free_name(tx, actor, &zone, &volume.name, now))?
         } else {
             checked_name(name)?
         };
@@ -157,18 +199,33 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::NotFound`], [`Fault::ObjectStoreUnavailable`].
-    pub fn snapshot_deletion(&self, caller: &Caller, id: SnapshotId) -> Result<DeletionPlan, Fault> {
+    pub fn snapshot_deletion(
+        &self,
+        caller: &Caller,
+        id: SnapshotId,
+    ) -> Result<DeletionPlan, Fault> {
         let actor = caller.must(Permission::Read)?;
         let snapshot = self.snapshot_of(actor.organization, id)?;
         let mut frees = 0;
         if snapshot.state.is_usable() {
-            let found = self.core.archive.get().and_then(|archive| archive.manifest(actor.organization, id));
-            let about = super::error::About { name: &snapshot.name, ..Default::default() };
+            let found = self
+                .core
+                .archive
+                .get()
+                .and_then(|archive| archive.manifest(actor.organization, id));
+            let about = About {
+                name: &snapshot.name,
+                ..Default::default()
+            };
             frees = found
                 .map_err(|error| explain("plan a deletion", error.into(), about).into_fault())?
                 .map_or(0, |info| info.reclaimable_bytes);
         }
-        Ok(DeletionPlan { name: snapshot.name, frees: Bytes(frees), snapshots_kept: 0 })
+        Ok(DeletionPlan {
+            name: snapshot.name,
+            frees: Bytes(frees),
+            snapshots_kept: 0,
+        })
     }
 
     /// Deletes the snapshot from the object store.
@@ -178,12 +235,19 @@ impl Control {
     pub fn delete_snapshot(&self, caller: &Caller, id: SnapshotId) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let snapshot = self.snapshot_of(actor.organization, id)?;
-        let in_use = || Fault::InUse { name: snapshot.name.clone() };
+        let in_use = || Fault::InUse {
+            name: snapshot.name.clone(),
+        };
         let asked = Asked::new(JobKind::DeleteSnapshot, &id, &snapshot.name);
         self.begin(caller, actor, &asked, |tx| {
             let snapshot = snapshot_of(tx, actor.organization, id)?.ok_or(NO_SNAPSHOT)?;
-            let after = snapshot.state.next(SnapshotEvent::DeleteAsked).map_err(|_| in_use())?;
-            if is_being_read(tx, &id.to_string())? || !move_snapshot(tx, id, snapshot.state, after, None)? {
+            let after = snapshot
+                .state
+                .next(SnapshotEvent::DeleteAsked)
+                .map_err(|_| in_use())?;
+            if is_being_read(tx, &id.to_string())?
+                || !move_snapshot(tx, id, snapshot.state, after, None)?
+            {
                 return Err(in_use().into());
             }
             Ok(close_jobs(tx, &id.to_string())?)
@@ -209,23 +273,37 @@ impl Control {
         zone.pool(&name)?;
         let free = zone.free();
         if snapshot.state.is_usable() && snapshot.data.is_some_and(|data| data > free) {
-            return Err(Fault::PoolFull { zone: zone.name.clone(), free });
+            return Err(Fault::PoolFull {
+                zone: zone.name.clone(),
+                free,
+            });
         }
-        let volume = self.new_volume(actor, zone, &name, VolumeKind::Data, snapshot.size, VolumeState::Restoring);
+        let volume = self.new_volume(
+            actor,
+            zone,
+            &name,
+            VolumeKind::Data,
+            snapshot.size,
+            VolumeState::Restoring,
+        );
         let mut asked = Asked::new(JobKind::RestoreVolume, &volume.id, &name);
         asked.source = Some(id.to_string());
         asked.total = snapshot.data;
         self.begin(caller, actor, &asked, |tx| {
             let snapshot = snapshot_of(tx, actor.organization, id)?.ok_or(NO_SNAPSHOT)?;
             if !snapshot.state.is_usable() {
-                return Err(Fault::SnapshotNotUsable { name: snapshot.name }.into());
+                return Err(Fault::SnapshotNotUsable {
+                    name: snapshot.name,
+                }
+                .into());
             }
             write_new(tx, &volume)
         })
     }
 
     fn snapshot_of(&self, organization: OrganizationId, id: SnapshotId) -> Result<Snapshot, Fault> {
-        self.core.look(|tx| Ok(snapshot_of(tx, organization, id)?.ok_or(NO_SNAPSHOT)?))
+        self.core
+            .look(|tx| Ok(snapshot_of(tx, organization, id)?.ok_or(NO_SNAPSHOT)?))
     }
 }
 
@@ -239,7 +317,11 @@ fn free_name(
 ) -> Result<String, Refusal> {
     let stamp = stamp(zone, now);
     for number in 1..=u32::MAX {
-        let tail = if number == 1 { format!(" {stamp}") } else { format!(" {stamp} ({number})") };
+        let tail = if number == 1 {
+            format!(" {stamp}")
+        } else {
+            format!(" {stamp} ({number})")
+        };
         let room = MAX_NAME.saturating_sub(tail.chars().count());
         let name: String = volume.chars().take(room).chain(tail.chars()).collect();
         let name = checked_name(&name)?;
@@ -247,7 +329,10 @@ fn free_name(
             return Ok(name);
         }
     }
-    Err(Fault::NameTaken { name: volume.to_owned() }.into())
+    Err(Fault::NameTaken {
+        name: volume.to_owned(),
+    }
+    .into())
 }
 
 /// What the archive's manifest calls a volume's kind.

@@ -65,7 +65,10 @@ impl Control {
         let name = checked_name(name)?;
         let zone = self.core.zones.choice(zone)?;
         zone.pool(&name)?;
-        if self.core.look(|tx| Ok(volume_name_taken(tx, actor.organization, &name)?))? {
+        if self
+            .core
+            .look(|tx| Ok(volume_name_taken(tx, actor.organization, &name)?))?
+        {
             return Err(Fault::NameTaken { name });
         }
         if !image::importer_is_there() {
@@ -76,13 +79,18 @@ impl Control {
             // What no image could shrink to: the pool as a whole is smaller.
             let total = zone.total();
             if bytes > total.0 {
-                return Err(Fault::ImageTooLarge { needed: Bytes(bytes), free: zone.free() });
+                return Err(Fault::ImageTooLarge {
+                    needed: Bytes(bytes),
+                    free: zone.free(),
+                });
             }
             if room(&uploads).is_some_and(|room| bytes > room) {
                 return Err(Fault::ServerFull);
             }
         }
-        Ok(UploadSlot { path: uploads.join(format!("{}.part", JobId::new())) })
+        Ok(UploadSlot {
+            path: uploads.join(format!("{}.part", JobId::new())),
+        })
     }
 
     /// Makes a volume of an uploaded image. On success the file is taken over; otherwise it is the caller's to remove.
@@ -97,25 +105,54 @@ impl Control {
         if request.file.parent() != Some(self.core.folders.uploads().as_path()) {
             return Err(Fault::BadRequest);
         }
-        let image = image::inspect(&request.file, &request.file_name).map_err(|refused| refused.into_fault())?;
-        let size = Bytes(image.virtual_size).round_up_to_volume().filter(|size| size.0 <= MAX_VOLUME_GIB * GIB);
+        let image = image::inspect(&request.file, &request.file_name)
+            .map_err(|refused| refused.into_fault())?;
+        let size = Bytes(image.virtual_size)
+            .round_up_to_volume()
+            .filter(|size| size.0 <= MAX_VOLUME_GIB * GIB);
         let free = zone.free();
         let Some(size) = size else {
-            return Err(Fault::ImageTooLarge { needed: Bytes(image.virtual_size), free });
+            return Err(Fault::ImageTooLarge {
+                needed: Bytes(image.virtual_size),
+                free,
+            });
         };
         if image.at_least > free.0 {
-            return Err(Fault::ImageTooLarge { needed: Bytes(image.at_least), free });
+            return Err(Fault::ImageTooLarge {
+                needed: Bytes(image.at_least),
+                free,
+            });
         }
-        let volume = self.new_volume(actor, zone, &name, request.kind, size, VolumeState::Importing);
+        let volume = self.new_volume(
+            actor,
+            zone,
+            &name,
+            request.kind,
+            size,
+            VolumeState::Importing,
+        );
         let mut asked = Asked::new(JobKind::ImportVolume, &volume.id, &name);
         asked.total = Some(Bytes(image.virtual_size));
-        asked.args = serde_json::to_string(&ImportArgs { format: image.format })
-            .map_err(|source| self.fault(Error::Json { what: "an import's arguments", source }))?;
+        asked.args = serde_json::to_string(&ImportArgs {
+            format: image.format,
+        })
+        .map_err(|source| {
+            self.fault(Error::Json {
+                what: "an import's arguments",
+                source,
+            })
+        })?;
         // First the name that the job will look for: a file that no job looks for is removed at the next start.
         let place = self.core.folders.upload_of(asked.id);
         let moved = std::fs::rename(&request.file, &place)
             .and_then(|()| std::fs::File::open(self.core.folders.uploads())?.sync_all());
-        moved.map_err(|source| self.fault(Error::Io { operation: "take over", path: request.file.clone(), source }))?;
+        moved.map_err(|source| {
+            self.fault(Error::Io {
+                operation: "take over",
+                path: request.file.clone(),
+                source,
+            })
+        })?;
         let started = self.begin(caller, actor, &asked, |tx| write_new(tx, &volume));
         if started.is_err()
             && let Err(error) = std::fs::rename(&place, &request.file)

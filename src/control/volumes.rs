@@ -7,7 +7,9 @@ use super::zones::Zone;
 use super::{Actor, Caller, Control};
 use crate::catalog::jobs::is_being_read;
 use crate::catalog::snapshots::Held;
-use crate::catalog::volumes::{ListedVolume, Volume, insert_volume, move_volume, volume_name_taken, volume_of};
+use crate::catalog::volumes::{
+    ListedVolume, Volume, insert_volume, move_volume, volume_name_taken, volume_of,
+};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{OrganizationId, VolumeId, ZoneId};
 use crate::domain::job::JobKind;
@@ -29,16 +31,32 @@ impl Control {
     /// [`Fault::SignInNeeded`].
     pub fn list_volumes(&self, caller: &Caller, page: u32) -> Result<Page<VolumeRow>, Fault> {
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(self.catalog().list_volumes(actor.organization, page, PAGE_ROWS))?;
+        let found = self.ask(
+            self.catalog()
+                .list_volumes(actor.organization, page, PAGE_ROWS),
+        )?;
         let zone = time_zone(&actor.time_zone);
-        let rows = found.rows.into_iter().map(|listed| self.volume_row(actor, &zone, listed)).collect();
-        Ok(Page { rows, total: found.total, page: found.page, pages: found.pages })
+        let rows = found
+            .rows
+            .into_iter()
+            .map(|listed| self.volume_row(actor, &zone, listed))
+            .collect();
+        Ok(Page {
+            rows,
+            total: found.total,
+            page: found.page,
+            pages: found.pages,
+        })
     }
 
     fn volume_row(&self, actor: &Actor, time_zone: &TimeZone, listed: ListedVolume) -> VolumeRow {
         let volume = listed.volume;
         // Only what is ready is asked of the pool: all else is not there yet, or not to be counted on.
-        let seen = if volume.state == VolumeState::Ready { self.written(&volume).map(Some) } else { Ok(None) };
+        let seen = if volume.state == VolumeState::Ready {
+            self.written(&volume).map(Some)
+        } else {
+            Ok(None)
+        };
         let (written, broken) = match seen {
             Ok(written) => (written, None),
             Err(fault) => (None, Some(fault)),
@@ -55,19 +73,26 @@ impl Control {
             in_snapshot: listed.in_snapshot > 0,
             snapshots: listed.snapshots,
             created: moment(time_zone, volume.created),
-            job: listed.job.as_ref().map(|job| self.job_view(actor, time_zone, job)),
+            job: listed
+                .job
+                .as_ref()
+                .map(|job| self.job_view(actor, time_zone, job)),
         }
     }
 
     /// Bytes of the volume that hold data, or why its pool cannot tell.
     pub(super) fn written(&self, volume: &Volume) -> Result<Bytes, Fault> {
         let zone = self.core.zones.get(volume.zone)?;
-        let damaged = || Fault::VolumeDamaged { name: volume.name.clone() };
+        let damaged = || Fault::VolumeDamaged {
+            name: volume.name.clone(),
+        };
         match zone.pool(&volume.name)?.volume(volume.id) {
             Ok(Some(info)) if info.poisoned => Err(damaged()),
             Ok(Some(info)) => Ok(Bytes(info.written)),
             Ok(None) => Err(damaged()),
-            Err(error) => Err(explain("look at a volume", error.into(), zone.about(&volume.name)).into_fault()),
+            Err(error) => Err(
+                explain("look at a volume", error.into(), zone.about(&volume.name)).into_fault(),
+            ),
         }
     }
 
@@ -75,7 +100,13 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::SizeOutOfRange`], [`Fault::NameTaken`] and those of names, [`Fault::NotFound`] of the zone.
-    pub fn create_volume(&self, caller: &Caller, name: &str, zone: ZoneId, size_gib: u64) -> Result<Started, Fault> {
+    pub fn create_volume(
+        &self,
+        caller: &Caller,
+        name: &str,
+        zone: ZoneId,
+        size_gib: u64,
+    ) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let name = checked_name(name)?;
         let zone = self.core.zones.choice(zone)?;
@@ -84,7 +115,14 @@ impl Control {
         }
         let size = Bytes::from_gib(size_gib).ok_or(SIZE_OUT_OF_RANGE)?;
         zone.pool(&name)?;
-        let volume = self.new_volume(actor, zone, &name, VolumeKind::Data, size, VolumeState::Creating);
+        let volume = self.new_volume(
+            actor,
+            zone,
+            &name,
+            VolumeKind::Data,
+            size,
+            VolumeState::Creating,
+        );
         let asked = Asked::new(JobKind::CreateVolume, &volume.id, &name);
         self.begin(caller, actor, &asked, |tx| write_new(tx, &volume))
     }
@@ -121,16 +159,23 @@ impl Control {
         let snapshots = self.ask(self.catalog().snapshots_of_volume(id))?;
         let zone = self.core.zones.get(volume.zone)?;
         // What the deletion takes with it: the volume, and the boundaries that only served to compare with it.
-        let bases = snapshots.iter().filter(|snapshot| snapshot.held == Held::Base);
+        let bases = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.held == Held::Base);
         let mut gone = vec![Reference::Volume(id)];
         gone.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
         let frees = match zone.pool(&volume.name) {
-            Ok(pool) if volume.state == VolumeState::Ready => pool
-                .reclaimable(&gone)
-                .map_err(|error| explain("plan a deletion", error.into(), zone.about(&volume.name)).into_fault())?,
+            Ok(pool) if volume.state == VolumeState::Ready => {
+                pool.reclaimable(&gone).map_err(|error| {
+                    explain("plan a deletion", error.into(), zone.about(&volume.name)).into_fault()
+                })?
+            }
             _ => 0,
         };
-        let kept = snapshots.iter().filter(|snapshot| snapshot.state.is_usable()).count();
+        let kept = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.state.is_usable())
+            .count();
         Ok(DeletionPlan {
             name: volume.name,
             frees: Bytes(frees),
@@ -146,7 +191,9 @@ impl Control {
     pub fn delete_volume(&self, caller: &Caller, id: VolumeId) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let volume = self.volume_of(actor.organization, id)?;
-        let in_use = || Fault::InUse { name: volume.name.clone() };
+        let in_use = || Fault::InUse {
+            name: volume.name.clone(),
+        };
         let zone = self.core.zones.get(volume.zone)?;
         if let Ok(pool) = zone.pool(&volume.name)
             && let Ok(Some(info)) = pool.volume(id)
@@ -157,23 +204,36 @@ impl Control {
         let asked = Asked::new(JobKind::DeleteVolume, &id, &volume.name);
         self.begin(caller, actor, &asked, |tx| {
             let volume = volume_of(tx, actor.organization, id)?.ok_or(NO_VOLUME)?;
-            let after = volume.state.next(VolumeEvent::DeleteAsked).map_err(|_| in_use())?;
-            if is_being_read(tx, &id.to_string())? || !move_volume(tx, id, volume.state, after, None)? {
+            let after = volume
+                .state
+                .next(VolumeEvent::DeleteAsked)
+                .map_err(|_| in_use())?;
+            if is_being_read(tx, &id.to_string())?
+                || !move_volume(tx, id, volume.state, after, None)?
+            {
                 return Err(in_use().into());
             }
             Ok(())
         })
     }
 
-    pub(super) fn volume_of(&self, organization: OrganizationId, id: VolumeId) -> Result<Volume, Fault> {
-        self.core.look(|tx| Ok(volume_of(tx, organization, id)?.ok_or(NO_VOLUME)?))
+    pub(super) fn volume_of(
+        &self,
+        organization: OrganizationId,
+        id: VolumeId,
+    ) -> Result<Volume, Fault> {
+        self.core
+            .look(|tx| Ok(volume_of(tx, organization, id)?.ok_or(NO_VOLUME)?))
     }
 }
 
 /// Writes the volume down, unless its name is taken.
 pub(super) fn write_new(tx: &Transaction<'_>, volume: &Volume) -> Result<(), Refusal> {
     if volume_name_taken(tx, volume.organization, &volume.name)? {
-        return Err(Fault::NameTaken { name: volume.name.clone() }.into());
+        return Err(Fault::NameTaken {
+            name: volume.name.clone(),
+        }
+        .into());
     }
     Ok(insert_volume(tx, volume)?)
 }

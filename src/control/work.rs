@@ -38,7 +38,15 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub fn new(kind: JobKind, subject: &impl ToString, name: &'a str) -> Self {
         let (subject, args) = (subject.to_string(), "{}".to_owned());
-        Self { kind, id: JobId::new(), subject, name, source: None, args, total: None }
+        Self {
+            kind,
+            id: JobId::new(),
+            subject,
+            name,
+            source: None,
+            args,
+            total: None,
+        }
     }
 }
 
@@ -50,9 +58,15 @@ impl Control {
     pub fn current_jobs(&self, caller: &Caller) -> Result<Vec<JobView>, Fault> {
         let actor = caller.must(Permission::Read)?;
         let since = self.now_ms() - ENDED_STAYS;
-        let jobs = self.ask(self.catalog().current_jobs(actor.organization, since, LISTED))?;
+        let jobs = self.ask(
+            self.catalog()
+                .current_jobs(actor.organization, since, LISTED),
+        )?;
         let zone = time_zone(&actor.time_zone);
-        Ok(jobs.iter().map(|job| self.job_view(actor, &zone, job)).collect())
+        Ok(jobs
+            .iter()
+            .map(|job| self.job_view(actor, &zone, job))
+            .collect())
     }
 
     /// Asks a task to stop.
@@ -63,12 +77,20 @@ impl Control {
         let actor = caller.must(Permission::Change)?;
         let now = self.now_ms();
         self.core.transact(|tx| {
-            let job = job_of(tx, actor.organization, id)?.ok_or(Fault::NotFound { what: Noun::Job })?;
+            let job =
+                job_of(tx, actor.organization, id)?.ok_or(Fault::NotFound { what: Noun::Job })?;
             if !job.kind.interruptible() || !ask_to_stop(tx, id, now)? {
                 return Err(Fault::NotInterruptible.into());
             }
             if !job.cancel {
-                log(tx, caller, Act::Interrupt(job.kind), &job.subject_name, Some(id), now)?;
+                log(
+                    tx,
+                    caller,
+                    Act::Interrupt(job.kind),
+                    &job.subject_name,
+                    Some(id),
+                    now,
+                )?;
             }
             Ok(())
         })?;
@@ -85,14 +107,19 @@ impl Control {
         let actor = caller.must(Permission::Change)?;
         let now = self.now_ms();
         self.core.transact(|tx| {
-            let job = job_of(tx, actor.organization, id)?.ok_or(Fault::NotFound { what: Noun::Job })?;
+            let job =
+                job_of(tx, actor.organization, id)?.ok_or(Fault::NotFound { what: Noun::Job })?;
             if !may_be_retried(&job) {
                 return Err(Fault::NotRetryable.into());
             }
             if job.state == JobState::Failed {
                 let snapshot: SnapshotId = job.subject.parse().map_err(|_| Fault::NotRetryable)?;
-                let snapshot = snapshot_of(tx, actor.organization, snapshot)?.ok_or(Fault::NotRetryable)?;
-                let after = snapshot.state.next(SnapshotEvent::Retried).map_err(|_| Fault::NotRetryable)?;
+                let snapshot =
+                    snapshot_of(tx, actor.organization, snapshot)?.ok_or(Fault::NotRetryable)?;
+                let after = snapshot
+                    .state
+                    .next(SnapshotEvent::Retried)
+                    .map_err(|_| Fault::NotRetryable)?;
                 if !move_snapshot(tx, snapshot.id, snapshot.state, after, None)? {
                     return Err(Fault::NotRetryable.into());
                 }
@@ -100,7 +127,14 @@ impl Control {
             if !requeue(tx, id, job.state, now)? {
                 return Err(Fault::NotRetryable.into());
             }
-            log(tx, caller, Act::Retry(job.kind), &job.subject_name, Some(id), now)
+            log(
+                tx,
+                caller,
+                Act::Retry(job.kind),
+                &job.subject_name,
+                Some(id),
+                now,
+            )
         })?;
         self.runner.wake();
         self.core.work_changed(actor.organization);
@@ -130,11 +164,22 @@ impl Control {
                 asked_by: Some(actor.user),
             };
             insert_job(tx, &job, now)?;
-            log(tx, caller, Act::Job(asked.kind), asked.name, Some(asked.id), now)
+            log(
+                tx,
+                caller,
+                Act::Job(asked.kind),
+                asked.name,
+                Some(asked.id),
+                now,
+            )
         })?;
         self.runner.wake();
         self.core.work_changed(actor.organization);
-        Ok(Started { job: asked.id, kind: asked.kind, subject: asked.name.to_owned() })
+        Ok(Started {
+            job: asked.id,
+            kind: asked.kind,
+            subject: asked.name.to_owned(),
+        })
     }
 
     /// A job as this member sees it.
@@ -149,7 +194,11 @@ impl Control {
             subject: job.subject_name.clone(),
             done: job.done,
             total: job.total,
-            speed: if job.state == JobState::Running { job.speed } else { None },
+            speed: if job.state == JobState::Running {
+                job.speed
+            } else {
+                None
+            },
             interrupting: live && job.cancel,
             may_interrupt: change && live && !job.cancel && !undone && job.kind.interruptible(),
             may_retry: change && may_be_retried(job),

@@ -1,7 +1,7 @@
 //! The zones of the region and their pools.
 
-use super::error::{Error, chain, explain};
 use super::error::About;
+use super::error::{Error, chain, explain};
 use crate::catalog;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::ZoneId;
@@ -31,9 +31,18 @@ enum Closed {
 
 impl Zone {
     /// Opens the zone's pool, or remembers why it cannot be opened: one zone's fault keeps no other from working.
-    pub fn open(zone: catalog::zones::Zone, in_settings: bool, folder: &Path, options: PoolOptions) -> Arc<Self> {
+    pub fn open(
+        zone: catalog::zones::Zone,
+        in_settings: bool,
+        folder: &Path,
+        options: PoolOptions,
+    ) -> Arc<Self> {
         let opened = std::fs::create_dir_all(folder)
-            .map_err(|source| Error::Io { operation: "make", path: folder.to_owned(), source })
+            .map_err(|source| Error::Io {
+                operation: "make",
+                path: folder.to_owned(),
+                source,
+            })
             .and_then(|()| Pool::open(folder, options).map_err(Error::from));
         let pool = opened.map_err(|error| {
             tracing::error!(zone = %zone.name, error = chain(&error), "the zone's pool cannot be opened");
@@ -45,14 +54,23 @@ impl Zone {
                 },
             }
         });
-        Arc::new(Self { id: zone.id, name: zone.name, in_settings, pool })
+        Arc::new(Self {
+            id: zone.id,
+            name: zone.name,
+            in_settings,
+            pool,
+        })
     }
 
     /// The pool, or what a user may know of why it is not open.
     pub fn pool(&self, name: &str) -> Result<&Pool, Fault> {
         self.pool.as_ref().map_err(|closed| match closed {
-            Closed::Damaged => Fault::VolumeDamaged { name: name.to_owned() },
-            Closed::Other(reference) => Fault::Internal { reference: reference.clone() },
+            Closed::Damaged => Fault::VolumeDamaged {
+                name: name.to_owned(),
+            },
+            Closed::Other(reference) => Fault::Internal {
+                reference: reference.clone(),
+            },
         })
     }
 
@@ -75,12 +93,20 @@ impl Zone {
     }
 
     pub fn view(&self) -> ZoneView {
-        ZoneView { id: self.id, name: self.name.clone(), free: self.free() }
+        ZoneView {
+            id: self.id,
+            name: self.name.clone(),
+            free: self.free(),
+        }
     }
 
     /// For the words of a fault.
     pub fn about<'a>(&'a self, name: &'a str) -> About<'a> {
-        About { name, zone: &self.name, free: self.free() }
+        About {
+            name,
+            zone: &self.name,
+            free: self.free(),
+        }
     }
 }
 
@@ -89,15 +115,28 @@ pub(super) struct Zones(pub Vec<Arc<Zone>>);
 
 impl Zones {
     pub fn get(&self, id: ZoneId) -> Result<&Arc<Zone>, Fault> {
-        self.0.iter().find(|zone| zone.id == id).ok_or(Fault::NotFound { what: Noun::Zone })
+        self.0
+            .iter()
+            .find(|zone| zone.id == id)
+            .ok_or(Fault::NotFound { what: Noun::Zone })
     }
 
     /// A zone that new volumes can be put into.
     pub fn choice(&self, id: ZoneId) -> Result<&Arc<Zone>, Fault> {
-        self.get(id).and_then(|zone| if zone.in_settings { Ok(zone) } else { Err(Fault::NotFound { what: Noun::Zone }) })
+        self.get(id).and_then(|zone| {
+            if zone.in_settings {
+                Ok(zone)
+            } else {
+                Err(Fault::NotFound { what: Noun::Zone })
+            }
+        })
     }
 
     pub fn views(&self) -> Vec<ZoneView> {
-        self.0.iter().filter(|zone| zone.in_settings).map(|zone| zone.view()).collect()
+        self.0
+            .iter()
+            .filter(|zone| zone.in_settings)
+            .map(|zone| zone.view())
+            .collect()
     }
 }

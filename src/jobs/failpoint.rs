@@ -4,9 +4,14 @@
 /// `<kind>:<step>:done` after it. No destructor runs and nothing is flushed, as if it had been killed.
 #[cfg(feature = "failpoints")]
 pub(super) fn reach(kind: crate::domain::job::JobKind, step: &str, done: bool) {
-    let Ok(wanted) = std::env::var("REPRISE_STOP_AFTER") else { return };
+    let Ok(wanted) = std::env::var("REPRISE_STOP_AFTER") else {
+        return;
+    };
     let kind = serde_json::to_value(kind).ok();
-    let kind = kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default();
+    let kind = kind
+        .as_ref()
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default();
     let place = format!("{kind}:{step}{}", if done { ":done" } else { "" });
     if place == wanted {
         use std::io::Write;

@@ -22,7 +22,12 @@ impl Meter {
             self.samples.clear();
         }
         self.samples.push_back((now, done));
-        while self.samples.len() > 2 && self.samples.front().is_some_and(|&(at, _)| now.duration_since(at) > WINDOW) {
+        while self.samples.len() > 2
+            && self
+                .samples
+                .front()
+                .is_some_and(|&(at, _)| now.duration_since(at) > WINDOW)
+        {
             self.samples.pop_front();
         }
     }
@@ -50,7 +55,11 @@ mod tests {
         assert_eq!(meter.speed(), None);
         for second in 0..=20u64 {
             // Slow at first, then a hundred a second.
-            let done = if second <= 10 { second } else { 10 + (second - 10) * 100 };
+            let done = if second <= 10 {
+                second
+            } else {
+                10 + (second - 10) * 100
+            };
             meter.note(start + Duration::from_secs(second), done);
         }
         assert_eq!(meter.speed(), Some(100));

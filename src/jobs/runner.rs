@@ -70,10 +70,17 @@ impl Runner {
     ///
     /// # Errors
     /// [`catalog::Error`].
-    pub fn start(catalog: Catalog, work: Arc<dyn Work>, options: RunnerOptions) -> Result<Self, catalog::Error> {
+    pub fn start(
+        catalog: Catalog,
+        work: Arc<dyn Work>,
+        options: RunnerOptions,
+    ) -> Result<Self, catalog::Error> {
         let resumed = catalog.requeue_running()?;
         if resumed > 0 {
-            tracing::info!(jobs = resumed, "work that was under way when the server stopped is resumed");
+            tracing::info!(
+                jobs = resumed,
+                "work that was under way when the server stopped is resumed"
+            );
         }
         let shared = Arc::new(Shared {
             catalog,
@@ -97,7 +104,10 @@ impl Runner {
                 Err(error) => tracing::error!(%error, "a worker could not be started"),
             }
         }
-        Ok(Self { shared, workers: Mutex::new(workers) })
+        Ok(Self {
+            shared,
+            workers: Mutex::new(workers),
+        })
     }
 
     /// There is something to do: called after a job was committed.
@@ -141,8 +151,10 @@ impl Shared {
     }
 
     fn work_on(&self, only_short: bool) {
-        let kinds: Vec<JobKind> =
-            JobKind::ALL.into_iter().filter(|kind| !only_short || !self.work.is_long(*kind)).collect();
+        let kinds: Vec<JobKind> = JobKind::ALL
+            .into_iter()
+            .filter(|kind| !only_short || !self.work.is_long(*kind))
+            .collect();
         while !self.stopping() {
             let heard = *lock(&self.calls);
             match self.catalog.claim_job(&kinds, self.work.now()) {
@@ -163,7 +175,9 @@ impl Shared {
         // At least a moment: where the catalog cannot be read, or another worker has just taken the job.
         let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0).clamp(20, 60_000));
         let calls = lock(&self.calls);
-        let asleep = self.called.wait_timeout_while(calls, wait, |calls| *calls == heard && !self.stopping());
+        let asleep = self
+            .called
+            .wait_timeout_while(calls, wait, |calls| *calls == heard && !self.stopping());
         drop(asleep.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -200,9 +214,13 @@ impl Shared {
                 Err(failure) => failure,
             };
             let (ending, fault) = match failure {
-                Failure::Stopped if flag.load(Ordering::SeqCst) => (Ending::Interrupted, Fault::Interrupted),
+                Failure::Stopped if flag.load(Ordering::SeqCst) => {
+                    (Ending::Interrupted, Fault::Interrupted)
+                }
                 Failure::Stopped => return self.catalog.release_job(job.id),
-                Failure::Passing(fault) if self.tries_again(job) => return self.postpone(job, &fault),
+                Failure::Passing(fault) if self.tries_again(job) => {
+                    return self.postpone(job, &fault);
+                }
                 Failure::Passing(fault) | Failure::Final(fault) => (Ending::Failed, fault),
             };
             if !self.catalog.begin_ending(job.id, ending, &fault)? {
@@ -210,12 +228,16 @@ impl Shared {
             }
             (job.ending, job.fault, job.step, job.attempts) = (Some(ending), Some(fault), None, 1);
         }
-        let Some(ending) = job.ending else { return Ok(()) };
+        let Some(ending) = job.ending else {
+            return Ok(());
+        };
         let steps = self.work.undo_steps(job.kind, ending);
         match self.steps(job, steps, None)? {
             Ok(()) => {}
             Err(Failure::Stopped) => return self.catalog.release_job(job.id),
-            Err(Failure::Passing(fault)) if self.tries_again(job) => return self.postpone(job, &fault),
+            Err(Failure::Passing(fault)) if self.tries_again(job) => {
+                return self.postpone(job, &fault);
+            }
             Err(Failure::Passing(fault) | Failure::Final(fault)) => {
                 // It ends nevertheless: its object is shown as failed, and deleting that object tries once more.
                 tracing::warn!(job = %job.id, ?fault, "what a job began could not be undone wholly");
@@ -253,7 +275,9 @@ impl Shared {
             let mut watch = Reporter::new(self, job.clone(), flag.cloned());
             let outcome = catch_unwind(AssertUnwindSafe(|| self.work.step(job, step, &mut watch)));
             (job.done, job.total) = (watch.job.done, watch.job.total);
-            let outcome = outcome.unwrap_or_else(|payload| Err(Failure::Passing(self.panicked(step, payload.as_ref()))));
+            let outcome = outcome.unwrap_or_else(|payload| {
+                Err(Failure::Passing(self.panicked(step, payload.as_ref())))
+            });
             if let Err(failure) = outcome {
                 return Ok(Err(failure));
             }
@@ -270,16 +294,23 @@ impl Shared {
             said: String,
         }
         let said = payload.downcast_ref::<&str>().map(ToString::to_string);
-        let said = said.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let said = said
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
         self.work.internal("run a job", &Panicked { step, said })
     }
 
     fn postpone(&self, job: &Job, fault: &Fault) -> Result<(), catalog::Error> {
         let doublings = job.attempts.saturating_sub(1).min(20);
-        let wait = self.options.first_wait.saturating_mul(1 << doublings).min(self.options.longest_wait);
+        let wait = self
+            .options
+            .first_wait
+            .saturating_mul(1 << doublings)
+            .min(self.options.longest_wait);
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         tracing::warn!(job = %job.id, kind = ?job.kind, ?fault, attempt = job.attempts, wait_ms = wait, "a job waits");
-        self.catalog.postpone_job(job.id, fault, self.work.now().saturating_add(wait))?;
+        self.catalog
+            .postpone_job(job.id, fault, self.work.now().saturating_add(wait))?;
         Ok(())
     }
 
@@ -288,7 +319,8 @@ impl Shared {
         let fault = job.fault.clone().unwrap_or(Fault::Interrupted);
         self.catalog.write(|tx| {
             if end_job(tx, job.id, state, self.work.now())? {
-                self.work.conclude(tx, job, ending.map(|ending| (ending, &fault)))?;
+                self.work
+                    .conclude(tx, job, ending.map(|ending| (ending, &fault)))?;
             }
             Ok(())
         })
@@ -307,18 +339,32 @@ struct Reporter<'a> {
 
 impl<'a> Reporter<'a> {
     fn new(shared: &'a Shared, job: Job, flag: Option<Arc<AtomicBool>>) -> Self {
-        Self { shared, job, flag, meter: Meter::default(), reported: None }
+        Self {
+            shared,
+            job,
+            flag,
+            meter: Meter::default(),
+            reported: None,
+        }
     }
 
     fn report(&mut self, now: Instant) {
-        if self.reported.is_some_and(|at| now.duration_since(at) < self.shared.options.report_every) {
+        if self
+            .reported
+            .is_some_and(|at| now.duration_since(at) < self.shared.options.report_every)
+        {
             return;
         }
         self.reported = Some(now);
         self.meter.note(now, self.job.done.0);
         self.job.speed = self.meter.speed().map(Bytes);
         // Progress is for people to read: if it cannot be written, the work goes on.
-        match self.shared.catalog.set_progress(self.job.id, self.job.done, self.job.total, self.job.speed) {
+        match self.shared.catalog.set_progress(
+            self.job.id,
+            self.job.done,
+            self.job.total,
+            self.job.speed,
+        ) {
             Ok(()) => self.shared.work.changed(&self.job),
             Err(error) => tracing::warn!(%error, "a job's progress could not be written"),
         }
@@ -334,7 +380,14 @@ impl Watch for Reporter<'_> {
     fn done(&mut self, bytes: u64) -> ControlFlow<()> {
         self.job.done = Bytes(bytes);
         self.report(Instant::now());
-        let interrupted = self.flag.as_ref().is_some_and(|flag| flag.load(Ordering::SeqCst));
-        if interrupted || self.shared.stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let interrupted = self
+            .flag
+            .as_ref()
+            .is_some_and(|flag| flag.load(Ordering::SeqCst));
+        if interrupted || self.shared.stopping() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }

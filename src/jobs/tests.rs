@@ -43,7 +43,10 @@ impl Work for Told {
 
     fn step(&self, job: &Job, step: &'static str, watch: &mut dyn Watch) -> Result<(), Failure> {
         self.seen.lock().expect("whole").push(step.to_owned());
-        let mut answer = self.answer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut answer = self
+            .answer
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         answer(job, step, watch)
     }
 
@@ -53,7 +56,10 @@ impl Work for Told {
         job: &Job,
         ending: Option<(Ending, &Fault)>,
     ) -> Result<(), catalog::Error> {
-        self.ended.lock().expect("whole").push((job.id, ending.map(|(ending, _)| ending)));
+        self.ended
+            .lock()
+            .expect("whole")
+            .push((job.id, ending.map(|(ending, _)| ending)));
         Ok(())
     }
 
@@ -64,7 +70,9 @@ impl Work for Told {
 
     fn internal(&self, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Fault {
         eprintln!("{doing}: {error}");
-        Fault::Internal { reference: doing.to_owned() }
+        Fault::Internal {
+            reference: doing.to_owned(),
+        }
     }
 
     fn now(&self) -> i64 {
@@ -80,11 +88,15 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(answer: impl FnMut(&Job, &'static str, &mut dyn Watch) -> Result<(), Failure> + Send + 'static) -> Self {
+    fn new(
+        answer: impl FnMut(&Job, &'static str, &mut dyn Watch) -> Result<(), Failure> + Send + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let catalog = Catalog::open(&folder.path().join("catalog.db")).expect("a catalog");
         let organization = OrganizationId::new();
-        catalog.write(|tx| insert_organization(tx, organization, "Us", "UTC", 0)).expect("an organization");
+        catalog
+            .write(|tx| insert_organization(tx, organization, "Us", "UTC", 0))
+            .expect("an organization");
         let work = Arc::new(Told {
             answer: Mutex::new(Box::new(answer)),
             seen: Mutex::default(),
@@ -92,7 +104,12 @@ impl Bench {
             changed: Condvar::new(),
             clock: AtomicI64::new(1_000_000),
         });
-        Self { catalog, organization, work, _folder: folder }
+        Self {
+            catalog,
+            organization,
+            work,
+            _folder: folder,
+        }
     }
 
     fn ask(&self, kind: JobKind) -> JobId {
@@ -108,7 +125,9 @@ impl Bench {
             total: None,
             asked_by: None,
         };
-        self.catalog.write(|tx| insert_job(tx, &job, self.work.now())).expect("written");
+        self.catalog
+            .write(|tx| insert_job(tx, &job, self.work.now()))
+            .expect("written");
         id
     }
 
@@ -120,7 +139,12 @@ impl Bench {
             attempts: 4,
             report_every: Duration::ZERO,
         };
-        Runner::start(self.catalog.clone(), Arc::clone(&self.work) as Arc<dyn Work>, options).expect("a runner")
+        Runner::start(
+            self.catalog.clone(),
+            Arc::clone(&self.work) as Arc<dyn Work>,
+            options,
+        )
+        .expect("a runner")
     }
 
     fn job(&self, id: JobId) -> Job {
@@ -158,7 +182,11 @@ fn of_many_who_claim_at_once_one_gets_the_job() {
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                while let Some(job) = bench.catalog.claim_job(&JobKind::ALL, 1_000_000).expect("an answer") {
+                while let Some(job) = bench
+                    .catalog
+                    .claim_job(&JobKind::ALL, 1_000_000)
+                    .expect("an answer")
+                {
                     claimed.lock().expect("whole").push(job.id);
                 }
             });
@@ -201,25 +229,46 @@ fn steps_run_in_order_and_the_job_ends_once() {
     let job = bench.until(id, JobState::Succeeded);
     assert_eq!(bench.seen(), STEPS);
     assert_eq!(bench.endings(), [(id, None)]);
-    assert_eq!((job.done.0, job.total.map(|total| total.0), job.ended), (10, Some(10), Some(1_000_000)));
+    assert_eq!(
+        (job.done.0, job.total.map(|total| total.0), job.ended),
+        (10, Some(10), Some(1_000_000))
+    );
 }
 
 #[test]
 fn a_passing_fault_waits_twice_as_long_each_time_and_is_final_in_the_end() {
-    let bench = Bench::new(|_, step, _| if step == "two" { Err(Failure::Passing(REASON)) } else { Ok(()) });
+    let bench = Bench::new(|_, step, _| {
+        if step == "two" {
+            Err(Failure::Passing(REASON))
+        } else {
+            Ok(())
+        }
+    });
     let id = bench.ask(JobKind::CreateVolume);
     let runner = bench.start();
     for wait in [10_000, 20_000, 30_000] {
         let job = bench.until(id, JobState::Waiting);
-        assert_eq!((job.next_attempt - bench.work.now(), job.fault.clone()), (wait, Some(REASON)));
+        assert_eq!(
+            (job.next_attempt - bench.work.now(), job.fault.clone()),
+            (wait, Some(REASON))
+        );
         // Not a moment earlier.
         bench.work.clock.fetch_add(wait - 1, Ordering::SeqCst);
-        assert_eq!(bench.catalog.claim_job(&JobKind::ALL, bench.work.now()).expect("an answer"), None);
+        assert_eq!(
+            bench
+                .catalog
+                .claim_job(&JobKind::ALL, bench.work.now())
+                .expect("an answer"),
+            None
+        );
         bench.work.clock.fetch_add(1, Ordering::SeqCst);
         let before = job.attempts;
         runner.wake();
         let end = Instant::now() + Duration::from_secs(60);
-        while bench.job(id).attempts == before && bench.job(id).ending.is_none() && bench.job(id).state.is_live() {
+        while bench.job(id).attempts == before
+            && bench.job(id).ending.is_none()
+            && bench.job(id).state.is_live()
+        {
             assert!(Instant::now() < end, "never tried again");
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -228,7 +277,10 @@ fn a_passing_fault_waits_twice_as_long_each_time_and_is_final_in_the_end() {
     assert_eq!(job.fault, Some(REASON));
     assert_eq!(bench.endings(), [(id, Some(Ending::Failed))]);
     // It went on at the step that failed, and undid what it had done.
-    assert_eq!(bench.seen(), ["one", "two", "two", "two", "two", "undo-two", "undo-one"]);
+    assert_eq!(
+        bench.seen(),
+        ["one", "two", "two", "two", "two", "undo-two", "undo-one"]
+    );
 }
 
 #[test]
@@ -239,7 +291,11 @@ fn what_must_be_finished_is_tried_for_ever() {
     for attempt in 1..=10 {
         let end = Instant::now() + Duration::from_secs(60);
         while bench.job(id).attempts < attempt || bench.job(id).state != JobState::Waiting {
-            assert!(Instant::now() < end, "never tried again: {:?}", bench.job(id));
+            assert!(
+                Instant::now() < end,
+                "never tried again: {:?}",
+                bench.job(id)
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
         bench.work.clock.fetch_add(30_000, Ordering::SeqCst);
@@ -285,22 +341,44 @@ fn an_interruption_reaches_work_under_way_and_is_undone() {
     let id = bench.ask(JobKind::ImportVolume);
     let runner = bench.start();
     begun.recv().expect("begun");
-    assert!(bench.catalog.write(|tx| ask_to_stop(tx, id, 0)).expect("an answer"));
+    assert!(
+        bench
+            .catalog
+            .write(|tx| ask_to_stop(tx, id, 0))
+            .expect("an answer")
+    );
     runner.interrupt(id);
     let job = bench.until(id, JobState::Interrupted);
     assert_eq!(job.fault, Some(Fault::Interrupted));
     assert_eq!(bench.seen(), ["one", "undo-two", "undo-one"]);
     assert_eq!(bench.endings(), [(id, Some(Ending::Interrupted))]);
-    assert!(!bench.catalog.write(|tx| ask_to_stop(tx, id, 0)).expect("an answer"), "it has ended");
+    assert!(
+        !bench
+            .catalog
+            .write(|tx| ask_to_stop(tx, id, 0))
+            .expect("an answer"),
+        "it has ended"
+    );
 }
 
 #[test]
 fn what_waits_is_interrupted_at_once() {
-    let bench = Bench::new(|_, step, _| if step == "one" { Err(Failure::Passing(REASON)) } else { Ok(()) });
+    let bench = Bench::new(|_, step, _| {
+        if step == "one" {
+            Err(Failure::Passing(REASON))
+        } else {
+            Ok(())
+        }
+    });
     let id = bench.ask(JobKind::ImportVolume);
     let runner = bench.start();
     bench.until(id, JobState::Waiting);
-    assert!(bench.catalog.write(|tx| ask_to_stop(tx, id, bench.work.now())).expect("an answer"));
+    assert!(
+        bench
+            .catalog
+            .write(|tx| ask_to_stop(tx, id, bench.work.now()))
+            .expect("an answer")
+    );
     runner.interrupt(id);
     bench.until(id, JobState::Interrupted);
     assert_eq!(bench.seen(), ["one", "undo-two", "undo-one"]);
@@ -325,7 +403,10 @@ fn i16_a_stopped_runner_gives_work_back_and_the_next_one_resumes_at_the_step() {
     begun.recv().expect("begun");
     runner.shutdown();
     let job = bench.job(id);
-    assert_eq!((job.state, job.step, job.ending), (JobState::Queued, Some(1), None));
+    assert_eq!(
+        (job.state, job.step, job.ending),
+        (JobState::Queued, Some(1), None)
+    );
     let _next = bench.start();
     bench.until(id, JobState::Succeeded);
     assert_eq!(bench.seen(), ["one", "two", "two"]);
@@ -336,7 +417,11 @@ fn i16_what_ran_when_the_process_died_is_resumed() {
     let bench = Bench::new(|_, _, _| Ok(()));
     let id = bench.ask(JobKind::CreateVolume);
     // The process claims, begins the second step, and is gone.
-    bench.catalog.claim_job(&JobKind::ALL, bench.work.now()).expect("an answer").expect("the job");
+    bench
+        .catalog
+        .claim_job(&JobKind::ALL, bench.work.now())
+        .expect("an answer")
+        .expect("the job");
     bench.catalog.begin_step(id, 1).expect("written");
     let _runner = bench.start();
     bench.until(id, JobState::Succeeded);
@@ -353,12 +438,26 @@ fn what_failed_is_tried_again_from_its_first_step() {
     let id = bench.ask(JobKind::TakeSnapshot);
     let runner = bench.start();
     bench.until(id, JobState::Failed);
-    assert!(bench.catalog.write(|tx| requeue(tx, id, JobState::Failed, bench.work.now())).expect("an answer"));
+    assert!(
+        bench
+            .catalog
+            .write(|tx| requeue(tx, id, JobState::Failed, bench.work.now()))
+            .expect("an answer")
+    );
     runner.wake();
     let job = bench.until(id, JobState::Succeeded);
     assert_eq!((job.fault, job.ending), (None, None));
-    assert_eq!(bench.seen(), ["one", "two", "undo-two", "undo-one", "one", "two"]);
-    assert!(!bench.catalog.write(|tx| requeue(tx, id, JobState::Failed, 0)).expect("an answer"), "it succeeded");
+    assert_eq!(
+        bench.seen(),
+        ["one", "two", "undo-two", "undo-one", "one", "two"]
+    );
+    assert!(
+        !bench
+            .catalog
+            .write(|tx| requeue(tx, id, JobState::Failed, 0))
+            .expect("an answer"),
+        "it succeeded"
+    );
 }
 
 #[test]
@@ -374,9 +473,16 @@ fn long_work_never_takes_the_last_worker() {
         }
         Ok(())
     });
-    let long = [bench.ask(JobKind::ImportVolume), bench.ask(JobKind::ImportVolume)];
+    let long = [
+        bench.ask(JobKind::ImportVolume),
+        bench.ask(JobKind::ImportVolume),
+    ];
     let runner = bench.start();
     begun.recv().expect("begun");
-    assert!(long.iter().any(|id| bench.job(*id).state == JobState::Queued), "two workers, one for long work");
+    assert!(
+        long.iter()
+            .any(|id| bench.job(*id).state == JobState::Queued),
+        "two workers, one for long work"
+    );
     drop(runner);
 }

@@ -5,8 +5,8 @@ use super::super::core::Core;
 use super::super::error::{About, Error, explain};
 use super::super::image;
 use super::super::uploads::ImportArgs;
-use crate::domain::fault::Fault;
 use crate::catalog::jobs::Job;
+use crate::domain::fault::Fault;
 use crate::engine::Lease;
 use crate::engine::block::{BlockDevice, DeviceError, Extent, ZeroOptions};
 use crate::jobs::{Failure, Watch};
@@ -26,7 +26,14 @@ const EXPORT: &str = "import";
 impl Core {
     fn import_args(&self, job: &Job) -> Result<ImportArgs, Failure> {
         serde_json::from_str(&job.args).map_err(|source| {
-            explain("read an import's arguments", Error::Json { what: "an import's arguments", source }, About::default())
+            explain(
+                "read an import's arguments",
+                Error::Json {
+                    what: "an import's arguments",
+                    source,
+                },
+                About::default(),
+            )
         })
     }
 
@@ -41,7 +48,9 @@ impl Core {
             return Ok(());
         }
         let mut command = image::importer();
-        command.args(["check", "-q", "-f", args.format.driver()]).arg(&path);
+        command
+            .args(["check", "-q", "-f", args.format.driver()])
+            .arg(&path);
         let mut child = Running::start(command)?;
         let said = child.wait(watch, |_| None)?;
         match said.code {
@@ -64,18 +73,38 @@ impl Core {
         let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
         let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
         let failed = |error| explain("import an image", error, zone.about(&volume.name));
-        let lease = pool.lease(volume.id).map_err(|error| failed(error.into()))?;
-        let disk = Arc::new(Noting { lease, refused: AtomicU8::new(0) });
+        let lease = pool
+            .lease(volume.id)
+            .map_err(|error| failed(error.into()))?;
+        let disk = Arc::new(Noting {
+            lease,
+            refused: AtomicU8::new(0),
+        });
         let socket = self.folders.import_socket(job.id);
         let exports = Arc::new(One(Mutex::new(Some(Arc::clone(&disk)))));
-        let server = nbd::Server::listen(&socket, exports)
-            .map_err(|source| failed(Error::Io { operation: "listen on", path: socket.clone(), source }))?;
-        let mut target = std::ffi::OsString::from(format!("driver=nbd,export={EXPORT},server.type=unix,server.path="));
+        let server = nbd::Server::listen(&socket, exports).map_err(|source| {
+            failed(Error::Io {
+                operation: "listen on",
+                path: socket.clone(),
+                source,
+            })
+        })?;
+        let mut target = std::ffi::OsString::from(format!(
+            "driver=nbd,export={EXPORT},server.type=unix,server.path="
+        ));
         // A comma is doubled in these options.
         target.push(socket.to_string_lossy().replace(',', ",,"));
         let mut command = image::importer();
         command
-            .args(["convert", "-p", "-n", "--target-is-zero", "-f", args.format.driver(), "--target-image-opts"])
+            .args([
+                "convert",
+                "-p",
+                "-n",
+                "--target-is-zero",
+                "-f",
+                args.format.driver(),
+                "--target-image-opts",
+            ])
             .arg(&path)
             .arg(target);
         let total = job.total.map_or(volume.size.0, |total| total.0);
@@ -88,7 +117,11 @@ impl Core {
         let ended = ended?;
         if ended.code != Some(0) {
             if let Some(failure) = disk.refusal() {
-                return Err(explain("import an image", failure.into(), zone.about(&volume.name)));
+                return Err(explain(
+                    "import an image",
+                    failure.into(),
+                    zone.about(&volume.name),
+                ));
             }
             tracing::warn!(code = ?ended.code, said = ended.stderr.trim(), "an image could not be converted");
             // The volume took everything: what could not be read is the image.
@@ -103,14 +136,29 @@ impl Core {
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(source) => Err(explain("remove an upload", Error::Io { operation: "remove", path, source }, About::default())),
+            Err(source) => Err(explain(
+                "remove an upload",
+                Error::Io {
+                    operation: "remove",
+                    path,
+                    source,
+                },
+                About::default(),
+            )),
         }
     }
 }
 
 /// The bytes that a line such as `    (12.34/100%)` stands for.
 fn progress(text: &str, total: u64) -> Option<u64> {
-    let percent: f64 = text.rsplit_once('(')?.1.split_once('/')?.0.trim().parse().ok()?;
+    let percent: f64 = text
+        .rsplit_once('(')?
+        .1
+        .split_once('/')?
+        .0
+        .trim()
+        .parse()
+        .ok()?;
     let hundredths = (percent.clamp(0.0, 100.0) * 100.0) as u128;
     u64::try_from(u128::from(total) * hundredths / 10_000).ok()
 }
@@ -148,11 +196,19 @@ impl Running {
                 String::from_utf8_lossy(&text).into_owned()
             })
         });
-        Ok(Self { child, said, stderr })
+        Ok(Self {
+            child,
+            said,
+            stderr,
+        })
     }
 
     /// Waits for its end, telling how far it is; ends it when the job is to stop.
-    fn wait(&mut self, watch: &mut dyn Watch, read: impl Fn(&str) -> Option<u64>) -> Result<Said, Failure> {
+    fn wait(
+        &mut self,
+        watch: &mut dyn Watch,
+        read: impl Fn(&str) -> Option<u64>,
+    ) -> Result<Said, Failure> {
         let mut done = 0;
         loop {
             let open = match self.said.recv_timeout(LOOK) {
@@ -171,10 +227,25 @@ impl Running {
             }
         }
         let status = self.child.wait().map_err(|source| {
-            explain("wait for qemu-img", Error::Io { operation: "wait for", path: "qemu-img".into(), source }, About::default())
+            explain(
+                "wait for qemu-img",
+                Error::Io {
+                    operation: "wait for",
+                    path: "qemu-img".into(),
+                    source,
+                },
+                About::default(),
+            )
         })?;
-        let stderr = self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
-        Ok(Said { code: status.code(), stderr })
+        let stderr = self
+            .stderr
+            .take()
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_default();
+        Ok(Said {
+            code: status.code(),
+            stderr,
+        })
     }
 }
 
@@ -195,9 +266,16 @@ impl Exports for One {
     }
 
     fn open(&self, name: &str) -> Result<Export, OpenError> {
-        let disk = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let disk = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         match disk {
-            Some(disk) if name == EXPORT => Ok(Export { multi_conn: true, ..Export::new(disk) }),
+            Some(disk) if name == EXPORT => Ok(Export {
+                multi_conn: true,
+                ..Export::new(disk)
+            }),
             _ => Err(OpenError::NotFound),
         }
     }
@@ -221,7 +299,9 @@ impl Noting {
             Err(error) => {
                 tracing::warn!(%error, "the new volume refused a request of its import");
                 // "No space" stands: what follows it is its consequence.
-                let _ = self.refused.compare_exchange(0, OTHER, Ordering::SeqCst, Ordering::SeqCst);
+                let _ = self
+                    .refused
+                    .compare_exchange(0, OTHER, Ordering::SeqCst, Ordering::SeqCst);
             }
         }
         result
@@ -231,7 +311,10 @@ impl Noting {
         match self.refused.load(Ordering::SeqCst) {
             0 => None,
             NO_SPACE => Some(DeviceError::NoSpace),
-            _ => Some(DeviceError::Io { context: "the new volume refused a request of its import".to_owned(), source: None }),
+            _ => Some(DeviceError::Io {
+                context: "the new volume refused a request of its import".to_owned(),
+                source: None,
+            }),
         }
     }
 }
@@ -261,7 +344,12 @@ impl BlockDevice for Noting {
         self.note(self.lease.trim(offset, length, fua))
     }
 
-    fn write_zeroes(&self, offset: u64, length: u64, options: ZeroOptions) -> Result<(), DeviceError> {
+    fn write_zeroes(
+        &self,
+        offset: u64,
+        length: u64,
+        options: ZeroOptions,
+    ) -> Result<(), DeviceError> {
         self.note(self.lease.write_zeroes(offset, length, options))
     }
 

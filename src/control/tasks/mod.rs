@@ -71,7 +71,10 @@ impl Work for Tasks {
     }
 
     fn is_long(&self, kind: JobKind) -> bool {
-        matches!(kind, JobKind::ImportVolume | JobKind::TakeSnapshot | JobKind::RestoreVolume)
+        matches!(
+            kind,
+            JobKind::ImportVolume | JobKind::TakeSnapshot | JobKind::RestoreVolume
+        )
     }
 
     fn never_gives_up(&self, kind: JobKind) -> bool {
@@ -81,12 +84,14 @@ impl Work for Tasks {
     fn step(&self, job: &Job, step: &'static str, watch: &mut dyn Watch) -> Result<(), Failure> {
         let core = &*self.core;
         let done = match (job.kind, step) {
-            (JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume, "make-volume") => {
-                core.make_volume(job)
-            }
-            (JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume, "drop-volume") => {
-                core.drop_volume(job)
-            }
+            (
+                JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume,
+                "make-volume",
+            ) => core.make_volume(job),
+            (
+                JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume,
+                "drop-volume",
+            ) => core.drop_volume(job),
             (JobKind::ImportVolume, "check-image") => core.check_image(job, watch),
             (JobKind::ImportVolume, "convert") => core.convert(job, watch),
             (JobKind::ImportVolume, "remove-upload" | "drop-upload") => core.remove_upload(job),
@@ -97,24 +102,33 @@ impl Work for Tasks {
             (JobKind::TakeSnapshot, "save") => core.save(job, watch),
             (JobKind::TakeSnapshot, "verify") => core.verify(job),
             (JobKind::TakeSnapshot, "retire") => core.retire(job),
-            (JobKind::TakeSnapshot, "drop-saved") | (JobKind::DeleteSnapshot, "delete-saved") => core.delete_saved(job),
-            (JobKind::TakeSnapshot, "drop-checkpoint") | (JobKind::DeleteSnapshot, "delete-checkpoint") => {
-                core.delete_checkpoint(job)
+            (JobKind::TakeSnapshot, "drop-saved") | (JobKind::DeleteSnapshot, "delete-saved") => {
+                core.delete_saved(job)
             }
+            (JobKind::TakeSnapshot, "drop-checkpoint")
+            | (JobKind::DeleteSnapshot, "delete-checkpoint") => core.delete_checkpoint(job),
             _ => Err(core.broken(step, "a step that no work has")),
         };
         match done {
             // What must be finished is tried again whatever was wrong.
-            Err(Failure::Final(fault)) if self.never_gives_up(job.kind) => Err(Failure::Passing(fault)),
+            Err(Failure::Final(fault)) if self.never_gives_up(job.kind) => {
+                Err(Failure::Passing(fault))
+            }
             done => done,
         }
     }
 
-    fn conclude(&self, tx: &Transaction<'_>, job: &Job, ending: Option<(Ending, &Fault)>) -> Result<(), catalog::Error> {
+    fn conclude(
+        &self,
+        tx: &Transaction<'_>,
+        job: &Job,
+        ending: Option<(Ending, &Fault)>,
+    ) -> Result<(), catalog::Error> {
         match job.kind {
-            JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume | JobKind::DeleteVolume => {
-                volume::conclude(tx, job, ending)
-            }
+            JobKind::CreateVolume
+            | JobKind::ImportVolume
+            | JobKind::RestoreVolume
+            | JobKind::DeleteVolume => volume::conclude(tx, job, ending),
             JobKind::TakeSnapshot | JobKind::DeleteSnapshot => snapshot::conclude(tx, job, ending),
         }
     }
@@ -142,8 +156,14 @@ impl Core {
     fn subject_volume(&self, job: &Job) -> Result<Volume, Failure> {
         let id: Option<VolumeId> = job.subject.parse().ok();
         let found = id.map(|id| self.catalog.volume(id)).transpose();
-        let found = found.map_err(|error| explain("find a job's volume", error.into(), About::default()))?;
-        found.flatten().ok_or_else(|| self.broken("find a job's volume", "the volume that a job works on is not there"))
+        let found = found
+            .map_err(|error| explain("find a job's volume", error.into(), About::default()))?;
+        found.flatten().ok_or_else(|| {
+            self.broken(
+                "find a job's volume",
+                "the volume that a job works on is not there",
+            )
+        })
     }
 
     /// The snapshot that the job works on.
@@ -154,8 +174,14 @@ impl Core {
     fn snapshot_named(&self, id: &str) -> Result<Snapshot, Failure> {
         let id: Option<SnapshotId> = id.parse().ok();
         let found = id.map(|id| self.catalog.snapshot(id)).transpose();
-        let found = found.map_err(|error| explain("find a job's snapshot", error.into(), About::default()))?;
-        found.flatten().ok_or_else(|| self.broken("find a job's snapshot", "the snapshot that a job works on is not there"))
+        let found = found
+            .map_err(|error| explain("find a job's snapshot", error.into(), About::default()))?;
+        found.flatten().ok_or_else(|| {
+            self.broken(
+                "find a job's snapshot",
+                "the snapshot that a job works on is not there",
+            )
+        })
     }
 }
 

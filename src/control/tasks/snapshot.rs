@@ -7,7 +7,9 @@ use super::Told;
 use crate::archive::{Base, SaveRequest};
 use crate::catalog;
 use crate::catalog::jobs::{Ending, Job};
-use crate::catalog::snapshots::{Held, Snapshot, forget_snapshot, move_snapshot, snapshot_of};
+use crate::catalog::snapshots::{
+    Held, Snapshot, forget_snapshot, move_snapshot, set_held, snapshot_of,
+};
 use crate::domain::fault::Fault;
 use crate::domain::id::SnapshotId;
 use crate::domain::job::JobKind;
@@ -24,19 +26,34 @@ impl Core {
         let snapshot = self.subject_snapshot(job)?;
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
-        let failed = |error| explain("take a checkpoint", error, zone.about(&snapshot.volume_name));
-        let there = pool.checkpoints().iter().any(|checkpoint| checkpoint.id == snapshot.checkpoint);
+        let failed = |error| {
+            explain(
+                "take a checkpoint",
+                error,
+                zone.about(&snapshot.volume_name),
+            )
+        };
+        let there = pool
+            .checkpoints()
+            .iter()
+            .any(|checkpoint| checkpoint.id == snapshot.checkpoint);
         if !there {
             if snapshot.held != Held::NotYet {
-                return Err(self.broken("take a checkpoint", "a checkpoint that was taken is not in the pool any more"));
+                return Err(self.broken(
+                    "take a checkpoint",
+                    "a checkpoint that was taken is not in the pool any more",
+                ));
             }
-            self.catalog.set_taken(snapshot.id, self.now()).map_err(|error| failed(error.into()))?;
-            pool.checkpoint(&[(snapshot.volume, snapshot.checkpoint)]).map_err(|error| failed(error.into()))?;
+            self.catalog
+                .set_taken(snapshot.id, self.now())
+                .map_err(|error| failed(error.into()))?;
+            pool.checkpoint(&[(snapshot.volume, snapshot.checkpoint)])
+                .map_err(|error| failed(error.into()))?;
         }
         self.catalog
             .write(|tx| {
                 if snapshot.held == Held::NotYet {
-                    catalog::snapshots::set_held(tx, snapshot.id, Held::Whole)?;
+                    set_held(tx, snapshot.id, Held::Whole)?;
                 }
                 // A save that is tried again is in that state already.
                 if let Ok(after) = snapshot.state.next(SnapshotEvent::Taken) {
@@ -59,7 +76,9 @@ impl Core {
             // It was saved and its checkpoint retired; only the end was not written down.
             return Ok(());
         }
-        let device = pool.open_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
+        let device = pool
+            .open_checkpoint(snapshot.checkpoint)
+            .map_err(|error| failed(error.into()))?;
         let base = self.base_of(&snapshot, pool)?;
         let request = SaveRequest {
             organization: snapshot.organization,
@@ -70,25 +89,48 @@ impl Core {
             kind: kind_word(snapshot.kind),
             taken_ms: snapshot.taken,
             source: &*device,
-            base: base.as_ref().map(|(base, changed)| Base { snapshot: base.id, changed }),
+            base: base.as_ref().map(|(base, changed)| Base {
+                snapshot: base.id,
+                changed,
+            }),
         };
-        let saved = archive.save(&request, &mut Told(watch)).map_err(|error| failed(error.into()))?;
-        let built_on = base.as_ref().filter(|_| saved.incremental).map(|(base, _)| base.id);
+        let saved = archive
+            .save(&request, &mut Told(watch))
+            .map_err(|error| failed(error.into()))?;
+        let built_on = base
+            .as_ref()
+            .filter(|_| saved.incremental)
+            .map(|(base, _)| base.id);
         self.catalog
-            .set_saved(snapshot.id, Bytes(saved.data_bytes), Bytes(saved.uploaded_bytes), built_on)
+            .set_saved(
+                snapshot.id,
+                Bytes(saved.data_bytes),
+                Bytes(saved.uploaded_bytes),
+                built_on,
+            )
             .map_err(|error| failed(error.into()))
     }
 
     /// The newest saved snapshot of the same volume that the pool can still compare with, and what differs.
-    fn base_of(&self, snapshot: &Snapshot, pool: &Pool) -> Result<Option<(Snapshot, BlockSet)>, Failure> {
+    fn base_of(
+        &self,
+        snapshot: &Snapshot,
+        pool: &Pool,
+    ) -> Result<Option<(Snapshot, BlockSet)>, Failure> {
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let failed = |error| explain("look for a base", error, zone.about(&snapshot.volume_name));
-        for base in self.catalog.snapshots_of_volume(snapshot.volume).map_err(|error| failed(error.into()))? {
-            let can_be = base.id != snapshot.id && base.state.is_usable() && base.held == Held::Base;
+        for base in self
+            .catalog
+            .snapshots_of_volume(snapshot.volume)
+            .map_err(|error| failed(error.into()))?
+        {
+            let can_be =
+                base.id != snapshot.id && base.state.is_usable() && base.held == Held::Base;
             if can_be
                 && base.zone == snapshot.zone
-                && let Some(changed) =
-                    pool.diff(base.checkpoint, snapshot.checkpoint).map_err(|error| failed(error.into()))?
+                && let Some(changed) = pool
+                    .diff(base.checkpoint, snapshot.checkpoint)
+                    .map_err(|error| failed(error.into()))?
             {
                 return Ok(Some((base, changed)));
             }
@@ -102,11 +144,19 @@ impl Core {
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let failed = |error| explain("verify a snapshot", error, zone.about(&snapshot.name));
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
-        let found = archive.manifest(snapshot.organization, snapshot.id).map_err(|error| failed(error.into()))?;
+        let found = archive
+            .manifest(snapshot.organization, snapshot.id)
+            .map_err(|error| failed(error.into()))?;
         match found {
             Some(found) if found.description.size == snapshot.size.0 => Ok(()),
-            Some(_) => Err(self.broken("verify a snapshot", "the manifest is of a disk of another size")),
-            None => Err(self.broken("verify a snapshot", "a snapshot that was saved has no manifest")),
+            Some(_) => Err(self.broken(
+                "verify a snapshot",
+                "the manifest is of a disk of another size",
+            )),
+            None => Err(self.broken(
+                "verify a snapshot",
+                "a snapshot that was saved has no manifest",
+            )),
         }
     }
 
@@ -115,11 +165,23 @@ impl Core {
         let snapshot = self.subject_snapshot(job)?;
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
-        let failed = |error| explain("retire a checkpoint", error, zone.about(&snapshot.volume_name));
-        let of = self.catalog.volume(snapshot.volume).map_err(|error| failed(error.into()))?;
+        let failed = |error| {
+            explain(
+                "retire a checkpoint",
+                error,
+                zone.about(&snapshot.volume_name),
+            )
+        };
+        let of = self
+            .catalog
+            .volume(snapshot.volume)
+            .map_err(|error| failed(error.into()))?;
         if of.is_some() {
-            pool.retire_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
-            self.catalog.set_held(snapshot.id, Held::Base).map_err(|error| failed(error.into()))
+            pool.retire_checkpoint(snapshot.checkpoint)
+                .map_err(|error| failed(error.into()))?;
+            self.catalog
+                .set_held(snapshot.id, Held::Base)
+                .map_err(|error| failed(error.into()))
         } else {
             // The volume is gone meanwhile: nothing will ever be compared with it.
             self.delete_checkpoint(job)
@@ -132,7 +194,9 @@ impl Core {
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let failed = |error| explain("delete a snapshot", error, zone.about(&snapshot.name));
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
-        let freed = archive.delete(snapshot.organization, snapshot.id).map_err(|error| failed(error.into()))?;
+        let freed = archive
+            .delete(snapshot.organization, snapshot.id)
+            .map_err(|error| failed(error.into()))?;
         tracing::debug!(snapshot = %snapshot.id, ?freed, "deleted from the object store");
         Ok(())
     }
@@ -145,9 +209,18 @@ impl Core {
         }
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
-        let failed = |error| explain("delete a checkpoint", error, zone.about(&snapshot.volume_name));
-        pool.delete_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
-        self.catalog.set_held(snapshot.id, Held::Gone).map_err(|error| failed(error.into()))
+        let failed = |error| {
+            explain(
+                "delete a checkpoint",
+                error,
+                zone.about(&snapshot.volume_name),
+            )
+        };
+        pool.delete_checkpoint(snapshot.checkpoint)
+            .map_err(|error| failed(error.into()))?;
+        self.catalog
+            .set_held(snapshot.id, Held::Gone)
+            .map_err(|error| failed(error.into()))
     }
 }
 
@@ -157,7 +230,9 @@ pub(super) fn conclude(
     job: &Job,
     ending: Option<(Ending, &Fault)>,
 ) -> Result<(), catalog::Error> {
-    let Some(id) = job.subject.parse::<SnapshotId>().ok() else { return Ok(()) };
+    let Some(id) = job.subject.parse::<SnapshotId>().ok() else {
+        return Ok(());
+    };
     if job.kind == JobKind::DeleteSnapshot {
         if ending.is_none() && !forget_snapshot(tx, id)? {
             tracing::error!(job = %job.id, snapshot = %id, "a deleted snapshot was not in its passing state");
@@ -168,11 +243,17 @@ pub(super) fn conclude(
         tracing::error!(job = %job.id, snapshot = %id, "a job's snapshot is not in the catalog");
         return Ok(());
     };
-    let event = if ending.is_some() { SnapshotEvent::Broke } else { SnapshotEvent::Stored };
+    let event = if ending.is_some() {
+        SnapshotEvent::Broke
+    } else {
+        SnapshotEvent::Stored
+    };
     let fault = ending.map(|(_, fault)| fault);
     match snapshot.state.next(event) {
         Ok(after) if move_snapshot(tx, id, snapshot.state, after, fault)? => {}
-        _ => tracing::error!(job = %job.id, snapshot = %id, state = ?snapshot.state, ?event, "a snapshot was not in its passing state"),
+        _ => {
+            tracing::error!(job = %job.id, snapshot = %id, state = ?snapshot.state, ?event, "a snapshot was not in its passing state")
+        }
     }
     Ok(())
 }

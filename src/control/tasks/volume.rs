@@ -1,12 +1,12 @@
 //! Making, filling and removing volumes.
 
-use super::Told;
 use super::super::core::Core;
 use super::super::error::explain;
+use super::Told;
+use crate::catalog;
 use crate::catalog::jobs::{Ending, Job};
 use crate::catalog::snapshots::Held;
 use crate::catalog::volumes::{forget_volume, move_volume, volume_of};
-use crate::catalog::{self};
 use crate::domain::fault::Fault;
 use crate::domain::id::VolumeId;
 use crate::domain::job::JobKind;
@@ -41,10 +41,17 @@ impl Core {
         let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
         let failed = |error| explain("delete a volume's bases", error, zone.about(&volume.name));
         let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
-        for snapshot in self.catalog.snapshots_of_volume(volume.id).map_err(|error| failed(error.into()))? {
+        for snapshot in self
+            .catalog
+            .snapshots_of_volume(volume.id)
+            .map_err(|error| failed(error.into()))?
+        {
             if snapshot.held == Held::Base && snapshot.zone == volume.zone {
-                pool.delete_checkpoint(snapshot.checkpoint).map_err(|error| failed(error.into()))?;
-                self.catalog.set_held(snapshot.id, Held::Gone).map_err(|error| failed(error.into()))?;
+                pool.delete_checkpoint(snapshot.checkpoint)
+                    .map_err(|error| failed(error.into()))?;
+                self.catalog
+                    .set_held(snapshot.id, Held::Gone)
+                    .map_err(|error| failed(error.into()))?;
             }
         }
         Ok(())
@@ -56,11 +63,24 @@ impl Core {
         let snapshot = self.snapshot_named(job.source.as_deref().unwrap_or_default())?;
         let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
         let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
-        let failed = |error| explain("fill a volume from a snapshot", error, zone.about(&volume.name));
+        let failed = |error| {
+            explain(
+                "fill a volume from a snapshot",
+                error,
+                zone.about(&volume.name),
+            )
+        };
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
-        let lease = pool.lease(volume.id).map_err(|error| failed(error.into()))?;
+        let lease = pool
+            .lease(volume.id)
+            .map_err(|error| failed(error.into()))?;
         archive
-            .restore(snapshot.organization, snapshot.id, &*lease, &mut Told(watch))
+            .restore(
+                snapshot.organization,
+                snapshot.id,
+                &*lease,
+                &mut Told(watch),
+            )
             .map_err(|error| failed(error.into()))?;
         lease.flush().map_err(|error| failed(error.into()))
     }
@@ -72,7 +92,9 @@ pub(super) fn conclude(
     job: &Job,
     ending: Option<(Ending, &Fault)>,
 ) -> Result<(), catalog::Error> {
-    let Some(id) = job.subject.parse::<VolumeId>().ok() else { return Ok(()) };
+    let Some(id) = job.subject.parse::<VolumeId>().ok() else {
+        return Ok(());
+    };
     if job.kind == JobKind::DeleteVolume {
         if ending.is_none() && !forget_volume(tx, id)? {
             tracing::error!(job = %job.id, volume = %id, "a deleted volume was not in its passing state");
@@ -83,11 +105,17 @@ pub(super) fn conclude(
         tracing::error!(job = %job.id, volume = %id, "a job's volume is not in the catalog");
         return Ok(());
     };
-    let event = if ending.is_some() { VolumeEvent::Broke } else { VolumeEvent::Finished };
+    let event = if ending.is_some() {
+        VolumeEvent::Broke
+    } else {
+        VolumeEvent::Finished
+    };
     let fault = ending.map(|(_, fault)| fault);
     match volume.state.next(event) {
         Ok(after) if move_volume(tx, id, volume.state, after, fault)? => {}
-        _ => tracing::error!(job = %job.id, volume = %id, state = ?volume.state, ?event, "a volume was not in its passing state"),
+        _ => {
+            tracing::error!(job = %job.id, volume = %id, state = ?volume.state, ?event, "a volume was not in its passing state")
+        }
     }
     Ok(())
 }

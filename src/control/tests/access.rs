@@ -78,9 +78,16 @@ fn use_cases() -> BTreeSet<&'static str> {
         include_str!("../../api/snapshots.rs"),
         include_str!("../../api/volumes.rs"),
     ];
-    let calls = sources.iter().flat_map(|source| source.split("control.").skip(1));
-    let names = calls.filter_map(|call| call.split_once('(')).map(|(name, _)| name);
-    names.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')).chain(["upload_check", "import_volume", "subscribe"]).collect()
+    let calls = sources
+        .iter()
+        .flat_map(|source| source.split("control.").skip(1));
+    let names = calls
+        .filter_map(|call| call.split_once('('))
+        .map(|(name, _)| name);
+    names
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .chain(["upload_check", "import_volume", "subscribe"])
+        .collect()
 }
 
 #[test]
@@ -95,29 +102,68 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
         let volume = house.new_volume("secret-volume");
         house.write(volume, 0, &[1; 4096]);
         let snapshot = house.new_snapshot(volume, "secret-snapshot");
-        let job = house.control.list_activity(&house.owner, 1).expect("the log").rows[0].job.as_ref().expect("a task").id;
+        let job = house
+            .control
+            .list_activity(&house.owner, 1)
+            .expect("the log")
+            .rows[0]
+            .job
+            .as_ref()
+            .expect("a task")
+            .id;
         let file = folder.path().join("uploads").join("x.part");
-        let ours = Ours { volume, snapshot, job, zone: house.zones[0], file };
+        let ours = Ours {
+            volume,
+            snapshot,
+            job,
+            zone: house.zones[0],
+            file,
+        };
         let nobody = Caller::stranger(Door::Console);
-        let (viewer, stranger, member) = (caller(control, "viewer@us"), caller(control, "owner@them"), caller(control, editor));
+        let (viewer, stranger, member) = (
+            caller(control, "viewer@us"),
+            caller(control, "owner@them"),
+            caller(control, editor),
+        );
         for row in TABLE {
             let call = |who: &Caller| (row.call)(control, who, &ours);
             // Whoever may not comes first: had the act been done, it would show in what follows.
-            assert_eq!(call(&nobody), Err(Fault::SignInNeeded), "{} signed out", row.name);
+            assert_eq!(
+                call(&nobody),
+                Err(Fault::SignInNeeded),
+                "{} signed out",
+                row.name
+            );
             if row.changes {
-                assert_eq!(call(&viewer), Err(Fault::NotAllowed), "{} as a viewer", row.name);
+                assert_eq!(
+                    call(&viewer),
+                    Err(Fault::NotAllowed),
+                    "{} as a viewer",
+                    row.name
+                );
             } else {
                 call(&viewer).unwrap_or_else(|fault| panic!("{} as a viewer: {fault:?}", row.name));
             }
             match (row.stranger, call(&stranger)) {
                 (Stranger::Nothing(what), answer) => {
-                    assert_eq!(answer, Err(Fault::NotFound { what }), "{} as a stranger", row.name);
+                    assert_eq!(
+                        answer,
+                        Err(Fault::NotFound { what }),
+                        "{} as a stranger",
+                        row.name
+                    );
                 }
                 (Stranger::Own, Ok(answer)) => {
-                    assert!(!answer.contains("secret"), "{} shows ours to a stranger: {answer}", row.name);
+                    assert!(
+                        !answer.contains("secret"),
+                        "{} shows ours to a stranger: {answer}",
+                        row.name
+                    );
                 }
                 (Stranger::Own, Err(Fault::ImporterMissing)) => {}
-                (Stranger::Own, Err(fault)) => panic!("{} as a stranger, about their own: {fault:?}", row.name),
+                (Stranger::Own, Err(fault)) => {
+                    panic!("{} as a stranger, about their own: {fault:?}", row.name)
+                }
             }
             match call(&member) {
                 Ok(_) | Err(Fault::ImporterMissing) => {}
@@ -131,7 +177,12 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
                 for job in control.current_jobs(who).expect("tasks") {
                     if job.state.is_live() {
                         let mut left = 12_000;
-                        while control.catalog().job(job.id).expect("an answer").is_some_and(|job| job.state.is_live()) {
+                        while control
+                            .catalog()
+                            .job(job.id)
+                            .expect("an answer")
+                            .is_some_and(|job| job.state.is_live())
+                        {
                             assert!(left > 0, "never ended: {job:?}");
                             left -= 1;
                             std::thread::sleep(std::time::Duration::from_millis(5));
@@ -150,8 +201,16 @@ fn i15_a_stranger_cannot_tell_another_organizations_object_from_none() {
     let volume = house.new_volume("ours");
     let stranger = caller(&house.control, "owner@them");
     let control = &house.control;
-    assert_eq!(control.volume_deletion(&stranger, volume), control.volume_deletion(&stranger, VolumeId::new()));
-    assert_eq!(control.take_snapshot(&stranger, volume, "é".repeat(500).as_str()), control.take_snapshot(&stranger, VolumeId::new(), "é".repeat(500).as_str()));
+    assert_eq!(
+        control.volume_deletion(&stranger, volume),
+        control.volume_deletion(&stranger, VolumeId::new())
+    );
+    assert_eq!(
+        control.take_snapshot(&stranger, volume, "é".repeat(500).as_str()),
+        control.take_snapshot(&stranger, VolumeId::new(), "é".repeat(500).as_str())
+    );
     // A name is theirs to use although we have it.
-    control.create_volume(&stranger, "ours", house.zones[0], 1).expect("a name of another organization is free");
+    control
+        .create_volume(&stranger, "ours", house.zones[0], 1)
+        .expect("a name of another organization is free");
 }

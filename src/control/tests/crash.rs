@@ -7,11 +7,13 @@ use super::super::{ImportRequest, image, tasks};
 use super::house::{House, noise, tuning};
 use crate::catalog::Catalog;
 use crate::catalog::jobs::{Ending, ask_to_stop};
+use crate::catalog::snapshots::Held;
+use crate::domain::fault::Fault;
 use crate::domain::id::VolumeId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::{VolumeKind, VolumeState};
-use crate::engine::{Pool, PoolOptions};
+use crate::engine::Pool;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -47,18 +49,36 @@ fn prepare(data: &Path, kind: JobKind) {
 fn act(house: &House, kind: JobKind, data: &Path) {
     let (control, owner, zone) = (&house.control, &house.owner, house.zones[1]);
     let source = || house.volume("source").id;
-    let subject = || house.snapshots().into_iter().find(|row| row.name == "subject").expect("the snapshot").id;
+    let subject = || {
+        house
+            .snapshots()
+            .into_iter()
+            .find(|row| row.name == "subject")
+            .expect("the snapshot")
+            .id
+    };
     let begun = match kind {
         JobKind::CreateVolume => control.create_volume(owner, "made", zone, 1),
         JobKind::DeleteVolume => control.delete_volume(owner, source()),
         JobKind::TakeSnapshot => control.take_snapshot(owner, source(), "subject"),
         JobKind::DeleteSnapshot => control.delete_snapshot(owner, subject()),
-        JobKind::RestoreVolume => control.create_volume_from_snapshot(owner, subject(), zone, "made"),
+        JobKind::RestoreVolume => {
+            control.create_volume_from_snapshot(owner, subject(), zone, "made")
+        }
         JobKind::ImportVolume => {
             let file = data.join("uploads").join("sent.part");
             std::fs::copy(data.join("image.qcow2"), &file).expect("uploaded");
             let name = "made".to_owned();
-            control.import_volume(owner, ImportRequest { name, zone, kind: VolumeKind::Root, file, file_name: String::new() })
+            control.import_volume(
+                owner,
+                ImportRequest {
+                    name,
+                    zone,
+                    kind: VolumeKind::Root,
+                    file,
+                    file_name: String::new(),
+                },
+            )
         }
     };
     let job = begun.expect("begun").job;
@@ -69,7 +89,9 @@ fn act(house: &House, kind: JobKind, data: &Path) {
 #[test]
 #[ignore = "run by the tests of this file, in a process of its own"]
 fn child() {
-    let (Some(data), Ok(wanted)) = (std::env::var_os(DATA), std::env::var(ACT)) else { return };
+    let (Some(data), Ok(wanted)) = (std::env::var_os(DATA), std::env::var(ACT)) else {
+        return;
+    };
     let data = Path::new(&data);
     let house = House::open(data);
     let Some(kind) = JobKind::ALL.into_iter().find(|kind| word(*kind) == wanted) else {
@@ -83,9 +105,17 @@ fn child() {
 /// A process that must die at this place.
 fn dies(data: &Path, what: &str, place: &str) {
     let program = std::env::current_exe().expect("this program");
-    let (module, _) = module_path!().split_once("::").map_or((module_path!(), ""), |(_, path)| (path, ""));
+    let module = module_path!()
+        .split_once("::")
+        .map_or("", |(_, module)| module);
     let output = Command::new(program)
-        .args(["--exact", &format!("{module}::child"), "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            &format!("{module}::child"),
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env(DATA, data)
         .env(ACT, what)
         .env("REPRISE_STOP_AFTER", place)
@@ -93,13 +123,23 @@ fn dies(data: &Path, what: &str, place: &str) {
         .output()
         .expect("a process");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains(&format!("stopped after {place}")), "it did not die at {place}: {said}\n{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        said.contains(&format!("stopped after {place}")),
+        "it did not die at {place}: {said}\n{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 /// Waits until nothing is under way.
 fn settle(house: &House) {
     let end = Instant::now() + Duration::from_secs(120);
-    while let Some(job) = house.control.catalog().live_jobs().expect("an answer").first() {
+    while let Some(job) = house
+        .control
+        .catalog()
+        .live_jobs()
+        .expect("an answer")
+        .first()
+    {
         assert!(Instant::now() < end, "stuck: {job:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -108,8 +148,14 @@ fn settle(house: &House) {
 /// Nothing stuck, nothing unknown, nothing left over.
 fn assert_whole(house: &House, data: &Path) {
     for volume in house.volumes() {
-        assert!(!volume.state.is_passing() && volume.job.is_none(), "{volume:?}");
-        assert!(volume.state != VolumeState::Ready || volume.fault.is_none(), "{volume:?}");
+        assert!(
+            !volume.state.is_passing() && volume.job.is_none(),
+            "{volume:?}"
+        );
+        assert!(
+            volume.state != VolumeState::Ready || volume.fault.is_none(),
+            "{volume:?}"
+        );
     }
     for snapshot in house.snapshots() {
         assert!(!snapshot.state.is_passing(), "{snapshot:?}");
@@ -118,65 +164,115 @@ fn assert_whole(house: &House, data: &Path) {
     for zone in &house.control.core.zones.0 {
         let pool = zone.pool("").expect("a pool");
         let known = catalog.volumes_of_zone(zone.id).expect("an answer");
-        let known: BTreeSet<VolumeId> =
-            known.into_iter().filter(|volume| volume.state == VolumeState::Ready).map(|volume| volume.id).collect();
-        assert_eq!(pool.volumes().into_iter().collect::<BTreeSet<_>>(), known, "a pool has what the catalog has");
+        let known: BTreeSet<VolumeId> = known
+            .into_iter()
+            .filter(|volume| volume.state == VolumeState::Ready)
+            .map(|volume| volume.id)
+            .collect();
+        assert_eq!(
+            pool.volumes().into_iter().collect::<BTreeSet<_>>(),
+            known,
+            "a pool has what the catalog has"
+        );
         let snapshots = catalog.snapshots_of_zone(zone.id).expect("an answer");
         let known: BTreeSet<_> = snapshots
             .iter()
-            .filter(|snapshot| snapshot.held != crate::catalog::snapshots::Held::Gone)
+            .filter(|snapshot| snapshot.held != Held::Gone)
             .map(|snapshot| snapshot.checkpoint)
             .collect();
-        assert_eq!(pool.checkpoints().iter().map(|found| found.id).collect::<BTreeSet<_>>(), known);
+        assert_eq!(
+            pool.checkpoints()
+                .iter()
+                .map(|found| found.id)
+                .collect::<BTreeSet<_>>(),
+            known
+        );
         let findings = pool.check().expect("checked");
-        assert!(!findings.iter().any(|finding| finding.damage), "{findings:?}");
+        assert!(
+            !findings.iter().any(|finding| finding.damage),
+            "{findings:?}"
+        );
     }
     let archive = house.control.core.archive.get().expect("the archive");
     assert_eq!(archive.check(true).expect("checked"), []);
     let saved = archive.list(house.organization()).expect("a list");
-    let usable = house.snapshots().into_iter().filter(|row| row.state.is_usable()).count();
+    let usable = house
+        .snapshots()
+        .into_iter()
+        .filter(|row| row.state.is_usable())
+        .count();
     assert_eq!(saved.len(), usable, "the archive has what the catalog has");
-    assert_eq!(std::fs::read_dir(data.join("uploads")).expect("a folder").count(), 0, "an upload is left");
+    assert_eq!(
+        std::fs::read_dir(data.join("uploads"))
+            .expect("a folder")
+            .count(),
+        0,
+        "an upload is left"
+    );
     assert!(house.control.quarantine().expect("an answer").is_empty());
 }
 
 /// The act was done, bit for bit.
 fn assert_done(house: &House, kind: JobKind) {
     match kind {
-        JobKind::CreateVolume => assert_eq!(house.read(house.volume("made").id, 0, 4096), vec![0; 4096]),
-        JobKind::ImportVolume => assert_eq!(house.read(house.volume("made").id, 0, 2 * MIB), noise(7, 2 * MIB)),
+        JobKind::CreateVolume => {
+            assert_eq!(house.read(house.volume("made").id, 0, 4096), vec![0; 4096])
+        }
+        JobKind::ImportVolume => assert_eq!(
+            house.read(house.volume("made").id, 0, 2 * MIB),
+            noise(7, 2 * MIB)
+        ),
         JobKind::DeleteVolume => {
             assert!(house.volumes().is_empty());
             assert_eq!(house.snapshots().len(), 1, "its snapshot stays");
         }
         JobKind::TakeSnapshot => {
-            let row = house.snapshots().into_iter().find(|row| row.name == "subject").expect("the snapshot");
+            let row = house
+                .snapshots()
+                .into_iter()
+                .find(|row| row.name == "subject")
+                .expect("the snapshot");
             assert_eq!(row.state, SnapshotState::Saved);
-            let again = house.control.create_volume_from_snapshot(&house.owner, row.id, house.zones[1], "again");
+            let again = house.control.create_volume_from_snapshot(
+                &house.owner,
+                row.id,
+                house.zones[1],
+                "again",
+            );
             house.succeeded(again.expect("begun").job);
             let volume = house.volume("again").id;
             assert_eq!(house.read(volume, 3 * MIB as u64, MIB), noise(1, MIB));
             assert_eq!(house.read(volume, 9 * MIB as u64, MIB), noise(2, MIB));
         }
         JobKind::DeleteSnapshot => assert!(house.snapshots().is_empty()),
-        JobKind::RestoreVolume => assert_eq!(house.read(house.volume("made").id, 3 * MIB as u64, MIB), noise(1, MIB)),
+        JobKind::RestoreVolume => assert_eq!(
+            house.read(house.volume("made").id, 3 * MIB as u64, MIB),
+            noise(1, MIB)
+        ),
     }
 }
 
 /// The act left nothing behind but a row that says so.
 fn assert_undone(house: &House, kind: JobKind, fault: bool) {
     if kind == JobKind::TakeSnapshot {
-        let row = house.snapshots().into_iter().find(|row| row.name == "subject").expect("the snapshot");
+        let row = house
+            .snapshots()
+            .into_iter()
+            .find(|row| row.name == "subject")
+            .expect("the snapshot");
         assert_eq!(row.state, SnapshotState::Failed);
         assert!(row.fault.is_some());
     } else {
         let volume = house.volume("made");
         assert_eq!(volume.state, VolumeState::Failed);
         assert!(volume.fault.is_some());
-        assert_eq!(fault, volume.fault != Some(crate::domain::fault::Fault::Interrupted));
+        assert_eq!(fault, volume.fault != Some(Fault::Interrupted));
     }
     if house.volumes().iter().any(|volume| volume.name == "source") {
-        assert_eq!(house.read(house.volume("source").id, 3 * MIB as u64, MIB), noise(1, MIB));
+        assert_eq!(
+            house.read(house.volume("source").id, 3 * MIB as u64, MIB),
+            noise(1, MIB)
+        );
     }
 }
 
@@ -185,13 +281,27 @@ fn region(kind: JobKind) -> Option<tempfile::TempDir> {
     let folder = tempfile::tempdir().expect("a folder");
     if kind == JobKind::ImportVolume {
         if !image::importer_is_there() {
-            eprintln!("SKIPPED: qemu-img is not installed, imports that are cut short are not tested");
+            eprintln!(
+                "SKIPPED: qemu-img is not installed, imports that are cut short are not tested"
+            );
             return None;
         }
         let raw = folder.path().join("image.raw");
         std::fs::write(&raw, noise(7, 2 * MIB)).expect("a file");
-        let convert = ["convert", "-f", "raw", "-O", "qcow2", "image.raw", "image.qcow2"];
-        let made = Command::new("qemu-img").args(convert).current_dir(folder.path()).status().expect("qemu-img runs");
+        let convert = [
+            "convert",
+            "-f",
+            "raw",
+            "-O",
+            "qcow2",
+            "image.raw",
+            "image.qcow2",
+        ];
+        let made = Command::new("qemu-img")
+            .args(convert)
+            .current_dir(folder.path())
+            .status()
+            .expect("qemu-img runs");
         assert!(made.success());
     }
     prepare(folder.path(), kind);
@@ -203,12 +313,19 @@ fn interrupt(data: &Path) {
     let catalog = Catalog::open(&data.join("catalog.db")).expect("the catalog");
     let jobs = catalog.live_jobs().expect("an answer");
     assert_eq!(jobs.len(), 1);
-    assert!(catalog.write(|tx| ask_to_stop(tx, jobs[0].id, 0)).expect("asked"));
+    assert!(
+        catalog
+            .write(|tx| ask_to_stop(tx, jobs[0].id, 0))
+            .expect("asked")
+    );
 }
 
 fn places(kind: JobKind, steps: &[&str]) -> Vec<String> {
     let word = word(kind);
-    steps.iter().flat_map(|step| [format!("{word}:{step}"), format!("{word}:{step}:done")]).collect()
+    steps
+        .iter()
+        .flat_map(|step| [format!("{word}:{step}"), format!("{word}:{step}:done")])
+        .collect()
 }
 
 fn stops_everywhere(kind: JobKind) {
@@ -238,8 +355,16 @@ fn interrupted_everywhere(kind: JobKind) {
         settle(&house);
         assert_whole(&house, folder.path());
         assert_undone(&house, kind, false);
-        let rows = house.control.list_activity(&house.owner, 1).expect("the log").rows;
-        assert!(rows.iter().filter_map(|row| row.job.as_ref()).any(|job| job.state == JobState::Interrupted));
+        let rows = house
+            .control
+            .list_activity(&house.owner, 1)
+            .expect("the log")
+            .rows;
+        assert!(
+            rows.iter()
+                .filter_map(|row| row.job.as_ref())
+                .any(|job| job.state == JobState::Interrupted)
+        );
     }
 }
 
@@ -247,7 +372,11 @@ fn stops_while_undoing(kind: JobKind) {
     let last = *tasks::steps(kind).last().expect("a step");
     for place in places(kind, tasks::undo_steps(kind, Ending::Interrupted)) {
         let Some(folder) = region(kind) else { return };
-        dies(folder.path(), &word(kind), &format!("{}:{last}", word(kind)));
+        dies(
+            folder.path(),
+            &word(kind),
+            &format!("{}:{last}", word(kind)),
+        );
         interrupt(folder.path());
         dies(folder.path(), "", &place);
         let house = House::open(folder.path());
@@ -309,12 +438,25 @@ fn i16_undoing_a_volume_that_could_not_be_made_is_stopped_after_every_step() {
         dies(folder.path(), &word(kind), "create-volume:make-volume");
         // The pool has a volume of that id and of another size: it cannot be made, now or ever.
         let catalog = Catalog::open(&folder.path().join("catalog.db")).expect("the catalog");
-        let id: VolumeId = catalog.live_jobs().expect("an answer")[0].subject.parse().expect("an id");
-        let zone = catalog.volume(id).expect("an answer").expect("the volume").zone;
+        let id: VolumeId = catalog.live_jobs().expect("an answer")[0]
+            .subject
+            .parse()
+            .expect("an id");
+        let zone = catalog
+            .volume(id)
+            .expect("an answer")
+            .expect("the volume")
+            .zone;
         drop(catalog);
-        let pool = folder.path().join("zones").join(zone.to_string()).join("pool");
-        let options = PoolOptions { background: false, ..tuning().pool };
-        Pool::open(&pool, options).expect("the pool").create_volume(id, 1 << 20).expect("made");
+        let pool = folder
+            .path()
+            .join("zones")
+            .join(zone.to_string())
+            .join("pool");
+        Pool::open(&pool, tuning().pool)
+            .expect("the pool")
+            .create_volume(id, 1 << 20)
+            .expect("made");
         dies(folder.path(), "", &place);
         let house = House::open(folder.path());
         settle(&house);

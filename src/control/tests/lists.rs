@@ -68,7 +68,9 @@ fn fill(house: &House, from: u32, to: u32) {
             insert_snapshot(tx, &snapshot)?;
             insert_job(tx, &job, now)
         });
-        written.map_err(|error: crate::catalog::Error| error).expect("written");
+        written
+            .map_err(|error: crate::catalog::Error| error)
+            .expect("written");
     }
 }
 
@@ -96,8 +98,20 @@ fn a_page_asks_the_catalog_the_same_whatever_the_number_of_rows() {
     assert!(few.iter().all(|asked| *asked <= 6), "{few:?}");
 
     let page = control.list_volumes(owner, 2).expect("a page");
-    assert_eq!((page.rows.len(), page.total, page.page, page.pages), (PAGE_ROWS as usize, 120, 2, 3));
+    assert_eq!(
+        (page.rows.len(), page.total, page.page, page.pages),
+        (PAGE_ROWS as usize, 120, 2, 3)
+    );
     assert_eq!(page.rows[0].name, "volume 69", "newest first");
-    assert_eq!(control.list_snapshots(owner, 99).expect("a page").rows.last().map(|row| row.name.clone()).as_deref(), Some("copie 0"));
+    assert_eq!(
+        control
+            .list_snapshots(owner, 99)
+            .expect("a page")
+            .rows
+            .last()
+            .map(|row| row.name.clone())
+            .as_deref(),
+        Some("copie 0")
+    );
     assert_eq!(control.current_jobs(owner).expect("a list").len(), 100);
 }

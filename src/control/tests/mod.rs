@@ -5,5 +5,7 @@ mod bad_input;
 #[cfg(feature = "failpoints")]
 mod crash;
 mod house;
+mod import;
 mod lists;
+mod stores;
 mod story;
