@@ -6,9 +6,9 @@ use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
 use crate::engine::format::{LAYERS, LayerId, Name};
 use crate::engine::inner::Inner;
-use crate::engine::log::{parse, read_whole};
 use crate::engine::maps::byte_runs;
 use crate::engine::open::{allocated_ranges, blocks_of};
+use crate::engine::record::{parse, read_whole};
 use crate::engine::types::Finding;
 
 impl Finding {
@@ -160,13 +160,14 @@ fn check_sealed(inner: &Inner, id: LayerId, row: &LayerRow, found: &mut Vec<Find
 fn check_open(inner: &Inner, id: LayerId, row: &LayerRow, found: &mut Vec<Finding>) {
     let storage = &*inner.core.storage;
     let name = id.log();
-    let looked = storage
-        .open(&name)
-        .map_err(|source| Error::io("open", &name, source));
-    match looked
-        .and_then(|file| read_whole(&name, &*file))
-        .and_then(|bytes| parse(&name, &bytes))
-    {
+    let look = || {
+        let file = storage
+            .open(&name)
+            .map_err(|source| Error::io("open", &name, source))?;
+        parse(&name, &read_whole(&name, &*file)?)
+    };
+    // A guest may be writing: what is half appended in one look is whole in the next.
+    match look().or_else(|_| look()).or_else(|_| look()) {
         Ok(parsed) => {
             let header = parsed.header;
             if (header.layer, header.volume, header.size) != (id, row.volume, row.size) {

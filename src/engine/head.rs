@@ -7,8 +7,9 @@ use crate::engine::drain::{Drain, lock};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::{LAYERS, LayerId};
 use crate::engine::layer::Layer;
-use crate::engine::log::{Log, LogHeader};
+use crate::engine::log::Log;
 use crate::engine::maps::{Maps, Presence};
+use crate::engine::record::LogHeader;
 use crate::engine::storage::File;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -185,7 +186,7 @@ impl Head {
         let (from, maps, mut header) = {
             let log = lock(&self.log);
             (
-                u32::try_from(log.len() / crate::engine::log::SLOT as u64).unwrap_or(u32::MAX),
+                u32::try_from(log.len() / crate::engine::record::SLOT as u64).unwrap_or(u32::MAX),
                 self.maps(),
                 *log.header(),
             )
@@ -240,11 +241,8 @@ impl Head {
         if self.sealed.load(Ordering::SeqCst) {
             return Ok(self.maps());
         }
-        let (file, durable) = {
-            let log = lock(&self.log);
-            (log.file(), log.durable())
-        };
-        Log::durable_maps(&self.id().log(), &*file, durable)
+        let part = lock(&self.log).durable_part();
+        part.read()
     }
 
     /// The layer is sealed in `pool.db`: its log may be removed, and nothing makes a new one.

@@ -1,6 +1,6 @@
 //! Opening: the pool from `pool.db` alone, a volume from its logs when it is first used.
 //!
-//! An old log is never appended to. Its records are counted by the rule in [`crate::engine::log`]; the data file is
+//! An old log is never appended to. Its records are counted by the rule in [`crate::engine::record`]; the data file is
 //! synced; a new log with the counted blocks, a mark and the present identity takes its place; blocks of the file that
 //! were not counted are punched. Only then is the volume served.
 
@@ -15,8 +15,9 @@ use crate::engine::format::{LAYERS, LayerId, Name};
 use crate::engine::head::{Head, Poison, poison};
 use crate::engine::inner::Inner;
 use crate::engine::layer::Layer;
-use crate::engine::log::{Entry, Log, LogHeader, Parsed, parse, read_whole};
+use crate::engine::log::Log;
 use crate::engine::maps::{Maps, Presence};
+use crate::engine::record::{Entry, LogHeader, Parsed, parse, read_whole};
 use crate::engine::storage::{File, Identity};
 use crate::engine::volume::{Stack, Volume};
 use roaring::RoaringBitmap;
@@ -191,11 +192,6 @@ impl Inner {
             );
             maps = parsed.count(false);
         }
-        // A hole punched for a trim whose record was lost: the block reads as zero, and is one from now on.
-        let there = blocks_of(&allocated_ranges(&data_name, &*data, size)?);
-        let holes = &maps.data - &there;
-        maps.data -= &holes;
-        maps.zero |= holes;
         Ok(Found {
             parsed,
             maps,
@@ -314,6 +310,16 @@ impl Inner {
         {
             poison(core, state, &header.layer.data(), &source);
         }
+        let mut maps = found.maps.clone();
+        if !state.set.load(Ordering::SeqCst) {
+            // A hole punched for a trim whose record was lost: the block reads as zero, and is one from now on. Looked
+            // at after the sync, when no file system has anything left to say about where data will stand.
+            let name = header.layer.data();
+            let there = blocks_of(&allocated_ranges(&name, &*found.data, header.size)?);
+            let holes = &maps.data - &there;
+            maps.data -= &holes;
+            maps.zero |= holes;
+        }
         let log = if state.set.load(Ordering::SeqCst) {
             Log::frozen(&found.parsed, Arc::clone(&found.log))
         } else {
@@ -323,16 +329,12 @@ impl Inner {
                 ..*header
             };
             core.with_reserve(|| {
-                let log = Log::write_new(&*core.storage, header, &found.maps)?;
+                let log = Log::write_new(&*core.storage, header, &maps)?;
                 log.publish(&*core.storage)?;
                 Ok(log)
             })?
         };
-        let layer = Arc::new(Layer::open(
-            header.layer,
-            found.maps.clone(),
-            Arc::clone(&found.data),
-        ));
+        let layer = Arc::new(Layer::open(header.layer, maps, Arc::clone(&found.data)));
         Ok(Head::new(
             layer,
             Arc::clone(&found.data),

@@ -2,16 +2,13 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::block::BLOCK_SIZE;
-use crate::engine::catalog::{Catalog, Change, LayerRow, Sqlite, VolumeRow};
-use crate::engine::checkpoint::{discard, layer_added, prepare_head, sync_layers};
+use crate::engine::catalog::{Catalog, Change, CheckpointRow, Sqlite};
 use crate::engine::core::Core;
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
-use crate::engine::format::{LAYERS, LayerId, Name};
+use crate::engine::format::{LAYERS, Name, TEMPORARY};
 use crate::engine::inner::{Inner, Slot};
 use crate::engine::lease::{CheckpointDevice, Lease};
-use crate::engine::log::LogHeader;
-use crate::engine::maps::Claim;
 use crate::engine::open::{count_room, remove_orphans};
 use crate::engine::storage::{Folder, Storage};
 use crate::engine::types::{
@@ -22,9 +19,6 @@ use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-
-/// The largest volume, in bytes: two of them still fit what ext4 and 32-bit block numbers can address.
-const LARGEST: u64 = 8 << 40;
 
 /// A folder of volumes and checkpoints. Clones share it; it is closed when the last one, the last [`Lease`] and the
 /// last [`CheckpointDevice`] are dropped.
@@ -89,7 +83,7 @@ pub(crate) fn take_lock(dir: &Path) -> Result<std::fs::File> {
 
 /// Tries what the engine stands on: a hole takes no room and reads as zero.
 fn probe(storage: &dyn Storage) -> Result<()> {
-    let name = format!("{LAYERS}/probe{}", crate::engine::format::TEMPORARY);
+    let name = format!("{LAYERS}/probe{}", TEMPORARY);
     let failed = |source| Error::io("probe with", &name, source);
     let file = storage.create(&name).map_err(failed)?;
     let holes = (|| -> std::io::Result<bool> {
@@ -188,16 +182,7 @@ impl Pool {
     /// # Errors
     /// [`Error::BadSize`], [`Error::TooLarge`], [`Error::VolumeExists`], [`Error::NoSpace`].
     pub fn create_volume(&self, id: VolumeId, size: u64) -> Result<()> {
-        if size == 0 || size % BLOCK_SIZE != 0 || size > LARGEST {
-            return Err(Error::BadSize(size));
-        }
-        let slot = self.inner.slot(id);
-        let _admin = lock(&slot.admin);
-        if self.is_there(id, size)? {
-            Ok(())
-        } else {
-            self.new_head(id, size, None)
-        }
+        self.inner.create_volume(id, size)
     }
 
     /// Makes a volume with the content of a checkpoint. No data moves.
@@ -205,14 +190,7 @@ impl Pool {
     /// # Errors
     /// [`Error::NoCheckpoint`], [`Error::VolumeExists`] when one of another size has the id, [`Error::NoSpace`].
     pub fn clone_volume(&self, id: VolumeId, from: CheckpointId) -> Result<()> {
-        let slot = self.inner.slot(id);
-        let _admin = lock(&slot.admin);
-        let (_, size) = self.checkpoint_layer(from)?;
-        if self.is_there(id, size)? {
-            Ok(())
-        } else {
-            self.new_head(id, size, Some(from))
-        }
+        self.inner.clone_volume(id, from)
     }
 
     /// Puts the volume back to a checkpoint: a new head stands on it, everything written since is given up. A lease
@@ -221,97 +199,7 @@ impl Pool {
     /// # Errors
     /// [`Error::NoVolume`], [`Error::NoCheckpoint`], [`Error::SizeMismatch`], [`Error::NoSpace`].
     pub fn rollback(&self, id: VolumeId, to: CheckpointId) -> Result<()> {
-        let slot = self.inner.slot(id);
-        let _admin = lock(&slot.admin);
-        let volume = self.row(id)?.size;
-        let (_, checkpoint) = self.checkpoint_layer(to)?;
-        if volume != checkpoint {
-            return Err(Error::SizeMismatch { volume, checkpoint });
-        }
-        // Held until the head has moved: nobody gets a lease on what is going.
-        let lease = lock(&slot.lease);
-        if let Some(lease) = Slot::leased(&lease) {
-            lease.revoke();
-        }
-        let _sealing = lock(&self.inner.sealing);
-        let mut open = lock(&slot.open);
-        self.new_head(id, volume, Some(to))?;
-        *open = None;
-        self.inner.forget_swaps(id);
-        drop(open);
-        self.inner.core.room.restore(&*self.inner.core.storage);
-        self.inner.deleted();
-        Ok(())
-    }
-
-    /// Gives the volume a new head on a checkpoint or on nothing; the open layers it had go. The caller holds what
-    /// keeps others off the volume.
-    fn new_head(&self, id: VolumeId, size: u64, on: Option<CheckpointId>) -> Result<()> {
-        let core = &self.inner.core;
-        let parent = on
-            .map(|on| self.checkpoint_layer(on))
-            .transpose()?
-            .map(|(layer, _)| layer);
-        let identity = core
-            .storage
-            .identity()
-            .map_err(|source| Error::io("identify", ".", source))?;
-        let layer = core.new_layer();
-        prepare_head(
-            core,
-            LogHeader {
-                layer,
-                parent,
-                volume: id,
-                size,
-                initial: 0,
-                identity,
-            },
-        )?;
-        let made = sync_layers(core).and_then(|()| {
-            core.commit(|rows| {
-                // Deleted since we looked: its data may be going.
-                if let Some(on) = on
-                    && rows.checkpoints.get(&on).is_none_or(|row| row.retired)
-                {
-                    return Err(Error::NoCheckpoint(on));
-                }
-                let gone = open_layers(rows, id);
-                let mut changes: Vec<_> = gone
-                    .iter()
-                    .map(|layer| Change::Layer(*layer, None))
-                    .collect();
-                let row = LayerRow {
-                    parent,
-                    volume: id,
-                    size,
-                    sealed: None,
-                    claim: Claim::None,
-                };
-                changes.extend(layer_added(rows, layer, row));
-                changes.push(Change::Volume(
-                    id,
-                    Some(VolumeRow {
-                        size,
-                        head: layer,
-                        poisoned: false,
-                    }),
-                ));
-                Ok((changes, gone))
-            })
-        });
-        match made {
-            Ok(gone) => {
-                gone.into_iter().for_each(|layer| discard(core, layer));
-                Ok(())
-            }
-            // Whether it took effect is unknown: a row without files must not be.
-            Err(error @ (Error::Database { .. } | Error::CommitInDoubt)) => Err(error),
-            Err(error) => {
-                discard(core, layer);
-                Err(error)
-            }
-        }
+        self.inner.rollback(id, to)
     }
 
     /// Removes a volume. Its checkpoints stay. That it is not there is no error.
@@ -319,35 +207,7 @@ impl Pool {
     /// # Errors
     /// [`Error::InUse`] while it is leased.
     pub fn delete_volume(&self, id: VolumeId) -> Result<()> {
-        let slot = self.inner.slot(id);
-        let _admin = lock(&slot.admin);
-        let lease = lock(&slot.lease);
-        if Slot::leased(&lease).is_some() {
-            return Err(Error::InUse(id));
-        }
-        let _sealing = lock(&self.inner.sealing);
-        let mut open = lock(&slot.open);
-        let core = &self.inner.core;
-        let gone = core.commit(|rows| {
-            if !rows.volumes.contains_key(&id) {
-                return Ok((Vec::new(), Vec::new()));
-            }
-            let gone = open_layers(rows, id);
-            let mut changes: Vec<_> = gone
-                .iter()
-                .map(|layer| Change::Layer(*layer, None))
-                .collect();
-            changes.push(Change::Volume(id, None));
-            Ok((changes, gone))
-        })?;
-        *open = None;
-        self.inner.forget_swaps(id);
-        drop(open);
-        gone.into_iter().for_each(|layer| discard(core, layer));
-        core.room.counted(count_room(core)?);
-        core.room.restore(&*core.storage);
-        self.inner.deleted();
-        Ok(())
+        self.inner.delete_volume(id)
     }
 
     /// The one right to write a volume.
@@ -439,7 +299,7 @@ impl Pool {
             let change = row.map(|row| {
                 Change::Checkpoint(
                     id,
-                    Some(crate::engine::catalog::CheckpointRow {
+                    Some(CheckpointRow {
                         retired: true,
                         ..*row
                     }),
@@ -511,13 +371,12 @@ impl Pool {
     pub fn checkpoints(&self) -> Vec<CheckpointInfo> {
         let meta = self.inner.core.meta();
         let size = |layer| meta.rows.layers.get(&layer).map_or(0, |row| row.size);
-        let info =
-            |(id, row): (&CheckpointId, &crate::engine::catalog::CheckpointRow)| CheckpointInfo {
-                id: *id,
-                volume: row.volume,
-                size: size(row.layer),
-                retired: row.retired,
-            };
+        let info = |(id, row): (&CheckpointId, &CheckpointRow)| CheckpointInfo {
+            id: *id,
+            volume: row.volume,
+            size: size(row.layer),
+            retired: row.retired,
+        };
         meta.rows.checkpoints.iter().map(info).collect()
     }
 
@@ -576,50 +435,4 @@ impl Pool {
         let _held = take_lock(dir)?;
         repair::repair(dir)
     }
-
-    fn row(&self, id: VolumeId) -> Result<VolumeRow> {
-        self.inner
-            .core
-            .meta()
-            .rows
-            .volumes
-            .get(&id)
-            .copied()
-            .ok_or(Error::NoVolume(id))
-    }
-
-    fn is_there(&self, id: VolumeId, size: u64) -> Result<bool> {
-        match self.inner.core.meta().rows.volumes.get(&id) {
-            None => Ok(false),
-            Some(row) if row.size == size => Ok(true),
-            Some(_) => Err(Error::VolumeExists(id)),
-        }
-    }
-
-    /// Layer and size of a checkpoint that can be read.
-    fn checkpoint_layer(&self, id: CheckpointId) -> Result<(LayerId, u64)> {
-        let meta = self.inner.core.meta();
-        let row = meta
-            .rows
-            .checkpoints
-            .get(&id)
-            .filter(|row| !row.retired)
-            .ok_or(Error::NoCheckpoint(id))?;
-        let layer = meta
-            .rows
-            .layers
-            .get(&row.layer)
-            .ok_or(Error::NoCheckpoint(id))?;
-        Ok((row.layer, layer.size))
-    }
-}
-
-/// The open layers of a volume: its head, and those prepared above it.
-fn open_layers(rows: &crate::engine::catalog::Rows, id: VolumeId) -> Vec<LayerId> {
-    let of = |row: &LayerRow| row.volume == id && row.sealed.is_none();
-    rows.layers
-        .iter()
-        .filter(|(_, row)| of(row))
-        .map(|(layer, _)| *layer)
-        .collect()
 }

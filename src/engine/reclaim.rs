@@ -8,9 +8,8 @@
 //! A map that claims a checkpoint which is gone is succeeded by one that does not, in that same commit: `repair` must
 //! never bring a checkpoint back whose data may have gone.
 
-use crate::domain::id::{CheckpointId, VolumeId};
+use crate::domain::id::VolumeId;
 use crate::engine::block::BLOCK_SIZE;
-use crate::engine::blockset::BlockSet;
 use crate::engine::catalog::{Change, LayerRow, Rows};
 use crate::engine::checkpoint::{sync_layers, write_map};
 use crate::engine::drain::lock;
@@ -19,7 +18,7 @@ use crate::engine::format::LayerId;
 use crate::engine::inner::Inner;
 use crate::engine::maps::{Claim, MapHeader, Maps, byte_runs};
 use crate::engine::open::{count_room, punch_outside};
-use crate::engine::tree::{Needed, Node, needed, part};
+use crate::engine::tree::{Needed, Node, needed};
 use crate::engine::types::{Reclaimed, Reference};
 use crate::engine::volume::Volume;
 use roaring::RoaringBitmap;
@@ -27,18 +26,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The rows as they were at one moment, with what else refers to layers.
-struct Look {
-    rows: Rows,
+pub(crate) struct Look {
+    pub(crate) rows: Rows,
     pins: BTreeSet<LayerId>,
 }
 
 /// One tree with its bitmaps.
-struct Tree {
-    nodes: BTreeMap<LayerId, Node>,
+pub(crate) struct Tree {
+    pub(crate) nodes: BTreeMap<LayerId, Node>,
     /// Of sealed layers: what their map says.
-    maps: BTreeMap<LayerId, Maps>,
+    pub(crate) maps: BTreeMap<LayerId, Maps>,
     /// Of open layers: the volume, where it could be opened.
-    volumes: BTreeMap<LayerId, Arc<Volume>>,
+    pub(crate) volumes: BTreeMap<LayerId, Arc<Volume>>,
 }
 
 /// What is to become of a sealed layer.
@@ -59,7 +58,7 @@ impl Fate {
 }
 
 impl Inner {
-    fn look(&self) -> Look {
+    pub(crate) fn look(&self) -> Look {
         let meta = self.core.meta();
         Look {
             rows: meta.rows.clone(),
@@ -68,7 +67,12 @@ impl Inner {
     }
 
     /// Reads the bitmaps of these layers, which form whole trees. `without` is left out of the references.
-    fn tree(&self, look: &Look, layers: &[LayerId], without: &BTreeSet<Reference>) -> Result<Tree> {
+    pub(crate) fn tree(
+        &self,
+        look: &Look,
+        layers: &[LayerId],
+        without: &BTreeSet<Reference>,
+    ) -> Result<Tree> {
         let mut referenced: BTreeSet<LayerId> = look.pins.clone();
         for (id, row) in &look.rows.checkpoints {
             if !row.retired && !without.contains(&Reference::Checkpoint(*id)) {
@@ -258,7 +262,7 @@ impl Inner {
         let moved = |id: &LayerId, row: &LayerRow| {
             row.sealed
                 .is_none()
-                .then(|| row.parent)
+                .then_some(row.parent)
                 .flatten()
                 .and_then(|parent| {
                     fates
@@ -329,97 +333,10 @@ impl Inner {
             Ok((changes, ()))
         })
     }
-
-    /// See [`crate::engine::Pool::reclaimable`].
-    pub(crate) fn reclaimable(&self, of: &BTreeSet<Reference>) -> Result<u64> {
-        let look = self.look();
-        let mut blocks = 0;
-        for layers in trees(&look.rows) {
-            let touched = layers.iter().any(|id| {
-                let volume = look
-                    .rows
-                    .layers
-                    .get(id)
-                    .filter(|row| row.sealed.is_none())
-                    .map(|row| row.volume);
-                volume.is_some_and(|volume| of.contains(&Reference::Volume(volume)))
-                    || look.rows.checkpoints.iter().any(|(checkpoint, row)| {
-                        row.layer == *id && of.contains(&Reference::Checkpoint(*checkpoint))
-                    })
-            });
-            if !touched {
-                continue;
-            }
-            let before = self.tree(&look, &layers, &BTreeSet::new())?;
-            let after = self.tree(&look, &layers, of)?;
-            let (kept_before, kept_after) = (needed(&before.nodes), needed(&after.nodes));
-            for id in &layers {
-                let data = match (before.maps.get(id), before.volumes.get(id)) {
-                    (Some(maps), _) => maps.data.clone(),
-                    (None, Some(volume)) => {
-                        let stack = volume.stack();
-                        let layer = stack.layers.iter().find(|layer| layer.id == *id);
-                        layer
-                            .map(|layer| layer.with_maps(|maps| maps.data.clone()))
-                            .unwrap_or_default()
-                    }
-                    (None, None) => continue,
-                };
-                let open = before.volumes.contains_key(id);
-                let going = |kept: &BTreeMap<LayerId, Needed>| match kept.get(id) {
-                    // An open layer goes as a whole with its volume: nothing stands on it.
-                    Some(Needed::Only(_)) if open => 0,
-                    kept => part(&data, kept).len(),
-                };
-                blocks += going(&kept_before).saturating_sub(going(&kept_after));
-            }
-        }
-        Ok(blocks * BLOCK_SIZE)
-    }
-
-    /// See [`crate::engine::Pool::diff`].
-    pub(crate) fn diff(&self, from: CheckpointId, to: CheckpointId) -> Result<Option<BlockSet>> {
-        loop {
-            let look = self.look();
-            let rows = &look.rows;
-            let target = rows
-                .checkpoints
-                .get(&to)
-                .filter(|row| !row.retired)
-                .ok_or(Error::NoCheckpoint(to))?;
-            let Some(base) = rows.checkpoints.get(&from) else {
-                return Ok(None);
-            };
-            let (down, other) = (rows.chain(target.layer), rows.chain(base.layer));
-            let Some(meeting) = down.iter().find(|id| other.contains(id)) else {
-                return Ok(None);
-            };
-            if base.retired && *meeting != base.layer {
-                return Ok(None);
-            }
-            let path = down.iter().chain(&other);
-            // Both ways stop at the layer where they meet, which both contents share.
-            let apart = path.filter(|id| *id > meeting);
-            let mut changed = BlockSet::new();
-            let mut failed = None;
-            for id in apart {
-                match self.load_map(*id) {
-                    Ok((_, maps)) => changed.0 |= maps.present(),
-                    Err(error) => failed = failed.or(Some(error)),
-                }
-            }
-            match failed {
-                None => return Ok(Some(changed)),
-                // Reclaim took a layer out of the path while we walked it: walk the new one.
-                Some(_) if self.look().rows.layers != look.rows.layers => {}
-                Some(error) => return Err(error),
-            }
-        }
-    }
 }
 
 /// The layers of each tree, from the smallest id on.
-fn trees(rows: &Rows) -> Vec<Vec<LayerId>> {
+pub(crate) fn trees(rows: &Rows) -> Vec<Vec<LayerId>> {
     let mut roots: BTreeMap<LayerId, LayerId> = BTreeMap::new();
     let mut trees: BTreeMap<LayerId, Vec<LayerId>> = BTreeMap::new();
     // Parents come before their children.

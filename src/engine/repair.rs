@@ -11,8 +11,9 @@ use crate::engine::catalog::{
 use crate::engine::check::finding;
 use crate::engine::error::{Error, Result};
 use crate::engine::format::{LAYERS, LayerId, Name, TEMPORARY};
-use crate::engine::log::{Log, LogHeader, parse, parse_header, read_whole, salvage};
+use crate::engine::log::Log;
 use crate::engine::maps::{Claim, decode};
+use crate::engine::record::{LogHeader, parse, parse_header, read_whole, salvage};
 use crate::engine::storage::{Folder, Storage};
 use crate::engine::types::Finding;
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,15 +54,13 @@ pub(crate) fn repair(dir: &Path) -> Result<Vec<Finding>> {
         heal_log(&storage, *id, row, &mut found)?;
     }
     let healed = |(id, row): (&VolumeId, &VolumeRow)| {
-        row.poisoned.then(|| {
-            Change::Volume(
-                *id,
-                Some(VolumeRow {
-                    poisoned: false,
-                    ..*row
-                }),
-            )
-        })
+        row.poisoned.then_some(Change::Volume(
+            *id,
+            Some(VolumeRow {
+                poisoned: false,
+                ..*row
+            }),
+        ))
     };
     let changes: Vec<_> = rows.volumes.iter().filter_map(healed).collect();
     if !changes.is_empty() {
@@ -88,13 +87,16 @@ fn heal_log(
     let name = id.log();
     let file = match storage.open(&name) {
         Ok(file) => file,
-        Err(source) => return Ok(found.push(finding(&name, Error::io("open", &name, source)))),
+        Err(source) => {
+            found.push(finding(&name, Error::io("open", &name, source)));
+            return Ok(());
+        }
     };
     let bytes = read_whole(&name, &*file)?;
     let error = match parse(&name, &bytes) {
         Ok(parsed) if parsed.poisoned => {
             let clear = file
-                .write_at(&[0], crate::engine::log::POISON)
+                .write_at(&[0], crate::engine::record::POISON)
                 .and_then(|()| file.sync_data());
             return clear.map_err(|source| Error::io("write", &name, source));
         }

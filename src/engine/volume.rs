@@ -132,7 +132,7 @@ impl Volume {
     /// A write of which some block is new to the head.
     fn write_new(&self, stack: &Stack, offset: u64, data: &[u8], blocks: Range<u32>) -> Result<()> {
         let head = &stack.head;
-        if offset % BLOCK_SIZE != 0 || data.len() % BLOCK != 0 {
+        if !offset.is_multiple_of(BLOCK_SIZE) || !data.len().is_multiple_of(BLOCK) {
             // A write in flight below the head was issued before this one or at the same time: it must not be lost
             // under a copy of its block made while it was half done. Nobody enters those heads any more; and this
             // waits before the blocks are locked, because a writer below may be waiting for the same locks.

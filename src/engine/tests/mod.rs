@@ -1,5 +1,9 @@
 //! The engine against its promises. `sim` is a machine with a power switch; `real` runs on a real folder.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::single_range_in_vec_init
+)]
 
 mod basic;
 mod costs;

@@ -85,7 +85,7 @@ impl Content {
     fn set_len(&mut self, len: u64) {
         self.len = len;
         self.pages.split_off(&len.div_ceil(PAGE));
-        if len % PAGE != 0
+        if !len.is_multiple_of(PAGE)
             && let Some(page) = self.pages.get_mut(&(len / PAGE))
         {
             Arc::make_mut(page)[(len % PAGE) as usize..].fill(0);
@@ -94,7 +94,7 @@ impl Content {
 
     fn punch(&mut self, offset: u64, len: u64) {
         assert!(
-            offset % PAGE == 0 && len % PAGE == 0,
+            offset.is_multiple_of(PAGE) && len.is_multiple_of(PAGE),
             "the engine punches whole blocks"
         );
         for page in offset / PAGE..(offset + len) / PAGE {
