@@ -1,7 +1,8 @@
 //! `GET /live`: what changed, as server-sent events (WHATWG HTML, section 9.2).
 //!
-//! An event carries no content, only what to ask for again, so a missed one costs nothing but time: whoever connects
-//! anew, or fell behind, is told that everything may have changed.
+//! An event carries no content, only what to ask for again, so a missed one costs nothing but time: whoever connects, for
+//! the first time or anew, or fell behind, is told that everything may have changed. (The first time, too: something may
+//! have ended between the page's making and its connection.)
 
 use super::security::refusal;
 use super::session::{Visit, authenticate, blocking};
@@ -9,7 +10,6 @@ use super::state::AppState;
 use crate::domain::fault::Fault;
 use crate::view::Change;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use std::convert::Infallible;
@@ -29,7 +29,6 @@ fn event(id: u64, change: Change) -> Event {
 pub async fn live(
     State(state): State<AppState>,
     axum::Extension(visit): axum::Extension<Visit>,
-    headers: HeaderMap,
 ) -> Response {
     let Some(token) = visit.token.clone() else { return refusal(&Fault::SignInNeeded) };
     let control = state.control.clone();
@@ -37,11 +36,10 @@ pub async fn live(
         Ok(changes) => changes,
         Err(fault) => return refusal(&fault),
     };
-    let resumed = headers.contains_key(HeaderName::from_static("last-event-id"));
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Event, Infallible>>(16);
     tokio::spawn(async move {
         let mut id = 0;
-        let mut pending: Vec<Change> = if resumed { EVERYTHING.to_vec() } else { Vec::new() };
+        let mut pending: Vec<Change> = EVERYTHING.to_vec();
         let mut look_again = tokio::time::interval(LOOK_AGAIN);
         look_again.reset();
         loop {
