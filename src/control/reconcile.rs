@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::error::{Error, chain, internal};
 use crate::catalog::jobs::{NewJob, insert_job};
-use crate::catalog::snapshots::move_snapshot;
+use crate::catalog::snapshots::{Held, move_snapshot};
 use crate::catalog::volumes::move_volume;
 use crate::catalog::zones::set_quarantine;
 use crate::domain::fault::Fault;
@@ -21,6 +21,7 @@ impl Core {
     pub fn reconcile(&self) -> Result<(), Error> {
         self.mend_volumes()?;
         self.mend_snapshots()?;
+        self.retire_saved()?;
         self.set_apart()?;
         self.clear_uploads()?;
         self.clear_sockets();
@@ -101,6 +102,21 @@ impl Core {
                     )?;
                 }
                 Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Checkpoints of saved snapshots that their jobs could not retire: their data has been kept long enough.
+    fn retire_saved(&self) -> Result<(), Error> {
+        for zone in self.zones.0.iter().filter(|zone| zone.pool("").is_ok()) {
+            for snapshot in self.catalog.snapshots_of_zone(zone.id)? {
+                if snapshot.state.is_usable()
+                    && snapshot.held == Held::Whole
+                    && let Err(failure) = self.retire_checkpoint(&snapshot)
+                {
+                    tracing::warn!(snapshot = %snapshot.id, ?failure, "the pool still keeps a checkpoint that is saved");
+                }
             }
         }
         Ok(())

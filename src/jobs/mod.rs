@@ -77,8 +77,11 @@ pub trait Work: Send + Sync + 'static {
         ending: Option<(Ending, &Fault)>,
     ) -> Result<(), catalog::Error>;
 
-    /// Something about the job changed: its state or its progress.
+    /// The job's state changed, and perhaps that of its object.
     fn changed(&self, job: &Job);
+
+    /// The job is further than it was.
+    fn progressed(&self, job: &Job);
 
     /// A fault of ours: logs it, once, and gives what a user may know.
     fn internal(&self, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Fault;

@@ -43,6 +43,9 @@ impl Default for RunnerOptions {
     }
 }
 
+/// How long a worker waits before it asks a catalog again that could not be written.
+const CATALOG_PAUSE: Duration = Duration::from_secs(1);
+
 /// Runs what the catalog says is to be done. Dropping it stops it as [`Runner::shutdown`] does.
 pub struct Runner {
     shared: Arc<Shared>,
@@ -194,12 +197,10 @@ impl Shared {
         let result = self.proceed(&mut job, &flag);
         lock(&self.running).remove(&job.id);
         if let Err(error) = result {
-            // The catalog cannot be written: the job stays "running" in it and is resumed by the next process, or by
-            // this one if the catalog recovers.
+            // The catalog cannot be written. The job stays "running" in it until it can be, or until the next process.
             self.work.internal("write down how a job goes", &error);
-            std::thread::sleep(Duration::from_millis(200));
-            if let Err(error) = self.catalog.release_job(job.id) {
-                self.work.internal("give a job back", &error);
+            while !self.stopping() && self.catalog.release_job(job.id).is_err() {
+                std::thread::sleep(CATALOG_PAUSE);
             }
         }
         if let Ok(Some(job)) = self.catalog.job(job.id) {
@@ -365,7 +366,7 @@ impl<'a> Reporter<'a> {
             self.job.total,
             self.job.speed,
         ) {
-            Ok(()) => self.shared.work.changed(&self.job),
+            Ok(()) => self.shared.work.progressed(&self.job),
             Err(error) => tracing::warn!(%error, "a job's progress could not be written"),
         }
     }

@@ -68,6 +68,8 @@ impl Work for Told {
         self.changed.notify_all();
     }
 
+    fn progressed(&self, _: &Job) {}
+
     fn internal(&self, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Fault {
         eprintln!("{doing}: {error}");
         Fault::Internal {

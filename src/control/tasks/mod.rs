@@ -19,6 +19,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::jobs::{Failure, Watch, Work};
+use crate::view::Change;
 use rusqlite::Transaction;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -135,6 +136,16 @@ impl Work for Tasks {
 
     fn changed(&self, job: &Job) {
         self.core.work_changed(job.organization);
+    }
+
+    fn progressed(&self, job: &Job) {
+        let list = match job.kind {
+            JobKind::TakeSnapshot | JobKind::DeleteSnapshot => Change::Snapshots,
+            _ => Change::Volumes,
+        };
+        self.core
+            .live
+            .changed(job.organization, &[Change::Jobs, list]);
     }
 
     fn internal(&self, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Fault {

@@ -161,31 +161,37 @@ impl Core {
     }
 
     /// The checkpoint's data may go from the pool; its boundary stays, for the next snapshot to build on.
+    ///
+    /// The snapshot is safe already: a pool that fails here only keeps more than it needs to, until the next start, and
+    /// must not make a good snapshot a failed one.
     pub(super) fn retire(&self, job: &Job) -> Result<(), Failure> {
         let snapshot = self.subject_snapshot(job)?;
+        if let Err(failure) = self.retire_checkpoint(&snapshot) {
+            tracing::warn!(snapshot = %snapshot.id, ?failure, "the pool keeps a checkpoint that is saved");
+        }
+        Ok(())
+    }
+
+    /// As [`Core::retire`] says, for any saved snapshot.
+    pub(in crate::control) fn retire_checkpoint(&self, snapshot: &Snapshot) -> Result<(), Failure> {
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
-        let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
-        let failed = |error| {
-            explain(
-                "retire a checkpoint",
-                error,
-                zone.about(&snapshot.volume_name),
-            )
-        };
-        let of = self
-            .catalog
-            .volume(snapshot.volume)
-            .map_err(|error| failed(error.into()))?;
-        if of.is_some() {
+        let name = &snapshot.volume_name;
+        let pool = zone.pool(name).map_err(Failure::Passing)?;
+        let failed = |error| explain("retire a checkpoint", error, zone.about(name));
+        let volume = self.catalog.volume(snapshot.volume);
+        let held = if volume.map_err(|error| failed(error.into()))?.is_some() {
             pool.retire_checkpoint(snapshot.checkpoint)
                 .map_err(|error| failed(error.into()))?;
-            self.catalog
-                .set_held(snapshot.id, Held::Base)
-                .map_err(|error| failed(error.into()))
+            Held::Base
         } else {
             // The volume is gone meanwhile: nothing will ever be compared with it.
-            self.delete_checkpoint(job)
-        }
+            pool.delete_checkpoint(snapshot.checkpoint)
+                .map_err(|error| failed(error.into()))?;
+            Held::Gone
+        };
+        self.catalog
+            .set_held(snapshot.id, held)
+            .map_err(|error| failed(error.into()))
     }
 
     /// The snapshot goes from the object store, with what only it needed.

@@ -3,11 +3,15 @@
 use super::super::image;
 use super::bad_input::{import, uploads};
 use super::house::{House, noise, settings, tuning};
+use crate::catalog;
+use crate::catalog::snapshots::Held;
+use crate::catalog::volumes::move_volume;
 use crate::domain::fault::Fault;
 use crate::domain::id::VolumeId;
 use crate::domain::job::JobState;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::VolumeState;
+use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
 
@@ -222,4 +226,82 @@ fn i16_what_the_catalog_does_not_know_is_set_apart_and_never_deleted() {
             .expect("an answer")
             .is_empty()
     );
+}
+
+#[test]
+fn i16_a_checkpoint_that_its_job_could_not_retire_is_retired_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (snapshot, volume) = {
+        let house = House::open(folder.path());
+        let volume = house.new_volume("v");
+        house.write(volume, 0, &noise(1, MIB));
+        let snapshot = house.new_snapshot(volume, "copie");
+        // As it stands after a pool that refused to.
+        let catalog = house.control.catalog();
+        catalog.set_held(snapshot, Held::Whole).expect("written");
+        (snapshot, volume)
+    };
+    let house = House::open(folder.path());
+    let held = || {
+        house
+            .control
+            .catalog()
+            .snapshot(snapshot)
+            .expect("an answer")
+            .expect("it")
+            .held
+    };
+    assert_eq!(held(), Held::Base);
+    assert!(
+        house
+            .pool_of(volume)
+            .checkpoints()
+            .iter()
+            .all(|checkpoint| checkpoint.retired)
+    );
+}
+
+#[test]
+fn i16_an_object_that_lost_its_work_is_mended_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    {
+        let house = House::open(folder.path());
+        house.new_volume("half");
+        house.new_volume("going");
+        house.control.stop();
+        let half = house.volume("half").id;
+        let going = house.volume("going").id;
+        // No job of ours leaves this behind: only a catalog that lost rows.
+        let lost = house.control.catalog().write(|tx| {
+            move_volume(tx, half, VolumeState::Ready, VolumeState::Restoring, None)?;
+            move_volume(tx, going, VolumeState::Ready, VolumeState::Deleting, None)
+        });
+        assert!(
+            lost.map_err(|error: catalog::Error| error)
+                .expect("written")
+        );
+    }
+    let house = House::open(folder.path());
+    let half = house.volume("half");
+    assert!(matches!(
+        (half.state, half.fault),
+        (VolumeState::Failed, Some(Fault::Internal { .. }))
+    ));
+    // The deletion that was begun anew.
+    let catalog = house.control.catalog();
+    let jobs = catalog.live_jobs().expect("an answer");
+    let end = Instant::now() + Duration::from_secs(120);
+    while !catalog.live_jobs().expect("an answer").is_empty() {
+        assert!(Instant::now() < end, "never ended: {jobs:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(house.volumes().len(), 1);
+    house.succeeded(
+        house
+            .control
+            .delete_volume(&house.owner, half.id)
+            .expect("begun")
+            .job,
+    );
+    assert!(house.volumes().is_empty());
 }
