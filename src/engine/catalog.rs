@@ -3,7 +3,7 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::error::{Error, Result};
-use crate::engine::format::{LayerId, VERSION};
+use crate::engine::format::{LayerId, Name, VERSION};
 use crate::engine::maps::Claim;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
@@ -93,6 +93,12 @@ impl Rows {
             }
         }
         children
+    }
+
+    /// Whether this file could not be there if these rows were the latest: a map is written only for a layer whose row
+    /// is committed.
+    pub(crate) fn are_older_than(&self, file: Name) -> bool {
+        matches!(file, Name::Map(layer, _) if layer.0 > self.last_layer)
     }
 
     /// The first thing that cannot be.
@@ -194,6 +200,10 @@ impl Sqlite {
                 |row| row.get(0),
             )
             .map_err(failed("read"))?;
+        if !known && !create {
+            let what = "it is empty, and there are layers; repair makes a new one";
+            return Err(Error::damaged("pool.db", 0, what));
+        }
         if !known {
             let fill = format!(
                 "BEGIN; {SCHEMA} INSERT INTO pool VALUES ('format', {VERSION}), ('last_layer', 0); COMMIT"

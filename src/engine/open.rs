@@ -39,6 +39,13 @@ pub(crate) fn remove_orphans(core: &Core) -> Result<()> {
         .storage
         .list(LAYERS)
         .map_err(|source| Error::io("list", LAYERS, source))?;
+    let older =
+        |name: &String| Name::parse(name).is_some_and(|name| core.meta().rows.are_older_than(name));
+    if names.iter().any(older) {
+        // An old copy, or one whose write-ahead log was lost: what it does not name is not waste.
+        let what = "it is older than the layers; repair makes a new one";
+        return Err(Error::damaged("pool.db", 0, what));
+    }
     for name in names {
         let needed = {
             let meta = core.meta();

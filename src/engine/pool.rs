@@ -119,26 +119,22 @@ impl Pool {
         let held = take_lock(dir)?;
         let storage = Arc::new(Folder::new(dir));
         let database = dir.join("pool.db");
-        let create = !database.exists();
-        if create {
-            let names = storage
-                .list(LAYERS)
-                .map_err(|source| Error::io("list", LAYERS, source))?;
-            if names.iter().any(|name| Name::parse(name).is_some()) {
-                return Err(Error::damaged(
-                    "pool.db",
-                    0,
-                    "it is gone, and there are layers; repair makes a new one",
-                ));
+        let names = storage
+            .list(LAYERS)
+            .map_err(|source| Error::io("list", LAYERS, source))?;
+        // Only where nothing could be lost is anything begun.
+        let bare = !names.iter().any(|name| Name::parse(name).is_some());
+        if !database.exists() {
+            if !bare {
+                let what = "it is gone, and there are layers; repair makes a new one";
+                return Err(Error::damaged("pool.db", 0, what));
             }
             probe(&*storage)?;
         }
-        let catalog = Sqlite::open(&database, create)?;
-        if create {
-            storage
-                .sync_folder(".")
-                .map_err(|source| Error::io("sync", ".", source))?;
-        }
+        let catalog = Sqlite::open(&database, bare)?;
+        storage
+            .sync_folder(".")
+            .map_err(|source| Error::io("sync", ".", source))?;
         Self::assemble(storage, Box::new(catalog), options, Some(held))
     }
 

@@ -30,7 +30,7 @@ pub(crate) fn repair(dir: &Path) -> Result<Vec<Finding>> {
     let kept = if database.exists() {
         match Sqlite::open(&database, false).and_then(|mut catalog| Ok((catalog.load()?, catalog)))
         {
-            Ok((rows, catalog)) => match rows.fault() {
+            Ok((rows, catalog)) => match rows.fault().or_else(|| age(&storage, &rows)) {
                 None => Some((rows, catalog)),
                 Some(fault) => {
                     found.push(Finding::damage("pool.db", 0, fault));
@@ -75,6 +75,15 @@ pub(crate) fn repair(dir: &Path) -> Result<Vec<Finding>> {
         }
     }
     Ok(found)
+}
+
+/// What shows that the rows are not the latest.
+fn age(storage: &Folder, rows: &Rows) -> Option<String> {
+    let names = storage.list(LAYERS).ok()?;
+    let newer = names
+        .iter()
+        .find(|name| Name::parse(name).is_some_and(|name| rows.are_older_than(name)))?;
+    Some(format!("it is older than {newer}"))
 }
 
 /// Makes a log whole that is damaged, and takes its poison away.

@@ -15,6 +15,7 @@ mod oracle;
 mod real;
 mod review;
 mod sim;
+mod speed;
 
 use crate::engine::{Pool, PoolOptions};
 use sim::Sim;

@@ -95,6 +95,14 @@ fn i04_i05_what_is_needed_is_what_somebody_reads() {
     }
 }
 
+struct StopWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, SeqCst);
+    }
+}
+
 /// Each writer owns blocks of two volumes and writes a growing number into the first, then into the second. Whatever
 /// checkpoints are taken meanwhile, the second is never ahead of the first, nor more than one behind.
 #[test]
@@ -115,6 +123,8 @@ fn i03_a_checkpoint_of_two_volumes_is_one_moment() {
         for writer in 0..WRITERS {
             let (first, second, stop, written) = (&first, &second, &stop, &written);
             scope.spawn(move || {
+                // Whatever fails, here or below, the others end.
+                let _stop = StopWhenDropped(stop);
                 // Part of a block: the way that reads from below.
                 let offset = writer * 8192 + 100;
                 let mut number = 0_u64;
@@ -130,10 +140,11 @@ fn i03_a_checkpoint_of_two_volumes_is_one_moment() {
                 }
             });
         }
+        let _stop = StopWhenDropped(&stop);
         for round in 1..=40 {
             // At least one write between checkpoints, whatever the scheduler does.
             let before = written.load(SeqCst);
-            while written.load(SeqCst) == before {
+            while written.load(SeqCst) == before && !stop.load(SeqCst) {
                 std::thread::yield_now();
             }
             pool.checkpoint(&[
@@ -146,7 +157,6 @@ fn i03_a_checkpoint_of_two_volumes_is_one_moment() {
                 pool.reclaim().unwrap();
             }
         }
-        stop.store(true, SeqCst);
     });
     let number = |device: &dyn BlockDevice, writer: u64| {
         u64::from_le_bytes(bytes(device, writer * 8192 + 100, 8).try_into().unwrap())

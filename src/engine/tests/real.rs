@@ -248,8 +248,10 @@ fn told(pool: &Pool) -> (Vec<u8>, Vec<u8>, Vec<u8>, String) {
 
 #[test]
 fn i07_repair_makes_pool_db_anew_from_the_headers() {
-    for how in ["removed", "garbage"] {
+    for how in ["removed", "garbage", "emptied", "older"] {
         let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        let early = std::fs::read(dir.path().join("pool.db")).unwrap();
         history(dir.path());
         let before = told(&open(dir.path()).unwrap());
         let database = dir.path().join("pool.db");
@@ -260,8 +262,13 @@ fn i07_repair_makes_pool_db_anew_from_the_headers() {
             std::fs::remove_file(&database).unwrap();
             assert!(matches!(open(dir.path()), Err(Error::Damaged { .. })));
         } else {
-            std::fs::write(&database, vec![0xa5; 8192]).unwrap();
-            assert!(open(dir.path()).is_err());
+            let bytes = match how {
+                "garbage" => vec![0xa5; 8192],
+                "emptied" => Vec::new(),
+                _ => early,
+            };
+            std::fs::write(&database, bytes).unwrap();
+            assert!(open(dir.path()).is_err(), "{how}");
         }
         let found = Pool::repair(dir.path()).unwrap();
         assert!(

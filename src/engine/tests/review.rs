@@ -194,6 +194,7 @@ fn i04_review_07_no_block_is_punched_under_a_read() {
         let pass = scope.spawn(|| pool.reclaim().unwrap());
         // Committed: the layer has no row any more.
         while pool.inner.core.meta().rows.layers.len() > 1 {
+            assert!(!pass.is_finished());
             std::thread::yield_now();
         }
         // The read may be here for as long as it likes; the layer's file is whole.
