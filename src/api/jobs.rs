@@ -1,5 +1,7 @@
 //! Tasks and the activity log.
 
+#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
 use crate::view::{ActivityRow, JobView, Page};

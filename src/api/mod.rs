@@ -17,18 +17,20 @@ impl FromServerFnError for Fault {
 
     /// What the framework itself finds wrong with a call. Its own words are for the log, never for a page.
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        match error {
-            ServerFnErrorErr::Request(_)
-            | ServerFnErrorErr::Response(_)
-            | ServerFnErrorErr::Deserialization(_)
-            | ServerFnErrorErr::MiddlewareError(_) => Self::Unreachable,
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::UnsupportedRequestMethod(_) => {
-                Self::BadRequest
+        use ServerFnErrorErr as E;
+        let fault = match error {
+            // In the browser: no answer, or one that is cut off. On the server: a call that cannot be read.
+            E::Request(_) | E::Response(_) | E::Deserialization(_) => {
+                if cfg!(feature = "ssr") { Self::BadRequest } else { Self::Unreachable }
             }
-            ServerFnErrorErr::Registration(_) | ServerFnErrorErr::ServerError(_) | ServerFnErrorErr::Serialization(_) => {
+            E::Args(_) | E::MissingArg(_) | E::UnsupportedRequestMethod(_) => Self::BadRequest,
+            E::Registration(_) | E::ServerError(_) | E::Serialization(_) | E::MiddlewareError(_) => {
                 Self::Internal { reference: "server-function".to_owned() }
             }
-        }
+        };
+        #[cfg(feature = "ssr")]
+        let fault = door::answered(fault);
+        fault
     }
 }
 

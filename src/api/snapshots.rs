@@ -1,5 +1,7 @@
 //! Volume snapshots.
 
+#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+
 use crate::domain::fault::Fault;
 use crate::domain::id::{SnapshotId, ZoneId};
 use crate::view::{DeletionPlan, Page, SnapshotRow, Started};

@@ -1,5 +1,7 @@
 //! Volumes. (An image to import is too large for a server function: it is sent to `POST /upload/volume`, in `server`.)
 
+#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+
 use crate::domain::fault::Fault;
 use crate::domain::id::{VolumeId, ZoneId};
 use crate::view::{DeletionPlan, Page, SnapshotPlan, Started, VolumeRow};
