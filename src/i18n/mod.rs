@@ -46,7 +46,7 @@ pub fn loader(locale: Locale) -> &'static FluentLanguageLoader {
     }
 }
 
-/// A message in a language: `t!(locale, "nav-volumes")`, `t!(locale, "sign-in", name = value)`. Ids and arguments are
+/// A message in a language: `t!(locale, "nav-volumes")`, `t!(locale, "act-select", name = value)`. Ids and arguments are
 /// checked at compile time.
 macro_rules! t {
     ($locale:expr, $($message:tt)+) => {

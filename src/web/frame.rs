@@ -36,6 +36,12 @@ pub fn Surroundings() -> impl IntoView {
 
 fn surround(session: SessionView) -> AnyView {
     let locale = use_locale();
+    // In the browser the question of who is signed in has been answered. What is asked from here on must not have its
+    // `Suspense` put the whole page away while it waits; lists and dialogs have boundaries of their own.
+    #[cfg(feature = "hydrate")]
+    provide_context(leptos::reactive::computed::suspense::SuspenseContext {
+        tasks: ArcRwSignal::new(Default::default()),
+    });
     let live = Live::new();
     let toasts = Toasts::new();
     let alive = RwSignal::new(false);

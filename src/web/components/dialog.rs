@@ -152,8 +152,11 @@ mod browser {
     /// Makes the dialog modal, and has focus return to where it was when it goes.
     pub fn show(dialog: &HtmlDialogElement) {
         let origin = StoredValue::new_local(document().active_element().and_then(opener));
-        _ = dialog.remove_attribute("open");
-        _ = dialog.show_modal();
+        // One dialog can follow another in the same element, by the browser's history.
+        if !dialog.matches(":modal").unwrap_or(false) {
+            _ = dialog.remove_attribute("open");
+            _ = dialog.show_modal();
+        }
         on_cleanup(move || {
             let Some(origin) = origin.try_with_value(Clone::clone) else { return };
             // Once the dialog has left the page.

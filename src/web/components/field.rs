@@ -136,7 +136,7 @@ pub fn text(locale: Locale, label: String, hint: Option<String>, value: String, 
     let optional = maybe((!required).then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> }.into_any()));
     view! {
         <div class="field">
-            <label for="field-name">{label} {optional}</label>
+            <label for="field-name">{label} " " {optional}</label>
             <input
                 type="text"
                 id="field-name"

@@ -21,12 +21,12 @@ pub fn menu(id: String, title: String, label: String, size: Size, items: AnyView
         Size::Small => "button small",
     };
     view! {
-        <div class="menu">
+        <div class="menu" on:keydown=arrows>
             <button type="button" class=class popovertarget=id.clone() aria-label=label aria-haspopup="true">
                 {title}
                 {icon::chevron()}
             </button>
-            <div class="popover" popover="auto" id=id on:keydown=arrows>
+            <div class="popover" popover="auto" id=id>
                 {items}
             </div>
         </div>
@@ -34,14 +34,21 @@ pub fn menu(id: String, title: String, label: String, size: Size, items: AnyView
     .into_any()
 }
 
-/// Up, down, Home and End move among the links and buttons of the popover that has the focus.
+/// Up, down, Home and End move among the links and buttons of the popover; down opens it.
+/// The wrapper listens, for an open popover leaves the focus on its button.
 #[cfg(feature = "hydrate")]
 fn arrows(event: KeyboardEvent) {
     use wasm_bindgen::JsCast;
-    use web_sys::{Element, HtmlElement};
+    use web_sys::{Element, HtmlButtonElement, HtmlElement};
 
     let Some(menu) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
-    let Ok(items) = menu.query_selector_all("a, button") else { return };
+    if event.key() == "ArrowDown"
+        && let Ok(None) = menu.query_selector(":popover-open")
+        && let Some(button) = menu.first_element_child().and_then(|child| child.dyn_into::<HtmlButtonElement>().ok())
+    {
+        button.click();
+    }
+    let Ok(items) = menu.query_selector_all(":popover-open a, :popover-open button") else { return };
     let count = items.length();
     if count == 0 {
         return;

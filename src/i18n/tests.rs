@@ -1,0 +1,4 @@
+//! The messages as their translators left them, and the forms of numbers and dates.
+
+mod formats;
+mod messages;
