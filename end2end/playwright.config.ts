@@ -26,7 +26,7 @@ const config: PlaywrightTestConfig<Options> = {
   forbidOnly: !!process.env.CI,
   // A test that passes only when tried again is told in the closing table of ./dev test.
   retries: process.env.CI ? 1 : 0,
-  timeout: 60_000,
+  timeout: 45_000,
   expect: { timeout: 15_000 },
   reporter: [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON_OUTPUT_NAME ?? 'test-results/report.json' }]],
   use: { trace: 'on-first-retry', screenshot: 'only-on-failure' },

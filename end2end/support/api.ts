@@ -2,7 +2,6 @@
 
 import { request, type APIRequestContext, type APIResponse } from '@playwright/test';
 import { readFileSync } from 'node:fs';
-import { request as plain } from 'node:http';
 import { basename } from 'node:path';
 import type { Server } from './server.ts';
 import { people, type Person } from './people.ts';
@@ -90,29 +89,6 @@ export class Api {
   /** A body as it stands, whatever it is worth. */
   raw(path: string, type: string, body: string): Promise<APIResponse> {
     return this.context.post(path, { data: Buffer.from(body, 'latin1'), headers: { 'Content-Type': type }, maxRedirects: 0 });
-  }
-
-  /** The fault with which an upload is refused that says it has so many bytes, before they are sent. */
-  async refusedUpload(server: Server, fields: Record<string, string>, bytes: number): Promise<{ code: string }> {
-    const { cookies } = await this.context.storageState();
-    const parts = Object.entries(fields).map(([name, value]) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
-    const headers = {
-      Origin: server.url,
-      Accept: 'application/json',
-      Cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; '),
-      'Content-Type': 'multipart/form-data; boundary=b',
-      'Content-Length': bytes,
-    };
-    return new Promise((done, failed) => {
-      const sent = plain(`${server.url}/upload/volume`, { method: 'POST', headers }, (answer) => {
-        let text = '';
-        answer.on('data', (piece: Buffer) => { text += piece.toString(); });
-        answer.on('end', () => { sent.destroy(); done(JSON.parse(text) as { code: string }); });
-      });
-      sent.on('error', failed);
-      sent.setTimeout(20_000, () => sent.destroy(new Error('the server waits for what it will refuse')));
-      sent.write(`${parts.join('')}--b\r\nContent-Disposition: form-data; name="file"; filename="a.raw"\r\n\r\n`);
-    });
   }
 
   /** A snapshot in the object store. */

@@ -1,8 +1,8 @@
 // Disk images, and volumes read back over NBD, by the tools that others use: qemu-img, nbdinfo.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, writeSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Server } from './server.ts';
@@ -59,6 +59,22 @@ export function dataBytes(uri: string): number {
 /** Overwrites `length` bytes at `offset` of a volume with `pattern`, over NBD. */
 export function write(uri: string, offset: number, length: number, pattern: number): void {
   execFileSync('qemu-io', ['-f', 'raw', '-c', `write -P ${pattern} ${offset} ${length}`, '-c', 'flush', uri]);
+}
+
+/** Fills the first `mib` MiB of a volume with bytes that neither compress nor repeat. */
+export function fillWithNoise(uri: string, mib: number): void {
+  const path = join(mkdtempSync(join(tmpdir(), 'reprise-noise-')), 'noise.raw');
+  const file = openSync(path, 'w');
+  for (let at = 0; at < mib; at += 1) writeSync(file, randomBytes(1 << 20));
+  closeSync(file);
+  execFileSync('qemu-img', ['convert', '-n', '-f', 'raw', '-O', 'raw', path, uri]);
+  rmSync(path);
+}
+
+/** Whether writing so much finds room; what the writer is told otherwise. */
+export function tryToWrite(uri: string, mib: number): string {
+  const result = spawnSync('qemu-io', ['-f', 'raw', '-c', `write -q -P 90 0 ${mib}M`, '-c', 'flush', uri], { encoding: 'utf8' });
+  return `${result.stdout}${result.stderr}`.trim();
 }
 
 /** Keeps a volume open, as a virtual machine would, for as long as `use` takes. */

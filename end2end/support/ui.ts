@@ -85,6 +85,9 @@ export class Dialog {
   button(label: string, args?: Record<string, string>): Locator {
     return this.root.getByRole('button', { name: this.w(label, args), exact: true });
   }
+  /** The button that sends it, whatever it is called. */
+  get submit(): Locator { return this.root.locator('button[type=submit]'); }
+
   /** The way out: a link, so that it is one without scripts, too. */
   get cancel(): Locator { return this.root.getByRole('link', { name: this.w('dialog-cancel'), exact: true }); }
 

@@ -46,7 +46,7 @@ test('I-2 I-9 a snapshot is taken, saved, and becomes the same bytes in the othe
   await restore.field('field-name').fill(volume);
   const option = restore.field('field-zone').getByRole('option').filter({ hasText: other.name });
   await restore.field('field-zone').selectOption((await option.getAttribute('value'))!);
-  await restore.button('restore-submit').click();
+  await restore.submit.click();
   await expect(ui.notice(w('started', { kind: 'restore-volume' }))).toBeVisible();
 
   await ui.go('volumes');

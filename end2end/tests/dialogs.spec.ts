@@ -29,7 +29,7 @@ const cases: Case[] = [
     path: () => '/volumes?dialog=create',
     send: async (dialog, _, fresh) => {
       await dialog.field('field-name').fill(fresh);
-      await dialog.button('dialog-confirm').click();
+      await dialog.submit.click();
     },
   },
   {
@@ -42,7 +42,7 @@ const cases: Case[] = [
     path: ({ snapshot }) => `/snapshots?dialog=restore&snapshot=${snapshot}`,
     send: async (dialog, _, fresh) => {
       await dialog.field('field-name').fill(fresh);
-      await dialog.button('restore-submit').click();
+      await dialog.submit.click();
     },
   },
   {
@@ -96,7 +96,7 @@ for (const one of cases) {
       await page.route(`**${one.endpoint}`, async (route) => {
         asked += 1;
         await expect(dialog.root.getByText(w('dialog-pending'))).toBeAttached();
-        await expect(dialog.root.locator('button[type=submit]')).toBeDisabled();
+        await expect(dialog.submit).toBeDisabled();
         await route.continue();
       });
       await one.send(dialog, names, unique('x'));

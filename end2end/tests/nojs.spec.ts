@@ -40,7 +40,7 @@ test('a volume is created; a name that is taken is said', async ({ page, w, uniq
     await page.getByRole('link', { name: w('act-create-volume'), exact: true }).click();
     const create = ui.dialog('act-create-volume');
     await create.field('field-name').fill(name);
-    await create.button('dialog-confirm').click();
+    await create.submit.click();
     if (expected === 'started') {
       await expect(page.getByText(w('started', { kind: 'create-volume' }))).toBeVisible();
       await expect(create.root).toHaveCount(0);
@@ -68,7 +68,7 @@ test('a snapshot is taken and becomes a volume', async ({ page, api, w, unique }
   await ui.act(copy, 'act-restore');
   const restore = ui.dialog('act-restore');
   await restore.field('field-name').fill(made);
-  await restore.button('restore-submit').click();
+  await restore.submit.click();
   await expect(page.getByText(w('started', { kind: 'restore-volume' }))).toBeVisible();
   await expect(async () => {
     await page.goto('/volumes');
@@ -84,11 +84,11 @@ test('an image is imported by a plain form, and what is refused is said', async 
   const dialog = ui.dialog('act-import');
   await dialog.field('field-name').fill('ROOT-465');
   await dialog.field('import-file').setInputFiles(rawImage(name, 8));
-  await dialog.button('import-submit').click();
+  await dialog.submit.click();
   await expect(page.getByText(w('fault-name-taken', { name: 'ROOT-465' }))).toBeVisible();
   await dialog.field('field-name').fill(name);
   await dialog.field('import-file').setInputFiles(rawImage(name, 8));
-  await dialog.button('import-submit').click();
+  await dialog.submit.click();
   await expect(async () => {
     await page.goto('/volumes');
     await expect(ui.row(name)).toContainText(w('volume-state', { state: 'ready' }), { timeout: 500 });

@@ -20,7 +20,7 @@ test('a volume is created empty, and a name serves once', async ({ page, w, uniq
   await accessible(page, 'the dialog of a new volume');
   await create.field('field-name').fill(`  ${name} `);
   await create.field('create-volume-size').fill('3');
-  await create.button('dialog-confirm').click();
+  await create.submit.click();
   await expect(ui.row(name)).toContainText(w('volume-state', { state: 'ready' }));
   await expect(ui.row(name)).toContainText(w('size-gib', { text: 3 }));
 
@@ -37,7 +37,7 @@ test('a volume is created empty, and a name serves once', async ({ page, w, uniq
     await create.root.locator('form').evaluateAll((forms) => forms.forEach((form) => form.setAttribute('novalidate', '')));
     await create.field('field-name').evaluate((field) => field.removeAttribute('maxlength'));
     await create.field('field-name').fill(typed);
-    await create.button('dialog-confirm').click();
+    await create.submit.click();
     await expect(create.root.getByText(fault, { exact: true })).toBeVisible();
     await expect(create.field('field-name')).toHaveAccessibleDescription(new RegExp(escaped(fault)));
   }
@@ -58,7 +58,7 @@ for (const format of ['raw', 'qcow2', 'vmdk'] as Format[]) {
     if (format === 'raw') await accessible(page, 'the dialog of an import');
     await dialog.field('field-name').fill(name);
     await dialog.field('import-file').setInputFiles(convert(raw, format));
-    await dialog.button('import-submit').click();
+    await dialog.submit.click();
     await expect(dialog.root).toBeHidden();
     await expect(ui.row(name)).toContainText(w('volume-state', { state: 'ready' }));
     const volume = (await api.volume(name))!;
@@ -78,14 +78,14 @@ test('what is not a disk image is refused, and leaves no volume', async ({ page,
   const dialog = ui.dialog('act-import');
   await dialog.field('field-name').fill(name);
   await dialog.field('import-file').setInputFiles(file);
-  await dialog.button('import-submit').click();
+  await dialog.submit.click();
   // Told at once, or by the task that was to convert it.
   await expect(page.getByText(w('fault-not-a-disk-image')).first()).toBeVisible();
   const row = await api.volume(name);
   expect(row === undefined || row.state === 'failed').toBe(true);
 });
 
-test('an upload without a file, cut off, or larger than the zone, is refused', async ({ server, api, unique }) => {
+test('an upload without content, or cut off, is refused and leaves no volume', async ({ api, unique }) => {
   const [zone] = await api.zones();
   const fields = { name: unique('vide'), zone: zone!.id, kind: 'data' };
   expect((await (await api.upload(fields, 'empty.raw', Buffer.alloc(0))).json()).code).toBe('upload-missing');
@@ -96,9 +96,6 @@ test('an upload without a file, cut off, or larger than the zone, is refused', a
   const cut = await api.raw('/upload/volume', 'multipart/form-data; boundary=b', body);
   expect((await cut.json()).code).toBe('upload-cut-off');
   expect(await api.volume(begun)).toBeUndefined();
-
-  const large = await api.refusedUpload(server, { ...fields, name: unique('trop') }, zone!.free + 2 ** 40);
-  expect(['image-too-large', 'pool-full']).toContain(large.code);
 });
 
 test('a volume is deleted, and the dialog says what that frees and what it keeps', async ({ page, api, w, unique }) => {
@@ -120,7 +117,7 @@ test('a volume is deleted, and the dialog says what that frees and what it keeps
   await ui.act(name, 'act-delete');
   await dialog.confirmDeletion(name);
   await expect(ui.row(name)).toHaveCount(0);
-  expect(await api.volume(name)).toBeUndefined();
+  await until('the volume to be gone', async () => ((await api.volume(name)) ? undefined : true));
 });
 
 test('what is in use is not deleted', async ({ server, api, unique }) => {
