@@ -3,7 +3,7 @@
 use super::Clock;
 use super::error::{About, Error, explain};
 use super::live::Live;
-use super::zones::Zones;
+use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
 use crate::archive::{self, Archive};
 use crate::catalog::Catalog;
 use crate::domain::fault::Fault;
@@ -127,6 +127,17 @@ impl ArchiveDoor {
             folder,
             open: Mutex::new(None),
         }
+    }
+
+    /// As [`ArchiveDoor::get`], at a start: a lock that another holds is tried again for a moment.
+    pub fn get_patiently(&self) -> Result<Archive, archive::Error> {
+        for _ in 0..LOCK_TRIES {
+            match self.get() {
+                Err(archive::Error::Locked { .. }) => std::thread::sleep(LOCK_PAUSE),
+                done => return done,
+            }
+        }
+        self.get()
     }
 
     pub fn get(&self) -> Result<Archive, archive::Error> {

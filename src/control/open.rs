@@ -100,7 +100,7 @@ impl Control {
             source,
         })?;
         let archive = ArchiveDoor::new(folders.archive());
-        if let Err(error) = archive.get() {
+        if let Err(error) = archive.get_patiently() {
             tracing::error!(
                 error = chain(&error),
                 "the object store cannot be opened; it is tried again when it is needed"

@@ -11,6 +11,11 @@ use crate::engine::{Pool, PoolOptions};
 use crate::view::ZoneView;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a lock that another holds is tried again at a start, and how long between.
+pub(super) const LOCK_TRIES: u32 = 40;
+pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// A zone, with its pool if that could be opened.
 pub(super) struct Zone {
@@ -43,7 +48,7 @@ impl Zone {
                 path: folder.to_owned(),
                 source,
             })
-            .and_then(|()| Pool::open(folder, options).map_err(Error::from));
+            .and_then(|()| open_patiently(folder, &options).map_err(Error::from));
         let pool = opened.map_err(|error| {
             tracing::error!(zone = %zone.name, error = chain(&error), "the zone's pool cannot be opened");
             match error {
@@ -139,4 +144,16 @@ impl Zones {
             .map(|zone| zone.view())
             .collect()
     }
+}
+
+/// Opens a pool; one whose lock is held is tried again for a moment. A process that has just ended, or a child that is
+/// between its fork and its start, may hold it that long.
+fn open_patiently(folder: &Path, options: &PoolOptions) -> engine::Result<Pool> {
+    for _ in 0..LOCK_TRIES {
+        match Pool::open(folder, options.clone()) {
+            Err(engine::Error::Locked { .. }) => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    Pool::open(folder, options.clone())
 }
