@@ -12,11 +12,19 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         Fault::SignInNeeded => t!(locale, "fault-sign-in-needed"),
         Fault::WrongCredentials => t!(locale, "fault-wrong-credentials"),
         Fault::TooManyAttempts { seconds } => {
-            t!(locale, "fault-too-many-attempts", time = duration(locale, u64::from(*seconds)))
+            t!(
+                locale,
+                "fault-too-many-attempts",
+                time = duration(locale, u64::from(*seconds))
+            )
         }
         Fault::PasswordChangeNeeded => t!(locale, "fault-password-change-needed"),
         Fault::PasswordTooShort { min } => {
-            t!(locale, "fault-password-too-short", min = count(locale, u64::from(*min)))
+            t!(
+                locale,
+                "fault-password-too-short",
+                min = count(locale, u64::from(*min))
+            )
         }
         Fault::PasswordsDiffer => t!(locale, "fault-passwords-differ"),
         Fault::NotAllowed => t!(locale, "fault-not-allowed"),
@@ -24,7 +32,11 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         Fault::ForeignOrigin => t!(locale, "fault-foreign-origin"),
         Fault::BadRequest => t!(locale, "fault-bad-request"),
         Fault::NameEmpty => t!(locale, "fault-name-empty"),
-        Fault::NameTooLong { max } => t!(locale, "fault-name-too-long", max = count(locale, u64::from(*max))),
+        Fault::NameTooLong { max } => t!(
+            locale,
+            "fault-name-too-long",
+            max = count(locale, u64::from(*max))
+        ),
         Fault::NameUnreadable => t!(locale, "fault-name-unreadable"),
         Fault::NameTaken { name } => t!(locale, "fault-name-taken", name = name.as_str()),
         Fault::SizeOutOfRange { min_gib, max_gib } => t!(
@@ -34,9 +46,16 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
             max = count(locale, *max_gib)
         ),
         Fault::InUse { name } => t!(locale, "fault-in-use", name = name.as_str()),
-        Fault::SnapshotNotUsable { name } => t!(locale, "fault-snapshot-not-usable", name = name.as_str()),
+        Fault::SnapshotNotUsable { name } => {
+            t!(locale, "fault-snapshot-not-usable", name = name.as_str())
+        }
         Fault::PoolFull { zone, free } => {
-            t!(locale, "fault-pool-full", zone = zone.as_str(), free = bytes(locale, *free))
+            t!(
+                locale,
+                "fault-pool-full",
+                zone = zone.as_str(),
+                free = bytes(locale, *free)
+            )
         }
         Fault::UploadCutOff => t!(locale, "fault-upload-cut-off"),
         Fault::UploadMissing => t!(locale, "fault-upload-missing"),
@@ -52,13 +71,17 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         Fault::ObjectStoreUnavailable => t!(locale, "fault-object-store-unavailable"),
         Fault::ObjectStoreFull => t!(locale, "fault-object-store-full"),
         Fault::ServerFull => t!(locale, "fault-server-full"),
-        Fault::SnapshotDamaged { object } => t!(locale, "fault-snapshot-damaged", object = object.as_str()),
+        Fault::SnapshotDamaged { object } => {
+            t!(locale, "fault-snapshot-damaged", object = object.as_str())
+        }
         Fault::VolumeDamaged { name } => t!(locale, "fault-volume-damaged", name = name.as_str()),
         Fault::NotInterruptible => t!(locale, "fault-not-interruptible"),
         Fault::NotRetryable => t!(locale, "fault-not-retryable"),
         Fault::Interrupted => t!(locale, "fault-interrupted"),
         Fault::Unreachable => t!(locale, "fault-unreachable"),
-        Fault::Internal { reference } => t!(locale, "fault-internal", reference = reference.as_str()),
+        Fault::Internal { reference } => {
+            t!(locale, "fault-internal", reference = reference.as_str())
+        }
     }
 }
 

@@ -79,7 +79,9 @@ pub fn rate(locale: Locale, bytes_a_second: Bytes) -> String {
 pub fn percent_of(done: Bytes, total: Bytes) -> u64 {
     match total.0 {
         0 => 100,
-        total => u64::try_from(u128::from(done.0.min(total)) * 100 / u128::from(total)).unwrap_or(100),
+        total => {
+            u64::try_from(u128::from(done.0.min(total)) * 100 / u128::from(total)).unwrap_or(100)
+        }
     }
 }
 
@@ -101,7 +103,12 @@ pub fn duration(locale: Locale, seconds: u64) -> String {
     }
     match minutes % 60 {
         0 => t!(locale, "time-hours", hours = count(locale, minutes / 60)),
-        rest => t!(locale, "time-hours-minutes", hours = count(locale, minutes / 60), minutes = format!("{rest:02}")),
+        rest => t!(
+            locale,
+            "time-hours-minutes",
+            hours = count(locale, minutes / 60),
+            minutes = format!("{rest:02}")
+        ),
     }
 }
 
@@ -113,7 +120,12 @@ pub fn time_left(locale: Locale, seconds: u64) -> String {
         60..3600 => seconds.div_ceil(60),
         _ => seconds.div_ceil(3600),
     };
-    t!(locale, "progress-left", count = shown, time = duration(locale, seconds))
+    t!(
+        locale,
+        "progress-left",
+        count = shown,
+        time = duration(locale, seconds)
+    )
 }
 
 /// The parts of a moment on the wall of its time zone.
@@ -132,10 +144,15 @@ fn civil(moment: Moment) -> Civil {
     let (days, minute_of_day) = (minutes.div_euclid(1440), minutes.rem_euclid(1440));
     let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     let small = |value: i64| u8::try_from(value).unwrap_or_default(); // each is below 60 by construction
     Civil {
         year: year_of_era + era * 400 + i64::from(month <= 2),
@@ -147,7 +164,12 @@ fn civil(moment: Moment) -> Civil {
 }
 
 fn day(locale: Locale, civil: Civil) -> String {
-    t!(locale, "date-day", count = civil.day, text = civil.day.to_string())
+    t!(
+        locale,
+        "date-day",
+        count = civil.day,
+        text = civil.day.to_string()
+    )
 }
 
 fn clock(locale: Locale, civil: Civil) -> String {
@@ -160,7 +182,13 @@ fn clock(locale: Locale, civil: Civil) -> String {
     if civil.minute == 0 {
         t!(locale, "date-clock-sharp", half = half, hour = hour)
     } else {
-        t!(locale, "date-clock", half = half, hour = hour, minute = format!("{:02}", civil.minute))
+        t!(
+            locale,
+            "date-clock",
+            half = half,
+            hour = hour,
+            minute = format!("{:02}", civil.minute)
+        )
     }
 }
 
@@ -175,13 +203,24 @@ pub fn time(locale: Locale, moment: Moment) -> String {
 pub fn date(locale: Locale, moment: Moment) -> String {
     let civil = civil(moment);
     let month = t!(locale, "date-month-short", month = civil.month);
-    t!(locale, "date-short", day = day(locale, civil), month = month, year = civil.year.to_string())
+    t!(
+        locale,
+        "date-short",
+        day = day(locale, civil),
+        month = month,
+        year = civil.year.to_string()
+    )
 }
 
 /// `14 nov. 2026, 9 h 02`: a cell of a table.
 #[must_use]
 pub fn date_time(locale: Locale, moment: Moment) -> String {
-    t!(locale, "date-time-short", date = date(locale, moment), time = time(locale, moment))
+    t!(
+        locale,
+        "date-time-short",
+        date = date(locale, moment),
+        time = time(locale, moment)
+    )
 }
 
 /// `le 14 novembre 2026 à 10 h 15`: part of a sentence.
@@ -203,15 +242,30 @@ pub fn date_time_sentence(locale: Locale, moment: Moment) -> String {
 #[must_use]
 pub fn machine(moment: Moment) -> String {
     let at = civil(moment);
-    let (sign, offset) = if moment.offset_minutes < 0 { ('-', -moment.offset_minutes) } else { ('+', moment.offset_minutes) };
+    let (sign, offset) = if moment.offset_minutes < 0 {
+        ('-', -moment.offset_minutes)
+    } else {
+        ('+', moment.offset_minutes)
+    };
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}{sign}{:02}:{:02}",
-        at.year, at.month, at.day, at.hour, at.minute, offset / 60, offset % 60
+        at.year,
+        at.month,
+        at.day,
+        at.hour,
+        at.minute,
+        offset / 60,
+        offset % 60
     )
 }
 
 /// The machine's word for a size, for `title` attributes: all bytes, in groups.
 #[must_use]
 pub fn exact_bytes(locale: Locale, size: Bytes) -> String {
-    t!(locale, "size-b", count = size.0, text = count(locale, size.0))
+    t!(
+        locale,
+        "size-b",
+        count = size.0,
+        text = count(locale, size.0)
+    )
 }

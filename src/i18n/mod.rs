@@ -26,7 +26,12 @@ static EN: LazyLock<FluentLanguageLoader> = LazyLock::new(|| load("en"));
 
 fn load(code: &str) -> FluentLanguageLoader {
     let language = |code: &str| {
-        LanguageIdentifier::from_parts(Language::from_bytes(code.as_bytes()).unwrap_or_default(), None, None, &[])
+        LanguageIdentifier::from_parts(
+            Language::from_bytes(code.as_bytes()).unwrap_or_default(),
+            None,
+            None,
+            &[],
+        )
     };
     let loader = FluentLanguageLoader::new("reprise", language("en"));
     // The messages are in the program and parsed by a test; if they were not, pages would show identifiers.

@@ -9,7 +9,10 @@ use crate::api::{jobs, session, snapshots, volumes};
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::size::{MAX_VOLUME_GIB, MIN_VOLUME_GIB};
-use crate::view::{ActivityRow, DeletionPlan, JobView, Page, SessionView, SnapshotPlan, SnapshotRow, Started, VolumeRow};
+use crate::view::{
+    ActivityRow, DeletionPlan, JobView, Page, SessionView, SnapshotPlan, SnapshotRow, Started,
+    VolumeRow,
+};
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
 use leptos::server_fn::ServerFn;
@@ -57,7 +60,7 @@ pub enum Answer {
     /// To both questions about deletions.
     Deletion(DeletionPlan),
     /// To [`Question::Snapshot`].
-    Snapshot(SnapshotRow),
+    Snapshot(Box<SnapshotRow>),
 }
 
 /// An answer that is on its way or there.
@@ -77,9 +80,16 @@ async fn answer(question: Question) -> Result<Answer, Fault> {
         Question::Activity(page) => jobs::list_activity(page).await.map(Answer::Activity),
         Question::Jobs => jobs::current_jobs().await.map(Answer::Jobs),
         Question::SnapshotPlan(volume) => volumes::plan_snapshot(volume).await.map(Answer::Plan),
-        Question::VolumeDeletion(volume) => volumes::volume_deletion(volume).await.map(Answer::Deletion),
-        Question::SnapshotDeletion(snapshot) => snapshots::snapshot_deletion(snapshot).await.map(Answer::Deletion),
-        Question::Snapshot(snapshot) => snapshots::get_snapshot(snapshot).await.map(Answer::Snapshot),
+        Question::VolumeDeletion(volume) => {
+            volumes::volume_deletion(volume).await.map(Answer::Deletion)
+        }
+        Question::SnapshotDeletion(snapshot) => snapshots::snapshot_deletion(snapshot)
+            .await
+            .map(Answer::Deletion),
+        Question::Snapshot(snapshot) => snapshots::get_snapshot(snapshot)
+            .await
+            .map(Box::new)
+            .map(Answer::Snapshot),
     }
 }
 
@@ -142,7 +152,9 @@ pub fn acting(act: Act) -> Acting {
     let brought = use_context::<ServerActionError>()
         .filter(|error| error.path() == act.path())
         .map(|error| Err(ServerFnUrlError::<Fault>::decode_err(error.err())));
-    Action::new_with_value(brought, |(act, fields): &(Act, Fields)| perform(*act, fields.clone()))
+    Action::new_with_value(brought, |(act, fields): &(Act, Fields)| {
+        perform(*act, fields.clone())
+    })
 }
 
 async fn perform(act: Act, fields: Fields) -> Outcome {
@@ -152,16 +164,25 @@ async fn perform(act: Act, fields: Fields) -> Outcome {
     let job = || fields.about.parse::<JobId>().map_err(bad);
     let zone = || fields.zone.parse::<ZoneId>().map_err(bad);
     match act {
-        Act::TakeSnapshot => volumes::take_snapshot(volume()?, fields.name).await.map(Some),
+        Act::TakeSnapshot => volumes::take_snapshot(volume()?, fields.name)
+            .await
+            .map(Some),
         Act::CreateVolume => {
-            let out_of_range = Fault::SizeOutOfRange { min_gib: MIN_VOLUME_GIB, max_gib: MAX_VOLUME_GIB };
+            let out_of_range = Fault::SizeOutOfRange {
+                min_gib: MIN_VOLUME_GIB,
+                max_gib: MAX_VOLUME_GIB,
+            };
             let size = fields.size_gib.trim().parse().map_err(|_| out_of_range)?;
             let zone = zone()?;
-            volumes::create_volume(fields.name, zone, size).await.map(Some)
+            volumes::create_volume(fields.name, zone, size)
+                .await
+                .map(Some)
         }
         Act::Restore => {
             let (snapshot, zone) = (snapshot()?, zone()?);
-            snapshots::create_volume_from_snapshot(snapshot, zone, fields.name).await.map(Some)
+            snapshots::create_volume_from_snapshot(snapshot, zone, fields.name)
+                .await
+                .map(Some)
         }
         Act::DeleteVolume => volumes::delete_volume(volume()?).await.map(Some),
         Act::DeleteSnapshot => snapshots::delete_snapshot(snapshot()?).await.map(Some),
@@ -184,13 +205,20 @@ pub fn form(acting: Acting, act: Act, class: &'static str, inside: AnyView) -> A
         #[cfg(not(feature = "hydrate"))]
         let _ = (&event, acting);
     };
-    view! { <form method="post" action=act.path() class=class on:submit=on_submit>{inside}</form> }.into_any()
+    view! { <form method="post" action=act.path() class=class on:submit=on_submit>{inside}</form> }
+        .into_any()
 }
 
 /// The refusal of an act's last try, if any.
 pub fn refusal(acting: Acting) -> Memo<Option<Fault>> {
     let value = acting.value();
-    memo(move |_| value.with(|value| value.as_ref().and_then(|outcome| outcome.as_ref().err().cloned())))
+    memo(move |_| {
+        value.with(|value| {
+            value
+                .as_ref()
+                .and_then(|outcome| outcome.as_ref().err().cloned())
+        })
+    })
 }
 
 #[cfg(feature = "hydrate")]

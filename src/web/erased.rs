@@ -47,7 +47,9 @@ pub fn maybe(part: Option<AnyView>) -> AnyView {
 }
 
 /// A value that is worked out anew only when what it reads changes. One copy a type of value.
-pub fn memo<T: PartialEq + Send + Sync + 'static>(work: impl Fn(Option<&T>) -> T + Send + Sync + 'static) -> Memo<T> {
+pub fn memo<T: PartialEq + Send + Sync + 'static>(
+    work: impl Fn(Option<&T>) -> T + Send + Sync + 'static,
+) -> Memo<T> {
     type Work<T> = Box<dyn Fn(Option<&T>) -> T + Send + Sync>;
     let work: Work<T> = Box::new(work);
     Memo::new(work)

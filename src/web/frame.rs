@@ -146,7 +146,9 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
             Answer::Jobs(jobs) => Some(jobs),
             _ => None,
         });
-        let count = memo(move |_| list.with(|jobs| jobs.iter().filter(|job| job.state.is_live()).count() as u64));
+        let count = memo(move |_| {
+            list.with(|jobs| jobs.iter().filter(|job| job.state.is_live()).count() as u64)
+        });
         let none = memo(move |_| list.with(Vec::is_empty));
         let frame = frame.clone();
         view! {
@@ -193,7 +195,8 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
             </div>
         }
     };
-    view! { <div class="tasks-place"><Transition fallback=|| ()>{panel()}</Transition></div> }.into_any()
+    view! { <div class="tasks-place"><Transition fallback=|| ()>{panel()}</Transition></div> }
+        .into_any()
 }
 
 fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
@@ -210,7 +213,11 @@ pub fn languages(locale: Locale) -> AnyView {
     let location = use_location();
     let here = move || {
         let (path, search) = (location.pathname.get(), location.search.get());
-        if search.is_empty() { path } else { format!("{path}?{search}") }
+        if search.is_empty() {
+            path
+        } else {
+            format!("{path}?{search}")
+        }
     };
     // Each language bears its own name, whatever the page speaks.
     let button = move |choice: Locale, name: &'static str| {

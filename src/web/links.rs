@@ -92,7 +92,11 @@ pub fn list(path: &str, page: u32) -> String {
 
 /// The page of the list that a query asks for.
 pub fn page_of(query: &ParamsMap) -> u32 {
-    query.get_str("page").and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1)
+    query
+        .get_str("page")
+        .and_then(|page| page.parse().ok())
+        .filter(|page| *page > 0)
+        .unwrap_or(1)
 }
 
 /// `text` as a value in a query (RFC 3986: all but unreserved characters are escaped).
@@ -100,7 +104,9 @@ pub fn escaped(text: &str) -> String {
     let mut value = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => value.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                value.push(char::from(byte))
+            }
             _ => {
                 const HEX: &[u8; 16] = b"0123456789ABCDEF";
                 value.push('%');
@@ -125,8 +131,7 @@ pub fn after_form(location: &str) -> Option<String> {
     if pairs().any(|pair| pair.starts_with("__err=")) {
         return None;
     }
-    let mut rest: Vec<&str> =
-        pairs().filter(|pair| pair.starts_with("page=")).collect();
+    let mut rest: Vec<&str> = pairs().filter(|pair| pair.starts_with("page=")).collect();
     let done = format!("done={dialog}");
     rest.push(&done);
     Some(format!("{path}?{}", rest.join("&")))
@@ -140,14 +145,24 @@ mod tests {
     fn an_address_names_one_dialog_and_one_object() {
         let volume = VolumeId::from_bytes([7; 16]);
         let snapshot = SnapshotId::from_bytes([9; 16]);
-        for dialog in [Dialog::TakeSnapshot(volume), Dialog::CreateVolume, Dialog::Import, Dialog::DeleteVolume(volume)] {
+        for dialog in [
+            Dialog::TakeSnapshot(volume),
+            Dialog::CreateVolume,
+            Dialog::Import,
+            Dialog::DeleteVolume(volume),
+        ] {
             assert_eq!(Dialog::of_volumes(&query(&dialog.href(3))), Some(dialog));
             assert_eq!(page_of(&query(&dialog.href(3))), 3);
         }
         for dialog in [Dialog::Restore(snapshot), Dialog::DeleteSnapshot(snapshot)] {
             assert_eq!(Dialog::of_snapshots(&query(&dialog.href(1))), Some(dialog));
         }
-        for wrong in ["/volumes?dialog=snapshot", "/volumes?dialog=delete&volume=../x", "/volumes?dialog=restore", "/volumes"] {
+        for wrong in [
+            "/volumes?dialog=snapshot",
+            "/volumes?dialog=delete&volume=../x",
+            "/volumes?dialog=restore",
+            "/volumes",
+        ] {
             assert_eq!(Dialog::of_volumes(&query(wrong)), None, "{wrong}");
         }
         for page in ["/volumes?page=0", "/volumes?page=-1", "/volumes?page=x"] {
@@ -161,7 +176,10 @@ mod tests {
             after_form("http://h/volumes?page=2&dialog=snapshot&volume=1").as_deref(),
             Some("http://h/volumes?page=2&done=snapshot")
         );
-        assert_eq!(after_form("http://h/volumes?dialog=snapshot&volume=1&__path=x&__err=y"), None);
+        assert_eq!(
+            after_form("http://h/volumes?dialog=snapshot&volume=1&__path=x&__err=y"),
+            None
+        );
         assert_eq!(after_form("http://h/volumes?page=2"), None);
         assert_eq!(after_form("http://h/volumes"), None);
     }
@@ -173,7 +191,12 @@ mod tests {
 
     fn query(address: &str) -> ParamsMap {
         let mut map = ParamsMap::new();
-        for (key, value) in address.split_once('?').map_or("", |(_, query)| query).split('&').filter_map(|pair| pair.split_once('=')) {
+        for (key, value) in address
+            .split_once('?')
+            .map_or("", |(_, query)| query)
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+        {
             map.insert(key.to_owned(), value.to_owned());
         }
         map

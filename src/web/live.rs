@@ -64,11 +64,15 @@ mod browser {
     const PATIENCE: Duration = Duration::from_secs(2);
 
     pub fn listen(live: Live) {
-        let Ok(source) = EventSource::new("/live") else { return };
+        let Ok(source) = EventSource::new("/live") else {
+            return;
+        };
         // A bit a kind; zero: no refresh is planned.
         let pending = Rc::new(Cell::new(0u8));
         let changed = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            let Some(text) = event.data().as_string() else { return };
+            let Some(text) = event.data().as_string() else {
+                return;
+            };
             let bit = match serde_json::from_str(&text) {
                 Ok(Change::Volumes) => 1,
                 Ok(Change::Snapshots) => 2,
@@ -87,7 +91,14 @@ mod browser {
             Closure::<dyn FnMut(Event)>::new(move |_| {
                 if !cut.replace(true) {
                     let cut = Rc::clone(&cut);
-                    set_timeout(move || if cut.get() { live.lost.set(true) }, PATIENCE);
+                    set_timeout(
+                        move || {
+                            if cut.get() {
+                                live.lost.set(true)
+                            }
+                        },
+                        PATIENCE,
+                    );
                 }
             })
         };
@@ -106,7 +117,12 @@ mod browser {
     }
 
     fn refresh(live: Live, bits: u8) {
-        for (bit, counter) in [(1, live.volumes), (2, live.snapshots), (4, live.jobs), (8, live.activity)] {
+        for (bit, counter) in [
+            (1, live.volumes),
+            (2, live.snapshots),
+            (4, live.jobs),
+            (8, live.activity),
+        ] {
             if bits & bit != 0 {
                 // The page may have gone meanwhile.
                 _ = counter.try_update(|version| *version = version.wrapping_add(1));

@@ -32,7 +32,10 @@ pub fn hydrate() {
     use leptos::prelude::{document, provide_context};
 
     let root = document().document_element();
-    let tag = root.as_ref().and_then(|html| html.get_attribute("lang")).unwrap_or_default();
+    let tag = root
+        .as_ref()
+        .and_then(|html| html.get_attribute("lang"))
+        .unwrap_or_default();
     let locale = Locale::from_tag(&tag).unwrap_or_default();
     leptos::mount::hydrate_body(move || {
         provide_context(locale);

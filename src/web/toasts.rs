@@ -39,33 +39,63 @@ pub struct Toasts {
 impl Toasts {
     /// None yet.
     pub fn new() -> Self {
-        Self { list: RwSignal::new(Vec::new()), next: StoredValue::new(0) }
+        Self {
+            list: RwSignal::new(Vec::new()),
+            next: StoredValue::new(0),
+        }
     }
 
-    fn push(self, title: String, subject: String, note: Option<String>, link: Option<&'static str>, bad: bool) {
+    fn push(
+        self,
+        title: String,
+        subject: String,
+        note: Option<String>,
+        link: Option<&'static str>,
+        bad: bool,
+    ) {
         let number = self.next.get_value();
         self.next.set_value(number.wrapping_add(1));
         self.list.update(|list| {
-            list.push(Toast { number, title, subject, note, link, bad });
+            list.push(Toast {
+                number,
+                title,
+                subject,
+                note,
+                link,
+                bad,
+            });
             let surplus = list.len().saturating_sub(SHOWN);
             list.drain(..surplus);
         });
     }
 
     fn close(self, number: u32) {
-        self.list.update(|list| list.retain(|toast| toast.number != number));
+        self.list
+            .update(|list| list.retain(|toast| toast.number != number));
     }
 
     /// What was set going.
     pub fn started(self, started: Started) {
         let locale = use_locale();
         let note = t!(locale, "toast-leave");
-        self.push(words::started(locale, started.kind), started.subject, Some(note), Some(place(started.kind)), false);
+        self.push(
+            words::started(locale, started.kind),
+            started.subject,
+            Some(note),
+            Some(place(started.kind)),
+            false,
+        );
     }
 
     /// An act of the row or of the list of tasks was refused.
     pub fn refused(self, refusal: &Fault) {
-        self.push(fault::sentence(use_locale(), refusal), String::new(), None, None, true);
+        self.push(
+            fault::sentence(use_locale(), refusal),
+            String::new(),
+            None,
+            None,
+            true,
+        );
     }
 
     fn ended(self, job: &JobView) {
@@ -73,7 +103,13 @@ impl Toasts {
         if let Some(title) = words::ended(locale, job.kind, job.state) {
             let reason = job.fault.as_ref().filter(|_| job.state == JobState::Failed);
             let note = reason.map(|reason| fault::sentence(locale, reason));
-            self.push(title, job.subject.clone(), note, Some(place(job.kind)), job.state == JobState::Failed);
+            self.push(
+                title,
+                job.subject.clone(),
+                note,
+                Some(place(job.kind)),
+                job.state == JobState::Failed,
+            );
         }
     }
 }
@@ -82,7 +118,10 @@ impl Toasts {
 const fn place(kind: JobKind) -> &'static str {
     match kind {
         JobKind::TakeSnapshot | JobKind::DeleteSnapshot => links::SNAPSHOTS,
-        JobKind::CreateVolume | JobKind::ImportVolume | JobKind::DeleteVolume | JobKind::RestoreVolume => links::VOLUMES,
+        JobKind::CreateVolume
+        | JobKind::ImportVolume
+        | JobKind::DeleteVolume
+        | JobKind::RestoreVolume => links::VOLUMES,
     }
 }
 
@@ -91,7 +130,9 @@ pub fn tell_ends(toasts: Toasts, jobs: Asked) {
     let path = use_location().pathname;
     Effect::new(move |seen: Option<HashSet<JobId>>| {
         let mut seen = seen.unwrap_or_default();
-        let Some(Ok(Answer::Jobs(jobs))) = jobs.get() else { return seen };
+        let Some(Ok(Answer::Jobs(jobs))) = jobs.get() else {
+            return seen;
+        };
         for job in &jobs {
             if job.state.is_live() {
                 seen.insert(job.id);

@@ -70,8 +70,14 @@ fn durations() {
 #[test]
 fn moments() {
     // 2026-11-14T15:15:00Z, in Montréal.
-    let at = Moment { unix_ms: 1_794_669_300_000, offset_minutes: -300 };
-    let minutes = |more: i64| Moment { unix_ms: at.unix_ms + more * 60_000, ..at };
+    let at = Moment {
+        unix_ms: 1_794_669_300_000,
+        offset_minutes: -300,
+    };
+    let minutes = |more: i64| Moment {
+        unix_ms: at.unix_ms + more * 60_000,
+        ..at
+    };
     assert_eq!(format::date(Fr, at), "14 nov. 2026");
     assert_eq!(format::date(En, at), "Nov. 14, 2026");
     assert_eq!(visible(&format::time(Fr, at)), "10~h~15");
@@ -82,21 +88,45 @@ fn moments() {
     assert_eq!(visible(&format::time(En, minutes(-615))), "12:00~a.m.");
     assert_eq!(visible(&format::time(Fr, minutes(-615))), "0~h");
     assert_eq!(visible(&format::date_time(Fr, at)), "14 nov. 2026, 10~h~15");
-    assert_eq!(visible(&format::date_time(En, at)), "Nov. 14, 2026, 10:15~a.m.");
-    assert_eq!(visible(&format::date_time_sentence(Fr, at)), "le 14 novembre 2026 à 10~h~15");
-    assert_eq!(visible(&format::date_time_sentence(En, at)), "November 14, 2026 at 10:15~a.m.");
+    assert_eq!(
+        visible(&format::date_time(En, at)),
+        "Nov. 14, 2026, 10:15~a.m."
+    );
+    assert_eq!(
+        visible(&format::date_time_sentence(Fr, at)),
+        "le 14 novembre 2026 à 10~h~15"
+    );
+    assert_eq!(
+        visible(&format::date_time_sentence(En, at)),
+        "November 14, 2026 at 10:15~a.m."
+    );
     assert_eq!(format::date(Fr, minutes(-13 * 1440)), "1ᵉʳ nov. 2026");
     assert_eq!(format::machine(at), "2026-11-14T10:15-05:00");
 }
 
 #[test]
 fn the_calendar_holds_at_its_edges() {
-    let utc = |unix_ms| Moment { unix_ms, offset_minutes: 0 };
+    let utc = |unix_ms| Moment {
+        unix_ms,
+        offset_minutes: 0,
+    };
     assert_eq!(format::machine(utc(0)), "1970-01-01T00:00+00:00");
     assert_eq!(format::machine(utc(-1)), "1969-12-31T23:59+00:00");
-    assert_eq!(format::machine(utc(951_782_400_000)), "2000-02-29T00:00+00:00");
-    assert_eq!(format::machine(utc(4_107_542_400_000)), "2100-03-01T00:00+00:00");
-    assert_eq!(format::machine(Moment { unix_ms: 0, offset_minutes: -210 }), "1969-12-31T20:30-03:30");
+    assert_eq!(
+        format::machine(utc(951_782_400_000)),
+        "2000-02-29T00:00+00:00"
+    );
+    assert_eq!(
+        format::machine(utc(4_107_542_400_000)),
+        "2100-03-01T00:00+00:00"
+    );
+    assert_eq!(
+        format::machine(Moment {
+            unix_ms: 0,
+            offset_minutes: -210
+        }),
+        "1969-12-31T20:30-03:30"
+    );
     // A moment from a damaged clock is still text.
     for unix_ms in [i64::MIN, i64::MAX] {
         assert!(!format::date(Fr, utc(unix_ms)).is_empty());

@@ -4,7 +4,9 @@ use crate::domain::fault::{Fault, Noun};
 use crate::domain::locale::Locale;
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, loader};
-use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement, VariantKey};
+use fluent_syntax::ast::{
+    Entry, Expression, InlineExpression, Pattern, PatternElement, VariantKey,
+};
 use i18n_embed::fluent::FluentLanguageLoader;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -23,7 +25,10 @@ fn root() -> PathBuf {
 }
 
 fn messages(locale: Locale) -> BTreeMap<String, Message> {
-    let path = root().join("locales").join(locale.code()).join("reprise.ftl");
+    let path = root()
+        .join("locales")
+        .join(locale.code())
+        .join("reprise.ftl");
     let source = std::fs::read_to_string(path).expect("the messages");
     let resource = fluent_syntax::parser::parse(source.as_str()).expect("Fluent without errors");
     let mut found = BTreeMap::new();
@@ -31,7 +36,11 @@ fn messages(locale: Locale) -> BTreeMap<String, Message> {
         match entry {
             Entry::Message(message) => {
                 let mut read = Message::default();
-                assert!(message.attributes.is_empty(), "{}: attributes fall back to English", message.id.name);
+                assert!(
+                    message.attributes.is_empty(),
+                    "{}: attributes fall back to English",
+                    message.id.name
+                );
                 let value = message.value.as_ref().expect("a value");
                 read.texts = texts(value, &mut read.arguments, &mut read.variants);
                 let before = found.insert(message.id.name.to_owned(), read);
@@ -54,9 +63,19 @@ fn texts(
     for element in &pattern.elements {
         let ways = match element {
             PatternElement::TextElement { value } => vec![(*value).to_owned()],
-            PatternElement::Placeable { expression: Expression::Inline(inline) } => vec![inline_text(inline, arguments)],
-            PatternElement::Placeable { expression: Expression::Select { selector, variants: choices } } => {
-                let InlineExpression::VariableReference { id } = selector else { panic!("{selector:?}") };
+            PatternElement::Placeable {
+                expression: Expression::Inline(inline),
+            } => vec![inline_text(inline, arguments)],
+            PatternElement::Placeable {
+                expression:
+                    Expression::Select {
+                        selector,
+                        variants: choices,
+                    },
+            } => {
+                let InlineExpression::VariableReference { id } = selector else {
+                    panic!("{selector:?}")
+                };
                 arguments.insert(id.name.to_owned());
                 let keys = variants.entry(id.name.to_owned()).or_default();
                 for choice in choices {
@@ -65,10 +84,16 @@ fn texts(
                         VariantKey::NumberLiteral { value } => (*value).to_owned(),
                     });
                 }
-                choices.iter().flat_map(|choice| texts(&choice.value, arguments, variants)).collect()
+                choices
+                    .iter()
+                    .flat_map(|choice| texts(&choice.value, arguments, variants))
+                    .collect()
             }
         };
-        all = all.iter().flat_map(|before| ways.iter().map(move |way| format!("{before}{way}"))).collect();
+        all = all
+            .iter()
+            .flat_map(|before| ways.iter().map(move |way| format!("{before}{way}")))
+            .collect();
     }
     all
 }
@@ -108,13 +133,24 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 
 /// The ids that `t!` is given, anywhere in the sources.
 fn used_ids() -> BTreeSet<String> {
-    let source = Path::new(file!()).ancestors().find(|path| path.ends_with("src")).expect("src");
-    let folder = if source.is_absolute() { source.to_path_buf() } else { root().join(source) };
+    let source = Path::new(file!())
+        .ancestors()
+        .find(|path| path.ends_with("src"))
+        .expect("src");
+    let folder = if source.is_absolute() {
+        source.to_path_buf()
+    } else {
+        root().join(source)
+    };
     let mut files = Vec::new();
     sources(&folder, &mut files);
     let mut ids = BTreeSet::new();
     for file in files {
-        let code: String = file.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        let code: String = file
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
         for (at, call) in code.match_indices("t!(") {
             let before = code[..at].chars().next_back();
             if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
@@ -133,15 +169,24 @@ fn every_message_is_used_and_every_used_one_exists() {
     let ids = messages(Locale::Fr).into_keys().collect::<BTreeSet<_>>();
     let used = used_ids();
     assert!(used.len() > 200, "the uses were not found");
-    assert_eq!(ids.difference(&used).collect::<Vec<_>>(), Vec::<&String>::new(), "not used");
+    assert_eq!(
+        ids.difference(&used).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "not used"
+    );
     // This file's own calls of `t!` are in text only.
-    let unknown = used.difference(&ids).filter(|id| id.contains('-')).collect::<Vec<_>>();
+    let unknown = used
+        .difference(&ids)
+        .filter(|id| id.contains('-'))
+        .collect::<Vec<_>>();
     assert_eq!(unknown, Vec::<&String>::new(), "used but not there");
 }
 
 /// What is wrong with the typography of a French text.
 fn faults_of_type(text: &str) -> Vec<String> {
-    const UNITS: [&str; 13] = ["octet", "octets", "Kio", "Mio", "Gio", "Tio", "Pio", "%", "s", "min", "h", "Go", "Mo"];
+    const UNITS: [&str; 13] = [
+        "octet", "octets", "Kio", "Mio", "Gio", "Tio", "Pio", "%", "s", "min", "h", "Go", "Mo",
+    ];
     let mut wrong = Vec::new();
     let letters: Vec<char> = text.chars().collect();
     let before = |at: usize| at.checked_sub(1).map_or(' ', |at| letters[at]);
@@ -162,7 +207,10 @@ fn faults_of_type(text: &str) -> Vec<String> {
     // A plain space between a number and its unit: the unit could begin the next line.
     let words: Vec<&str> = text.split(' ').collect();
     for pair in words.windows(2) {
-        let number = pair[0].chars().next_back().is_some_and(|c| c == '\u{fffc}' || c.is_ascii_digit());
+        let number = pair[0]
+            .chars()
+            .next_back()
+            .is_some_and(|c| c == '\u{fffc}' || c.is_ascii_digit());
         let unit = pair[1].trim_end_matches(['.', ',', ')']);
         // After an argument a word can also be a word; these units are never one.
         if number && UNITS.contains(&unit) && !(unit == "Gio" && pair[0].ends_with(')')) {
@@ -174,9 +222,22 @@ fn faults_of_type(text: &str) -> Vec<String> {
 
 #[test]
 fn french_is_set_as_french_is() {
-    let wrong: Vec<_> = messages(Locale::Fr).values().flat_map(|message| &message.texts).flat_map(|text| faults_of_type(text)).collect();
+    let wrong: Vec<_> = messages(Locale::Fr)
+        .values()
+        .flat_map(|message| &message.texts)
+        .flat_map(|text| faults_of_type(text))
+        .collect();
     assert_eq!(wrong, Vec::<String>::new());
-    for bad in ["l'eau", "eau: oui", "eau : oui", "quoi ?", "«eau»", "\u{fffc} Gio", "5 %", "attendez..."] {
+    for bad in [
+        "l'eau",
+        "eau: oui",
+        "eau : oui",
+        "quoi ?",
+        "«eau»",
+        "\u{fffc} Gio",
+        "5 %",
+        "attendez...",
+    ] {
         assert!(!faults_of_type(bad).is_empty(), "{bad:?} passes");
     }
 }
@@ -185,7 +246,10 @@ fn french_is_set_as_french_is() {
 fn english_has_no_typewriter_marks() {
     for message in messages(Locale::En).values() {
         for text in &message.texts {
-            assert!(!text.contains(['\'', '"', '…']) && !text.contains("..."), "{text:?}");
+            assert!(
+                !text.contains(['\'', '"', '…']) && !text.contains("..."),
+                "{text:?}"
+            );
         }
     }
 }
@@ -197,14 +261,26 @@ fn words_keep_to_the_glossary() {
             let lower = text.to_lowercase();
             for (at, word) in lower.match_indices("instantané") {
                 let before = lower[..at].trim_end();
-                assert!(before.ends_with("copie") || before.ends_with("copies"), "bare {word} in {id}: {text}");
+                assert!(
+                    before.ends_with("copie") || before.ends_with("copies"),
+                    "bare {word} in {id}: {text}"
+                );
             }
             for (at, _) in text.match_indices("reprise") {
                 let before = text[..at].to_lowercase();
-                assert!(before.ends_with("point de ") || before.ends_with("points de "), "{id}: {text}");
+                assert!(
+                    before.ends_with("point de ") || before.ends_with("points de "),
+                    "{id}: {text}"
+                );
             }
             for word in lower.split(|c: char| !c.is_alphanumeric()) {
-                assert!(!["snapshot", "cliché", "tu", "ton", "ta", "tes", "toi", "login", "email"].contains(&word), "{id}: {text}");
+                assert!(
+                    ![
+                        "snapshot", "cliché", "tu", "ton", "ta", "tes", "toi", "login", "email"
+                    ]
+                    .contains(&word),
+                    "{id}: {text}"
+                );
             }
         }
     }
@@ -215,12 +291,23 @@ fn every_message_reads_whole_in_its_own_language() {
     for locale in Locale::ALL {
         let loader: &FluentLanguageLoader = loader(locale);
         for (id, message) in messages(locale) {
-            let arguments: HashMap<&str, String> =
-                message.arguments.iter().map(|name| (name.as_str(), "7".to_owned())).collect();
+            let arguments: HashMap<&str, String> = message
+                .arguments
+                .iter()
+                .map(|name| (name.as_str(), "7".to_owned()))
+                .collect();
             let text = loader.get_args(&id, arguments);
             assert!(!text.trim().is_empty(), "{id}");
-            assert!(!text.contains("No localization") && !text.contains("{$") && !text.contains(['\u{2068}', '\u{2069}']), "{text}");
-            let own = message.texts.iter().any(|way| way.replace('\u{fffc}', "7") == text);
+            assert!(
+                !text.contains("No localization")
+                    && !text.contains("{$")
+                    && !text.contains(['\u{2068}', '\u{2069}']),
+                "{text}"
+            );
+            let own = message
+                .texts
+                .iter()
+                .any(|way| way.replace('\u{fffc}', "7") == text);
             assert!(own, "{id} in {locale:?} reads {text:?}: another language's");
         }
     }
@@ -238,7 +325,9 @@ fn every_fault_says_what_happened_and_what_to_do() {
         Fault::PasswordsDiffer,
         Fault::NotAllowed,
         Fault::NotFound { what: Noun::Volume },
-        Fault::NotFound { what: Noun::Snapshot },
+        Fault::NotFound {
+            what: Noun::Snapshot,
+        },
         Fault::NotFound { what: Noun::Zone },
         Fault::NotFound { what: Noun::Job },
         Fault::NotFound { what: Noun::Page },
@@ -248,30 +337,46 @@ fn every_fault_says_what_happened_and_what_to_do() {
         Fault::NameTooLong { max: 100 },
         Fault::NameUnreadable,
         Fault::NameTaken { name: name() },
-        Fault::SizeOutOfRange { min_gib: 1, max_gib: 8192 },
+        Fault::SizeOutOfRange {
+            min_gib: 1,
+            max_gib: 8192,
+        },
         Fault::InUse { name: name() },
         Fault::SnapshotNotUsable { name: name() },
-        Fault::PoolFull { zone: "québec-1".to_owned(), free: Bytes(1 << 30) },
+        Fault::PoolFull {
+            zone: "québec-1".to_owned(),
+            free: Bytes(1 << 30),
+        },
         Fault::UploadCutOff,
         Fault::UploadMissing,
         Fault::NotADiskImage,
         Fault::ImageNotSelfContained,
-        Fault::ImageTooLarge { needed: Bytes(2 << 30), free: Bytes(1 << 30) },
+        Fault::ImageTooLarge {
+            needed: Bytes(2 << 30),
+            free: Bytes(1 << 30),
+        },
         Fault::ImporterMissing,
         Fault::ObjectStoreUnavailable,
         Fault::ObjectStoreFull,
         Fault::ServerFull,
-        Fault::SnapshotDamaged { object: "packs/ab".to_owned() },
+        Fault::SnapshotDamaged {
+            object: "packs/ab".to_owned(),
+        },
         Fault::VolumeDamaged { name: name() },
         Fault::NotInterruptible,
         Fault::NotRetryable,
         Fault::Interrupted,
         Fault::Unreachable,
-        Fault::Internal { reference: "7f3a".to_owned() },
+        Fault::Internal {
+            reference: "7f3a".to_owned(),
+        },
     ];
     let mut seen = BTreeSet::new();
     for fault in &faults {
-        let (fr, en) = (fault::sentence(Locale::Fr, fault), fault::sentence(Locale::En, fault));
+        let (fr, en) = (
+            fault::sentence(Locale::Fr, fault),
+            fault::sentence(Locale::En, fault),
+        );
         assert_ne!(fr, en);
         assert!(fr.ends_with('.') && en.ends_with('.'), "{fr} {en}");
         assert_eq!(faults_of_type(&fr), Vec::<String>::new());

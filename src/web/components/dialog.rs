@@ -17,7 +17,13 @@ use leptos_router::hooks::use_navigate;
 
 /// Goes to the address of the page without its dialog. The place in the list is kept.
 fn leave(close: &str) {
-    use_navigate()(close, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+    use_navigate()(
+        close,
+        NavigateOptions {
+            scroll: false,
+            ..NavigateOptions::default()
+        },
+    );
 }
 
 /// A dialog with a title; `close` is the address of the page without it.
@@ -40,7 +46,15 @@ pub fn Dialog(
     let navigate = use_navigate();
     let on_close = {
         let close = close.clone();
-        move |_| navigate(&close, NavigateOptions { scroll: false, ..NavigateOptions::default() })
+        move |_| {
+            navigate(
+                &close,
+                NavigateOptions {
+                    scroll: false,
+                    ..NavigateOptions::default()
+                },
+            )
+        }
     };
     view! {
         <dialog class="dialog" open aria-labelledby="dialog-title" node_ref=dialog on:close=on_close>
@@ -64,7 +78,11 @@ pub fn buttons(cancel: String, close: String, submit: AnyView) -> AnyView {
 /// The button that sends a form; while it is on its way it cannot be sent again, and says so.
 pub fn submit(label: String, dangerous: bool, pending: Memo<bool>) -> AnyView {
     let locale = use_locale();
-    let class = if dangerous { "button danger" } else { "button primary" };
+    let class = if dangerous {
+        "button danger"
+    } else {
+        "button primary"
+    };
     view! {
         <button type="submit" class=class disabled=flag(move || pending.get())>
             {live(move || {
@@ -108,7 +126,11 @@ pub fn waiting() -> AnyView {
 }
 
 /// What a dialog shows once its plan is there: `draw` draws it, if it is the answer to what was asked.
-pub fn planned(plan: Asked, close: String, draw: impl Fn(Answer, String) -> AnyView + Send + 'static) -> AnyView {
+pub fn planned(
+    plan: Asked,
+    close: String,
+    draw: impl Fn(Answer, String) -> AnyView + Send + 'static,
+) -> AnyView {
     let draw: Box<dyn Fn(Answer, String) -> AnyView + Send> = Box::new(draw);
     let inside = move || {
         let close = close.clone();
@@ -158,11 +180,17 @@ mod browser {
             _ = dialog.show_modal();
         }
         on_cleanup(move || {
-            let Some(origin) = origin.try_with_value(Clone::clone) else { return };
+            let Some(origin) = origin.try_with_value(Clone::clone) else {
+                return;
+            };
             // Once the dialog has left the page.
             request_animation_frame(move || {
                 let origin = origin.filter(|origin| origin.is_connected());
-                let main = || document().get_element_by_id("main").and_then(|main| main.dyn_into().ok());
+                let main = || {
+                    document()
+                        .get_element_by_id("main")
+                        .and_then(|main| main.dyn_into().ok())
+                };
                 if let Some(element) = origin.or_else(main) {
                     _ = element.focus();
                 }
@@ -173,8 +201,12 @@ mod browser {
     /// A link in a menu is gone once the menu has closed: its button stands for it.
     fn opener(element: Element) -> Option<HtmlElement> {
         let menu = element.closest("[popover]").ok().flatten();
-        let button = menu
-            .and_then(|menu| document().query_selector(&format!("[popovertarget='{}']", menu.id())).ok().flatten());
+        let button = menu.and_then(|menu| {
+            document()
+                .query_selector(&format!("[popovertarget='{}']", menu.id()))
+                .ok()
+                .flatten()
+        });
         let origin: HtmlElement = button.unwrap_or(element).dyn_into().ok()?;
         (origin.tag_name() != "BODY").then_some(origin)
     }

@@ -29,9 +29,10 @@ impl Field {
     /// The field that the refusal concerns; none: the whole form.
     pub const fn of(fault: &Fault) -> Option<Self> {
         match fault {
-            Fault::NameEmpty | Fault::NameTooLong { .. } | Fault::NameUnreadable | Fault::NameTaken { .. } => {
-                Some(Self::Name)
-            }
+            Fault::NameEmpty
+            | Fault::NameTooLong { .. }
+            | Fault::NameUnreadable
+            | Fault::NameTaken { .. } => Some(Self::Name),
             Fault::PoolFull { .. } => Some(Self::Zone),
             Fault::SizeOutOfRange { .. } => Some(Self::Size),
             Fault::UploadCutOff
@@ -96,7 +97,9 @@ pub type Refusal = Memo<Option<Fault>>;
 
 /// `aria-invalid` of a control.
 fn invalid(field: Field, refusal: Refusal) -> Mark {
-    mark(move || refusal.with(|fault| (fault.as_ref().and_then(Field::of) == Some(field)).then_some("true")))
+    mark(move || {
+        refusal.with(|fault| (fault.as_ref().and_then(Field::of) == Some(field)).then_some("true"))
+    })
 }
 
 /// Hint and refusal under a control. Both are always in the page, so that what is described stays described.
@@ -131,9 +134,19 @@ pub fn form_refusal(locale: Locale, refusal: Refusal) -> AnyView {
 }
 
 /// A line of text.
-pub fn text(locale: Locale, label: String, hint: Option<String>, value: String, required: bool, refusal: Refusal) -> AnyView {
+pub fn text(
+    locale: Locale,
+    label: String,
+    hint: Option<String>,
+    value: String,
+    required: bool,
+    refusal: Refusal,
+) -> AnyView {
     let field = Field::Name;
-    let optional = maybe((!required).then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> }.into_any()));
+    let optional = maybe(
+        (!required)
+            .then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> }.into_any()),
+    );
     view! {
         <div class="field">
             <label for="field-name">{label} " " {optional}</label>
@@ -182,7 +195,12 @@ pub fn zone(locale: Locale, zones: &[ZoneView], refusal: Refusal) -> AnyView {
         .iter()
         .map(|zone| {
             let free = format::bytes(locale, zone.free);
-            let words = t!(locale, "field-zone-option", zone = zone.name.as_str(), free = free);
+            let words = t!(
+                locale,
+                "field-zone-option",
+                zone = zone.name.as_str(),
+                free = free
+            );
             view! { <option value=zone.id.to_string()>{words}</option> }
         })
         .collect();
@@ -208,7 +226,12 @@ pub fn zone(locale: Locale, zones: &[ZoneView], refusal: Refusal) -> AnyView {
 pub fn size(locale: Locale, refusal: Refusal) -> AnyView {
     let field = Field::Size;
     let (min, max) = (crate::domain::size::MIN_VOLUME_GIB, MAX_VOLUME_GIB);
-    let hint = t!(locale, "create-volume-size-hint", min = format::count(locale, min), max = format::count(locale, max));
+    let hint = t!(
+        locale,
+        "create-volume-size-hint",
+        min = format::count(locale, min),
+        max = format::count(locale, max)
+    );
     view! {
         <div class="field">
             <label for="field-size">{t!(locale, "create-volume-size")}</label>

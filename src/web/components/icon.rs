@@ -13,7 +13,9 @@ fn drawn(path: &'static str) -> AnyView {
 
 /// A virtual disk.
 pub fn volume() -> AnyView {
-    drawn("M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3")
+    drawn(
+        "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3",
+    )
 }
 
 /// A volume snapshot.
@@ -28,7 +30,9 @@ pub fn activity() -> AnyView {
 
 /// Help.
 pub fn help() -> AnyView {
-    drawn("M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM9.3 9.3a2.8 2.8 0 1 1 4.2 2.4c-1 .6-1.5 1.1-1.5 2.3M12 17.2v.1")
+    drawn(
+        "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM9.3 9.3a2.8 2.8 0 1 1 4.2 2.4c-1 .6-1.5 1.1-1.5 2.3M12 17.2v.1",
+    )
 }
 
 /// A menu opens below.

@@ -26,10 +26,12 @@ impl Phase {
     pub fn of(asked: Asked) -> Memo<Option<Self>> {
         memo(move |_| {
             asked.with(|answer| {
-                answer.as_ref().map(|answer| match (answer, answer.as_ref().ok().and_then(numbers)) {
-                    (Err(fault), _) => Self::Failed(fault.clone()),
-                    (Ok(_), Some((0, ..)) | None) => Self::Empty,
-                    (Ok(_), Some(_)) => Self::Rows,
+                answer.as_ref().map(|answer| {
+                    match (answer, answer.as_ref().ok().and_then(numbers)) {
+                        (Err(fault), _) => Self::Failed(fault.clone()),
+                        (Ok(_), Some((0, ..)) | None) => Self::Empty,
+                        (Ok(_), Some(_)) => Self::Rows,
+                    }
                 })
             })
         })
@@ -47,10 +49,16 @@ fn numbers(answer: &Answer) -> Option<(u32, u32, u32)> {
 }
 
 /// The rows of the newest answer that has some; a failed refresh leaves them as they were.
-pub fn rows<T: Clone + PartialEq + Send + Sync + 'static>(asked: Asked, pick: fn(&Answer) -> Option<&Vec<T>>) -> Memo<Vec<T>> {
+pub fn rows<T: Clone + PartialEq + Send + Sync + 'static>(
+    asked: Asked,
+    pick: fn(&Answer) -> Option<&Vec<T>>,
+) -> Memo<Vec<T>> {
     memo(move |before: Option<&Vec<T>>| {
         asked.with(|answer| {
-            let rows = answer.as_ref().and_then(|answer| answer.as_ref().ok()).and_then(pick);
+            let rows = answer
+                .as_ref()
+                .and_then(|answer| answer.as_ref().ok())
+                .and_then(pick);
             rows.or(before).cloned().unwrap_or_default()
         })
     })
@@ -78,8 +86,15 @@ pub fn failed(reason: &Fault) -> AnyView {
     let locale = use_locale();
     let location = use_location();
     let here = move || {
-        let (path, search) = (location.pathname.get_untracked(), location.search.get_untracked());
-        if search.is_empty() { path } else { format!("{path}?{search}") }
+        let (path, search) = (
+            location.pathname.get_untracked(),
+            location.search.get_untracked(),
+        );
+        if search.is_empty() {
+            path
+        } else {
+            format!("{path}?{search}")
+        }
     };
     match reason {
         Fault::SignInNeeded => view! { <Redirect path=format!("{}?next={}", links::SIGN_IN, links::escaped(&here()))/> }.into_any(),
@@ -99,13 +114,20 @@ pub fn pager(path: &'static str, asked: Asked) -> AnyView {
     let locale = use_locale();
     let at = memo(move |before: Option<&(u32, u32)>| {
         asked.with(|answer| {
-            let numbers = answer.as_ref().and_then(|answer| answer.as_ref().ok()).and_then(numbers);
-            numbers.map(|(_, page, pages)| (page, pages)).or(before.copied()).unwrap_or((1, 1))
+            let numbers = answer
+                .as_ref()
+                .and_then(|answer| answer.as_ref().ok())
+                .and_then(numbers);
+            numbers
+                .map(|(_, page, pages)| (page, pages))
+                .or(before.copied())
+                .unwrap_or((1, 1))
         })
     });
     let number = move |number: u32| format::count(locale, u64::from(number));
     let link = move |rel: &'static str, page: u32, words: String| {
-        view! { <a class="button small" rel=rel href=links::list(path, page)>{words}</a> }.into_any()
+        view! { <a class="button small" rel=rel href=links::list(path, page)>{words}</a> }
+            .into_any()
     };
     follow(move || {
         let (page, pages) = at.get();

@@ -41,21 +41,33 @@ fn arrows(event: KeyboardEvent) {
     use wasm_bindgen::JsCast;
     use web_sys::{Element, HtmlButtonElement, HtmlElement};
 
-    let Some(menu) = event.current_target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+    let Some(menu) = event
+        .current_target()
+        .and_then(|target| target.dyn_into::<Element>().ok())
+    else {
+        return;
+    };
     if event.key() == "ArrowDown"
         && let Ok(None) = menu.query_selector(":popover-open")
-        && let Some(button) = menu.first_element_child().and_then(|child| child.dyn_into::<HtmlButtonElement>().ok())
+        && let Some(button) = menu
+            .first_element_child()
+            .and_then(|child| child.dyn_into::<HtmlButtonElement>().ok())
     {
         button.click();
     }
-    let Ok(items) = menu.query_selector_all(":popover-open a, :popover-open button") else { return };
+    let Ok(items) = menu.query_selector_all(":popover-open a, :popover-open button") else {
+        return;
+    };
     let count = items.length();
     if count == 0 {
         return;
     }
     let focused = document().active_element();
     let here = (0..count).find(|index| {
-        items.item(*index).zip(focused.clone()).is_some_and(|(item, focused)| item.is_same_node(Some(&focused)))
+        items
+            .item(*index)
+            .zip(focused.clone())
+            .is_some_and(|(item, focused)| item.is_same_node(Some(&focused)))
     });
     let next = match (event.key().as_str(), here) {
         ("ArrowDown", None) | ("Home", _) => 0,
@@ -65,7 +77,10 @@ fn arrows(event: KeyboardEvent) {
         _ => return,
     };
     event.prevent_default();
-    if let Some(item) = items.item(next).and_then(|item| item.dyn_into::<HtmlElement>().ok()) {
+    if let Some(item) = items
+        .item(next)
+        .and_then(|item| item.dyn_into::<HtmlElement>().ok())
+    {
         _ = item.focus();
     }
 }

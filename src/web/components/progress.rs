@@ -16,21 +16,39 @@ pub fn figures(locale: Locale, job: &JobView) -> Option<String> {
     let total = job.total.filter(|total| total.0 > 0)?;
     let done = format::bytes(locale, job.done);
     let whole = format::bytes(locale, total);
-    let Some(speed) = job.speed.filter(|speed| speed.0 > 0 && job.state == JobState::Running) else {
+    let Some(speed) = job
+        .speed
+        .filter(|speed| speed.0 > 0 && job.state == JobState::Running)
+    else {
         return Some(t!(locale, "progress-of", done = done, total = whole));
     };
     let seconds = total.0.saturating_sub(job.done.0).div_ceil(speed.0);
     let speed = format::rate(locale, speed);
     if seconds == 0 {
-        return Some(t!(locale, "progress-of-speed", done = done, total = whole, speed = speed));
+        return Some(t!(
+            locale,
+            "progress-of-speed",
+            done = done,
+            total = whole,
+            speed = speed
+        ));
     }
     let left = format::time_left(locale, seconds);
-    Some(t!(locale, "progress-of-speed-left", done = done, total = whole, speed = speed, left = left))
+    Some(t!(
+        locale,
+        "progress-of-speed-left",
+        done = done,
+        total = whole,
+        speed = speed,
+        left = left
+    ))
 }
 
 /// Percents of the work, once its size is known.
 pub fn percents(job: &JobView) -> Option<u64> {
-    job.total.filter(|total| total.0 > 0).map(|total| format::percent_of(job.done, total))
+    job.total
+        .filter(|total| total.0 > 0)
+        .map(|total| format::percent_of(job.done, total))
 }
 
 /// A bar. It is not announced as it grows: its end is, by a notice.
@@ -51,7 +69,8 @@ pub fn detail(locale: Locale, job: &JobView) -> AnyView {
         JobState::Queued => ().into_any(),
         JobState::Running => {
             let figures = figures(locale, job);
-            let figures = figures.map(|figures| view! { <small class="figures">{figures}</small> }.into_any());
+            let figures = figures
+                .map(|figures| view! { <small class="figures">{figures}</small> }.into_any());
             view! { {bar(label, job.done, job.total)} {maybe(figures)} }.into_any()
         }
         JobState::Waiting => {
@@ -83,7 +102,11 @@ pub fn job_status(locale: Locale, job: &JobView) -> AnyView {
     };
     let words = match (job.state, percents(job)) {
         (JobState::Running, Some(percents)) => {
-            t!(locale, "job-state-running-percent", percent = format::percent(locale, percents))
+            t!(
+                locale,
+                "job-state-running-percent",
+                percent = format::percent(locale, percents)
+            )
         }
         _ => words::job_state(locale, job.state),
     };
@@ -102,14 +125,27 @@ pub fn acts(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
             <input type="hidden" name="job" value=job.id.to_string()/>
             <button type="submit" class="link" aria-label=named>{words}</button>
         };
-        let acting = if act == Act::Interrupt { frame.interrupt } else { frame.retry };
+        let acting = if act == Act::Interrupt {
+            frame.interrupt
+        } else {
+            frame.retry
+        };
         form(acting, act, "inline", inside.into_any())
     };
     let name = job.subject.as_str();
     let interrupt = (job.may_interrupt && !job.interrupting).then(|| {
-        button(Act::Interrupt, t!(locale, "job-interrupt"), t!(locale, "job-interrupt-named", name = name))
+        button(
+            Act::Interrupt,
+            t!(locale, "job-interrupt"),
+            t!(locale, "job-interrupt-named", name = name),
+        )
     });
-    let retry =
-        job.may_retry.then(|| button(Act::Retry, t!(locale, "job-retry"), t!(locale, "job-retry-named", name = name)));
+    let retry = job.may_retry.then(|| {
+        button(
+            Act::Retry,
+            t!(locale, "job-retry"),
+            t!(locale, "job-retry-named", name = name),
+        )
+    });
     view! { {maybe(interrupt)} {maybe(retry)} }.into_any()
 }

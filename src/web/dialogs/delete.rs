@@ -11,12 +11,22 @@ use leptos::prelude::*;
 
 pub fn volume(volume: VolumeId, close: String) -> AnyView {
     let about = ("volume", volume.to_string());
-    delete(Question::VolumeDeletion(volume), Act::DeleteVolume, about, close)
+    delete(
+        Question::VolumeDeletion(volume),
+        Act::DeleteVolume,
+        about,
+        close,
+    )
 }
 
 pub fn snapshot(snapshot: SnapshotId, close: String) -> AnyView {
     let about = ("snapshot", snapshot.to_string());
-    delete(Question::SnapshotDeletion(snapshot), Act::DeleteSnapshot, about, close)
+    delete(
+        Question::SnapshotDeletion(snapshot),
+        Act::DeleteSnapshot,
+        about,
+        close,
+    )
 }
 
 fn delete(question: Question, act: Act, about: (&'static str, String), close: String) -> AnyView {
@@ -25,12 +35,18 @@ fn delete(question: Question, act: Act, about: (&'static str, String), close: St
     let acting = acting(act);
     let (refusal, pending) = follow(acting, &close);
     planned(plan, close, move |plan, close| {
-        let Answer::Deletion(plan) = plan else { return ().into_any() };
+        let Answer::Deletion(plan) = plan else {
+            return ().into_any();
+        };
         let (what, fate) = match act {
-            Act::DeleteSnapshot => {
-                (t!(locale, "delete-snapshot-what", name = plan.name.as_str()), fate_of_snapshot(&plan))
-            }
-            _ => (t!(locale, "delete-volume-what", name = plan.name.as_str()), fate_of_volume(&plan)),
+            Act::DeleteSnapshot => (
+                t!(locale, "delete-snapshot-what", name = plan.name.as_str()),
+                fate_of_snapshot(&plan),
+            ),
+            _ => (
+                t!(locale, "delete-volume-what", name = plan.name.as_str()),
+                fate_of_volume(&plan),
+            ),
         };
         let label = t!(locale, "delete-submit", name = plan.name.as_str());
         let inside = view! {
@@ -49,10 +65,19 @@ fn delete(question: Question, act: Act, about: (&'static str, String), close: St
 /// What is freed and what stays. Where nothing stays of what the volume holds, a tick is asked for.
 fn fate_of_volume(plan: &DeletionPlan) -> AnyView {
     let locale = use_locale();
-    let frees = t!(locale, "delete-frees", bytes = format::bytes(locale, plan.frees));
+    let frees = t!(
+        locale,
+        "delete-frees",
+        bytes = format::bytes(locale, plan.frees)
+    );
     let kept = u64::from(plan.snapshots_kept);
     if kept > 0 {
-        let keeps = t!(locale, "delete-volume-keeps", count = kept, count_text = format::count(locale, kept));
+        let keeps = t!(
+            locale,
+            "delete-volume-keeps",
+            count = kept,
+            count_text = format::count(locale, kept)
+        );
         return view! { <p class="note">{keeps}</p> <p class="note">{frees}</p> }.into_any();
     }
     view! {
@@ -68,6 +93,11 @@ fn fate_of_volume(plan: &DeletionPlan) -> AnyView {
 
 fn fate_of_snapshot(plan: &DeletionPlan) -> AnyView {
     let locale = use_locale();
-    let frees = t!(locale, "delete-snapshot-frees", bytes = format::bytes(locale, plan.frees));
-    view! { <p class="note">{frees}</p> <p class="note">{t!(locale, "delete-snapshot-keeps")}</p> }.into_any()
+    let frees = t!(
+        locale,
+        "delete-snapshot-frees",
+        bytes = format::bytes(locale, plan.frees)
+    );
+    view! { <p class="note">{frees}</p> <p class="note">{t!(locale, "delete-snapshot-keeps")}</p> }
+        .into_any()
 }

@@ -18,8 +18,11 @@ pub type Sending = Option<(u64, u64)>;
 pub fn body(frame: Frame, close: String) -> AnyView {
     let locale = use_locale();
     // A form sent without scripts comes back with its refusal in the address.
-    let brought = use_query_map()
-        .with_untracked(|query| query.get_str("fault").and_then(|fault| serde_json::from_str::<Fault>(fault).ok()));
+    let brought = use_query_map().with_untracked(|query| {
+        query
+            .get_str("fault")
+            .and_then(|fault| serde_json::from_str::<Fault>(fault).ok())
+    });
     let refused = RwSignal::new(brought);
     let sending: RwSignal<Sending> = RwSignal::new(None);
     let refusal = memo(move |_| refused.get());

@@ -28,7 +28,12 @@ fn filled(
     close: String,
 ) -> AnyView {
     let locale = use_locale();
-    let what = t!(locale, "restore-what", name = row.name.as_str(), size = format::bytes(locale, row.size));
+    let what = t!(
+        locale,
+        "restore-what",
+        name = row.name.as_str(),
+        size = format::bytes(locale, row.size)
+    );
     let inside = view! {
         <div class="body">
             {field::form_refusal(locale, refusal)}

@@ -24,19 +24,38 @@ pub fn body(volume: VolumeId, close: String) -> AnyView {
 /// What it will cost: bytes, and what they are counted from.
 fn price(locale: Locale, plan: &SnapshotPlan) -> String {
     let bytes = format::bytes(locale, plan.to_save);
-    match plan.since.map(|since| format::date_time_sentence(locale, since)) {
-        Some(since) if plan.to_save.0 == 0 => t!(locale, "take-snapshot-plan-nothing", since = since),
+    match plan
+        .since
+        .map(|since| format::date_time_sentence(locale, since))
+    {
+        Some(since) if plan.to_save.0 == 0 => {
+            t!(locale, "take-snapshot-plan-nothing", since = since)
+        }
         Some(since) => {
             let written = format::bytes(locale, plan.written);
-            t!(locale, "take-snapshot-plan-since", bytes = bytes, since = since, written = written)
+            t!(
+                locale,
+                "take-snapshot-plan-since",
+                bytes = bytes,
+                since = since,
+                written = written
+            )
         }
         None => t!(locale, "take-snapshot-plan-all", bytes = bytes),
     }
 }
 
-fn filled(take: Acting, plan: &SnapshotPlan, refusal: field::Refusal, pending: Memo<bool>, close: String) -> AnyView {
+fn filled(
+    take: Acting,
+    plan: &SnapshotPlan,
+    refusal: field::Refusal,
+    pending: Memo<bool>,
+    close: String,
+) -> AnyView {
     let locale = use_locale();
-    let region = use_frame().map(|frame| frame.session.region.clone()).unwrap_or_default();
+    let region = use_frame()
+        .map(|frame| frame.session.region.clone())
+        .unwrap_or_default();
     let what = t!(
         locale,
         "take-snapshot-what",
@@ -45,7 +64,11 @@ fn filled(take: Acting, plan: &SnapshotPlan, refusal: field::Refusal, pending: M
         count = plan.zones,
         count_text = format::count(locale, u64::from(plan.zones))
     );
-    let hint = t!(locale, "take-snapshot-name-hint", proposed = plan.proposed.as_str());
+    let hint = t!(
+        locale,
+        "take-snapshot-name-hint",
+        proposed = plan.proposed.as_str()
+    );
     let inside = view! {
         <div class="body">
             {field::form_refusal(locale, refusal)}

@@ -39,7 +39,9 @@ pub fn handlers(
     let owner = Owner::current();
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let Some(form) = form.get_untracked() else { return };
+        let Some(form) = form.get_untracked() else {
+            return;
+        };
         if sending.with_untracked(Option::is_some) {
             return;
         }
@@ -50,7 +52,11 @@ pub fn handlers(
             match answer {
                 Ok(started) => {
                     let act = || finish(&frame, started, &close);
-                    if let Some(owner) = &owner { owner.with(act) } else { act() }
+                    if let Some(owner) = &owner {
+                        owner.with(act)
+                    } else {
+                        act()
+                    }
                 }
                 Err(fault) => _ = refused.try_set(Some(fault)),
             }
@@ -61,7 +67,9 @@ pub fn handlers(
         }
     };
     let on_change = |event: Event| {
-        let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+        let input = event
+            .target()
+            .and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
         if let Some(input) = input.filter(|input| input.type_() == "file") {
             propose_name(&input);
         }
@@ -71,13 +79,19 @@ pub fn handlers(
 
 /// The file's name, less its ending, for a volume that has no name yet.
 fn propose_name(file: &HtmlInputElement) {
-    let name = document().get_element_by_id("field-name").and_then(|name| name.dyn_into::<HtmlInputElement>().ok());
+    let name = document()
+        .get_element_by_id("field-name")
+        .and_then(|name| name.dyn_into::<HtmlInputElement>().ok());
     let chosen = file.files().and_then(|files| files.get(0));
     if let (Some(name), Some(chosen)) = (name, chosen)
         && name.value().is_empty()
     {
         let whole = chosen.name();
-        name.set_value(whole.rsplit_once('.').map_or(whole.as_str(), |(stem, _)| stem));
+        name.set_value(
+            whole
+                .rsplit_once('.')
+                .map_or(whole.as_str(), |(stem, _)| stem),
+        );
     }
 }
 
@@ -90,19 +104,26 @@ fn send(
     let data = FormData::new_with_form(form).ok()?;
     let request = XmlHttpRequest::new().ok()?;
     request.open("POST", &form.get_attribute("action")?).ok()?;
-    request.set_request_header("Accept", "application/json").ok()?;
+    request
+        .set_request_header("Accept", "application/json")
+        .ok()?;
     let progress = Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
         // As numbers they are exact up to 2^53 bytes.
         _ = sending.try_set(Some((event.loaded() as u64, event.total() as u64)));
     });
-    request.upload().ok()?.set_onprogress(Some(progress.as_ref().unchecked_ref()));
+    request
+        .upload()
+        .ok()?
+        .set_onprogress(Some(progress.as_ref().unchecked_ref()));
     let ended = {
         let request = request.clone();
-        Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| match event.type_().as_str() {
-            "load" => answered(answer_of(&request)),
-            "error" => answered(Err(Fault::UploadCutOff)),
-            // Stopped: nobody waits for an answer.
-            _ => {}
+        Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
+            match event.type_().as_str() {
+                "load" => answered(answer_of(&request)),
+                "error" => answered(Err(Fault::UploadCutOff)),
+                // Stopped: nobody waits for an answer.
+                _ => {}
+            }
         })
     };
     request.set_onload(Some(ended.as_ref().unchecked_ref()));

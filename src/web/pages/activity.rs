@@ -25,7 +25,12 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let live = frame.live;
     // A task's progress changes its entry too.
-    let asked = ask(move || (Question::Activity(page.get()), live.activity.get().wrapping_add(live.jobs.get())));
+    let asked = ask(move || {
+        (
+            Question::Activity(page.get()),
+            live.activity.get().wrapping_add(live.jobs.get()),
+        )
+    });
     let inside = move || {
         let rows: Rows = rows(asked, |answer| match answer {
             Answer::Activity(page) => Some(&page.rows),
@@ -37,7 +42,9 @@ fn list(frame: Frame) -> AnyView {
             None => loading(),
             Some(Phase::Failed(reason)) => failed(&reason),
             Some(Phase::Empty) => empty(),
-            Some(Phase::Rows) => view! { {table(frame.clone(), rows)} {pager(links::ACTIVITY, asked)} }.into_any(),
+            Some(Phase::Rows) => {
+                view! { {table(frame.clone(), rows)} {pager(links::ACTIVITY, asked)} }.into_any()
+            }
         })
     };
     view! {
@@ -90,9 +97,15 @@ fn table(frame: Frame, rows: Rows) -> AnyView {
 fn row(frame: Frame, rows: Rows, id: u64) -> AnyView {
     let locale = use_locale();
     let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let Some(first) = row.get_untracked() else { return ().into_any() };
-    let who = first.who.clone().unwrap_or_else(|| t!(locale, "activity-system"));
-    let outcome = follow(move || row.with(|row| maybe(row.as_ref().map(|row| outcome(locale, &frame, row)))));
+    let Some(first) = row.get_untracked() else {
+        return ().into_any();
+    };
+    let who = first
+        .who
+        .clone()
+        .unwrap_or_else(|| t!(locale, "activity-system"));
+    let outcome =
+        follow(move || row.with(|row| maybe(row.as_ref().map(|row| outcome(locale, &frame, row)))));
     view! {
         <tr role="row">
             <td role="cell" data-label=t!(locale, "activity-column-when")>
@@ -128,10 +141,15 @@ fn outcome(locale: Locale, frame: &Frame, row: &ActivityRow) -> AnyView {
         Outcome::Failed(_) => (Tone::Bad, t!(locale, "outcome-failed")),
     };
     let reason = match &row.outcome {
-        Outcome::Failed(reason) => Some(view! { <small>{fault::sentence(locale, reason)}</small> }.into_any()),
+        Outcome::Failed(reason) => {
+            Some(view! { <small>{fault::sentence(locale, reason)}</small> }.into_any())
+        }
         Outcome::Done | Outcome::Running | Outcome::Interrupted => None,
     };
-    let work = row.job.as_ref().filter(|_| row.outcome == Outcome::Running || matches!(row.outcome, Outcome::Failed(_)));
+    let work = row
+        .job
+        .as_ref()
+        .filter(|_| row.outcome == Outcome::Running || matches!(row.outcome, Outcome::Failed(_)));
     let work = work.map(|job| {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
         view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()

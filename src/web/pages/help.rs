@@ -9,7 +9,11 @@ use leptos::prelude::*;
 pub fn page() -> AnyView {
     let locale = use_locale();
     let compared = [
-        (t!(locale, "help-compare-of"), t!(locale, "help-compare-of-snapshot"), t!(locale, "help-compare-of-point")),
+        (
+            t!(locale, "help-compare-of"),
+            t!(locale, "help-compare-of-snapshot"),
+            t!(locale, "help-compare-of-point"),
+        ),
         (
             t!(locale, "help-compare-memory"),
             t!(locale, "help-compare-memory-snapshot"),
@@ -20,7 +24,11 @@ pub fn page() -> AnyView {
             t!(locale, "help-compare-where-snapshot"),
             t!(locale, "help-compare-where-point"),
         ),
-        (t!(locale, "help-compare-use"), t!(locale, "help-compare-use-snapshot"), t!(locale, "help-compare-use-point")),
+        (
+            t!(locale, "help-compare-use"),
+            t!(locale, "help-compare-use-snapshot"),
+            t!(locale, "help-compare-use-point"),
+        ),
     ];
     let compared: Vec<_> = compared
         .into_iter()

@@ -14,8 +14,11 @@ use leptos_router::hooks::use_query_map;
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
-    let brought = use_query_map()
-        .with_untracked(|query| query.get_str("fault").and_then(|fault| serde_json::from_str::<Fault>(fault).ok()));
+    let brought = use_query_map().with_untracked(|query| {
+        query
+            .get_str("fault")
+            .and_then(|fault| serde_json::from_str::<Fault>(fault).ok())
+    });
     let refusal = memo(move |_| brought.clone());
     view! {
         <Title text=t!(locale, "app-title", page = t!(locale, "password-title"))/>

@@ -17,11 +17,16 @@ fn refusal(query: &ParamsMap) -> Option<Fault> {
     match query.get_str("refused") {
         Some("credentials") => Some(Fault::WrongCredentials),
         Some("wait") => {
-            let seconds = query.get_str("seconds").and_then(|seconds| seconds.parse().ok()).unwrap_or(60);
+            let seconds = query
+                .get_str("seconds")
+                .and_then(|seconds| seconds.parse().ok())
+                .unwrap_or(60);
             Some(Fault::TooManyAttempts { seconds })
         }
         Some("foreign") => Some(Fault::ForeignOrigin),
-        _ => query.get_str("fault").and_then(|fault| serde_json::from_str(fault).ok()),
+        _ => query
+            .get_str("fault")
+            .and_then(|fault| serde_json::from_str(fault).ok()),
     }
 }
 
@@ -33,7 +38,11 @@ pub fn page() -> AnyView {
         let value = |key: &str| query.get_str(key).unwrap_or_default().to_owned();
         (refusal(query), value("email"), value("next"))
     });
-    let next = if next.is_empty() { links::VOLUMES.to_owned() } else { next };
+    let next = if next.is_empty() {
+        links::VOLUMES.to_owned()
+    } else {
+        next
+    };
     let wrong = refused.as_ref() == Some(&Fault::WrongCredentials);
     let invalid = wrong.then_some("true");
     view! {

@@ -35,7 +35,8 @@ fn list(frame: Frame) -> AnyView {
     let live = frame.live;
     let asked = ask(move || (Question::Snapshots(page.get()), live.snapshots.get()));
     let dialog = memo(move |_| query.with(Dialog::of_snapshots));
-    let done = query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
+    let done =
+        query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
     let selected = RwSignal::new(None::<SnapshotId>);
     let may_change = frame.may_change();
     let inside = move || {
@@ -103,13 +104,19 @@ fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
     });
     let delete = deletable.then(|| {
         let href = Dialog::DeleteSnapshot(row.id).href(page);
-        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }.into_any()
+        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
+            .into_any()
     });
     (usable || deletable).then(|| view! { {maybe(restore)} {maybe(delete)} }.into_any())
 }
 
 /// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.
-fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
+fn selected_menu(
+    frame: &Frame,
+    rows: Rows,
+    selected: RwSignal<Option<SnapshotId>>,
+    page: Memo<u32>,
+) -> AnyView {
     let locale = use_locale();
     let alive = frame.alive;
     let items = move || {
@@ -123,11 +130,15 @@ fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<SnapshotId
             .into_any();
         }
         let selected = selected.get();
-        rows.with(|rows| match rows.iter().find(|row| Some(row.id) == selected) {
-            None => view! { <p class="quiet">{t!(locale, "act-none-selected-snapshot")}</p> }.into_any(),
-            Some(row) => acts(locale, row, page.get())
-                .unwrap_or_else(|| view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()),
-        })
+        rows.with(
+            |rows| match rows.iter().find(|row| Some(row.id) == selected) {
+                None => view! { <p class="quiet">{t!(locale, "act-none-selected-snapshot")}</p> }
+                    .into_any(),
+                Some(row) => acts(locale, row, page.get()).unwrap_or_else(|| {
+                    view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()
+                }),
+            },
+        )
     };
     view! {
         <form id="selection" method="get" action=links::SNAPSHOTS>
@@ -144,7 +155,12 @@ fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<SnapshotId
     .into_any()
 }
 
-fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
+fn table(
+    frame: Frame,
+    rows: Rows,
+    selected: RwSignal<Option<SnapshotId>>,
+    page: Memo<u32>,
+) -> AnyView {
     let locale = use_locale();
     let may_change = frame.may_change();
     // The roles are said again because cards on a phone are no longer drawn as a table.
@@ -177,10 +193,18 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<SnapshotId>>, page:
 }
 
 /// A row. It stays the same element while its snapshot changes, so that an open menu or the focus in it is not lost.
-fn row(frame: Frame, rows: Rows, id: SnapshotId, selected: RwSignal<Option<SnapshotId>>, page: Memo<u32>) -> AnyView {
+fn row(
+    frame: Frame,
+    rows: Rows,
+    id: SnapshotId,
+    selected: RwSignal<Option<SnapshotId>>,
+    page: Memo<u32>,
+) -> AnyView {
     let locale = use_locale();
     let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let Some(first) = row.get_untracked() else { return ().into_any() };
+    let Some(first) = row.get_untracked() else {
+        return ().into_any();
+    };
     let may_change = frame.may_change();
     let name = first.name.clone();
     let checked: Flag = flag(move || selected.get() == Some(id));
@@ -200,24 +224,51 @@ fn row(frame: Frame, rows: Rows, id: SnapshotId, selected: RwSignal<Option<Snaps
         }
         .into_any()
     });
-    let state = follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
+    let state =
+        follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
     let size = move |pick: fn(&SnapshotRow) -> Option<Bytes>| {
-        text(move || row.with(|row| row.as_ref().and_then(pick).map(|size| format::bytes(locale, size)).unwrap_or_default()))
+        text(move || {
+            row.with(|row| {
+                row.as_ref()
+                    .and_then(pick)
+                    .map(|size| format::bytes(locale, size))
+                    .unwrap_or_default()
+            })
+        })
     };
-    let taken = follow(move || row.with(|row| maybe(row.as_ref().map(|row| when(locale, row.taken)))));
+    let taken =
+        follow(move || row.with(|row| maybe(row.as_ref().map(|row| when(locale, row.taken)))));
     let act = may_change.then(|| {
         let named = t!(locale, "act-menu-named", name = name.as_str());
-        let possible = memo(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
+        let possible = memo(move |_| {
+            row.with(|row| {
+                row.as_ref()
+                    .is_some_and(|row| acts(locale, row, 1).is_some())
+            })
+        });
         let menu = follow(move || {
-            let items = follow(move || row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get())))));
-            let menu = possible
-                .get()
-                .then(|| menu(format!("act-{id}"), t!(locale, "act-menu"), named.clone(), Size::Small, items));
+            let items = follow(move || {
+                row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get()))))
+            });
+            let menu = possible.get().then(|| {
+                menu(
+                    format!("act-{id}"),
+                    t!(locale, "act-menu"),
+                    named.clone(),
+                    Size::Small,
+                    items,
+                )
+            });
             maybe(menu)
         });
         view! { <td role="cell" class="act">{menu}</td> }.into_any()
     });
-    let of = t!(locale, "snapshots-of", volume = first.volume.as_str(), zone = first.zone.as_str());
+    let of = t!(
+        locale,
+        "snapshots-of",
+        volume = first.volume.as_str(),
+        zone = first.zone.as_str()
+    );
     view! {
         <tr role="row">
             {maybe(pick)}
@@ -238,7 +289,8 @@ fn row(frame: Frame, rows: Rows, id: SnapshotId, selected: RwSignal<Option<Snaps
 }
 
 fn when(locale: Locale, moment: Moment) -> AnyView {
-    view! { <time datetime=format::machine(moment)>{format::date_time(locale, moment)}</time> }.into_any()
+    view! { <time datetime=format::machine(moment)>{format::date_time(locale, moment)}</time> }
+        .into_any()
 }
 
 fn state(locale: Locale, frame: &Frame, row: &SnapshotRow) -> AnyView {
@@ -251,13 +303,23 @@ fn state(locale: Locale, frame: &Frame, row: &SnapshotRow) -> AnyView {
     let live = row.job.as_ref().filter(|job| job.state.is_live());
     let words = match (row.state, live.and_then(progress::percents)) {
         (SnapshotState::Saving, Some(percents)) => {
-            t!(locale, "snapshot-state-saving-percent", percent = format::percent(locale, percents))
+            t!(
+                locale,
+                "snapshot-state-saving-percent",
+                percent = format::percent(locale, percents)
+            )
         }
         (state, _) => words::snapshot_state(locale, state),
     };
-    let verified = row.verified.filter(|_| row.state == SnapshotState::Verified);
-    let verified = verified.map(|at| view! { <small>{format::date_time(locale, at)}</small> }.into_any());
-    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
+    let verified = row
+        .verified
+        .filter(|_| row.state == SnapshotState::Verified);
+    let verified =
+        verified.map(|at| view! { <small>{format::date_time(locale, at)}</small> }.into_any());
+    let reason = row
+        .fault
+        .as_ref()
+        .map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
     let work = row.job.as_ref().map(|job| {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
         view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()

@@ -33,7 +33,8 @@ fn list(frame: Frame) -> AnyView {
     let live = frame.live;
     let asked = ask(move || (Question::Volumes(page.get()), live.volumes.get()));
     let dialog = memo(move |_| query.with(Dialog::of_volumes));
-    let done = query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
+    let done =
+        query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
     let selected = RwSignal::new(None::<VolumeId>);
     let may_change = frame.may_change();
     let inside = move || {
@@ -90,7 +91,11 @@ fn done_words(locale: Locale, done: &str) -> Option<String> {
 
 fn empty(may_change: bool) -> AnyView {
     let locale = use_locale();
-    let words = if may_change { t!(locale, "volumes-empty") } else { t!(locale, "volumes-empty-viewer") };
+    let words = if may_change {
+        t!(locale, "volumes-empty")
+    } else {
+        t!(locale, "volumes-empty-viewer")
+    };
     let acts = may_change.then(|| {
         view! {
             <p class="acts">
@@ -124,13 +129,19 @@ fn acts(locale: Locale, row: &VolumeRow, page: u32) -> Option<AnyView> {
     });
     let delete = deletable.then(|| {
         let href = Dialog::DeleteVolume(row.id).href(page);
-        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }.into_any()
+        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
+            .into_any()
     });
     (ready || deletable).then(|| view! { {maybe(take)} {maybe(delete)} }.into_any())
 }
 
 /// *Action* above the table, on the selected volume. Until scripts run, its items send the selection as a plain form.
-fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
+fn selected_menu(
+    frame: &Frame,
+    rows: Rows,
+    selected: RwSignal<Option<VolumeId>>,
+    page: Memo<u32>,
+) -> AnyView {
     let locale = use_locale();
     let alive = frame.alive;
     let items = move || {
@@ -144,11 +155,15 @@ fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>
             .into_any();
         }
         let selected = selected.get();
-        rows.with(|rows| match rows.iter().find(|row| Some(row.id) == selected) {
-            None => view! { <p class="quiet">{t!(locale, "act-none-selected-volume")}</p> }.into_any(),
-            Some(row) => acts(locale, row, page.get())
-                .unwrap_or_else(|| view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()),
-        })
+        rows.with(
+            |rows| match rows.iter().find(|row| Some(row.id) == selected) {
+                None => view! { <p class="quiet">{t!(locale, "act-none-selected-volume")}</p> }
+                    .into_any(),
+                Some(row) => acts(locale, row, page.get()).unwrap_or_else(|| {
+                    view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()
+                }),
+            },
+        )
     };
     view! {
         <form id="selection" method="get" action=links::VOLUMES>
@@ -165,7 +180,12 @@ fn selected_menu(frame: &Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>
     .into_any()
 }
 
-fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
+fn table(
+    frame: Frame,
+    rows: Rows,
+    selected: RwSignal<Option<VolumeId>>,
+    page: Memo<u32>,
+) -> AnyView {
     let locale = use_locale();
     let may_change = frame.may_change();
     // The roles are said again because cards on a phone are no longer drawn as a table.
@@ -200,10 +220,18 @@ fn table(frame: Frame, rows: Rows, selected: RwSignal<Option<VolumeId>>, page: M
 }
 
 /// A row. It stays the same element while its volume changes, so that an open menu or the focus in it is not lost.
-fn row(frame: Frame, rows: Rows, id: VolumeId, selected: RwSignal<Option<VolumeId>>, page: Memo<u32>) -> AnyView {
+fn row(
+    frame: Frame,
+    rows: Rows,
+    id: VolumeId,
+    selected: RwSignal<Option<VolumeId>>,
+    page: Memo<u32>,
+) -> AnyView {
     let locale = use_locale();
     let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let Some(first) = row.get_untracked() else { return ().into_any() };
+    let Some(first) = row.get_untracked() else {
+        return ().into_any();
+    };
     let may_change = frame.may_change();
     let name = first.name.clone();
     let checked: Flag = flag(move || selected.get() == Some(id));
@@ -230,17 +258,35 @@ fn row(frame: Frame, rows: Rows, id: VolumeId, selected: RwSignal<Option<VolumeI
         })
     });
     let snapshots = text(move || {
-        row.with(|row| row.as_ref().map(|row| format::count(locale, u64::from(row.snapshots))).unwrap_or_default())
+        row.with(|row| {
+            row.as_ref()
+                .map(|row| format::count(locale, u64::from(row.snapshots)))
+                .unwrap_or_default()
+        })
     });
-    let state = follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
+    let state =
+        follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
     let act = may_change.then(|| {
         let named = t!(locale, "act-menu-named", name = name.as_str());
-        let possible = memo(move |_| row.with(|row| row.as_ref().is_some_and(|row| acts(locale, row, 1).is_some())));
+        let possible = memo(move |_| {
+            row.with(|row| {
+                row.as_ref()
+                    .is_some_and(|row| acts(locale, row, 1).is_some())
+            })
+        });
         let menu = follow(move || {
-            let items = follow(move || row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get())))));
-            let menu = possible
-                .get()
-                .then(|| menu(format!("act-{id}"), t!(locale, "act-menu"), named.clone(), Size::Small, items));
+            let items = follow(move || {
+                row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get()))))
+            });
+            let menu = possible.get().then(|| {
+                menu(
+                    format!("act-{id}"),
+                    t!(locale, "act-menu"),
+                    named.clone(),
+                    Size::Small,
+                    items,
+                )
+            });
             maybe(menu)
         });
         view! { <td role="cell" class="act">{menu}</td> }.into_any()
@@ -265,10 +311,16 @@ fn state(locale: Locale, frame: &Frame, row: &VolumeRow) -> AnyView {
     let tone = match row.state {
         VolumeState::Ready if row.in_snapshot => Tone::Busy,
         VolumeState::Ready => Tone::Good,
-        VolumeState::Creating | VolumeState::Importing | VolumeState::Restoring | VolumeState::Deleting => Tone::Busy,
+        VolumeState::Creating
+        | VolumeState::Importing
+        | VolumeState::Restoring
+        | VolumeState::Deleting => Tone::Busy,
         VolumeState::Failed => Tone::Bad,
     };
-    let reason = row.fault.as_ref().map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
+    let reason = row
+        .fault
+        .as_ref()
+        .map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
     // A failed state says why by itself.
     let work = row.job.as_ref().map(|job| {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
