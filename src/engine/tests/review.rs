@@ -131,6 +131,25 @@ fn i01_review_02c_a_mark_covers_what_it_names() {
     }
 }
 
+/// The same, with the write made exactly between a flush's sync of the data and its mark.
+#[test]
+fn i01_review_02c_a_record_between_the_sync_and_the_mark_is_not_covered() {
+    for seed in 0..20 {
+        let sim = Sim::new(seed);
+        let (pool, lease) = disk(&sim);
+        lease.write_at(0, &[b'A'; 4096], true).unwrap();
+        pool.checkpoint(&[(volume(1), checkpoint(1))]).unwrap();
+        lease.write_at(8192, &[1; 4096], false).unwrap();
+        let late = Arc::clone(&lease);
+        *lock(&sim.meanwhile) = Some(Box::new(move || {
+            late.write_at(0, &[b'B'; 4096], false).unwrap()
+        }));
+        lease.flush().unwrap();
+        assert_eq!(bytes(&*lease, 0, 1), [b'B']);
+        assert!(b"AB".contains(&first_byte(&sim.power_lost(seed))));
+    }
+}
+
 /// FUA to a block that is present and whose record is not under a mark yet: one sync is not enough.
 #[test]
 fn i01_review_06c_fua_to_a_present_block_covers_its_record() {

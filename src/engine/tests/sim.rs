@@ -230,9 +230,14 @@ impl World {
     }
 }
 
+/// What is to happen once, between the disk's work and its answer.
+type Meanwhile = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
 /// The machine; clones are the same one.
 #[derive(Clone, Default)]
 pub(crate) struct Sim {
+    /// Runs during the next sync of a data file.
+    pub(crate) meanwhile: Meanwhile,
     pub(crate) world: Arc<Mutex<World>>,
 }
 
@@ -254,6 +259,7 @@ impl Sim {
         world.revive();
         Self {
             world: Arc::new(Mutex::new(world)),
+            ..Self::default()
         }
     }
 
@@ -291,6 +297,7 @@ impl Sim {
         world.revive();
         Self {
             world: Arc::new(Mutex::new(world)),
+            ..Self::default()
         }
     }
 
@@ -531,7 +538,7 @@ impl File for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.with(|world, inode| {
+        let synced = self.with(|world, inode| {
             world.sync(&self.name)?;
             let fails = world
                 .fail_syncs_of
@@ -546,7 +553,13 @@ impl File for SimFile {
             inode.durable = inode.live.clone();
             inode.pending.clear();
             Ok(())
-        })
+        });
+        if self.name.ends_with(".data")
+            && let Some(act) = lock(&self.sim.meanwhile).take()
+        {
+            act();
+        }
+        synced
     }
 
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
