@@ -1,6 +1,9 @@
 //! Tasks and the activity log.
 
-#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+#![allow(
+    missing_docs,
+    reason = "the macro makes a public struct of each function's arguments; the functions are documented"
+)]
 
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;

@@ -21,12 +21,19 @@ impl FromServerFnError for Fault {
         let fault = match error {
             // In the browser: no answer, or one that is cut off. On the server: a call that cannot be read.
             E::Request(_) | E::Response(_) | E::Deserialization(_) => {
-                if cfg!(feature = "ssr") { Self::BadRequest } else { Self::Unreachable }
+                if cfg!(feature = "ssr") {
+                    Self::BadRequest
+                } else {
+                    Self::Unreachable
+                }
             }
             E::Args(_) | E::MissingArg(_) | E::UnsupportedRequestMethod(_) => Self::BadRequest,
-            E::Registration(_) | E::ServerError(_) | E::Serialization(_) | E::MiddlewareError(_) => {
-                Self::Internal { reference: "server-function".to_owned() }
-            }
+            E::Registration(_)
+            | E::ServerError(_)
+            | E::Serialization(_)
+            | E::MiddlewareError(_) => Self::Internal {
+                reference: "server-function".to_owned(),
+            },
         };
         #[cfg(feature = "ssr")]
         let fault = door::answered(fault);
@@ -48,8 +55,11 @@ pub(crate) mod door {
         T: Send + 'static,
         W: FnOnce(&Control, &Caller) -> Result<T, Fault> + Send + 'static,
     {
-        let (Some(control), Some(caller)) = (use_context::<Control>(), use_context::<Caller>()) else {
-            return Err(answered(Fault::Internal { reference: "no-context".to_owned() }));
+        let (Some(control), Some(caller)) = (use_context::<Control>(), use_context::<Caller>())
+        else {
+            return Err(answered(Fault::Internal {
+                reference: "no-context".to_owned(),
+            }));
         };
         let result = tokio::task::spawn_blocking(move || work(&control, &caller)).await;
         match result {
@@ -57,7 +67,9 @@ pub(crate) mod door {
             Ok(Err(fault)) => Err(answered(fault)),
             Err(error) => {
                 tracing::error!(%error, "a server function's thread ended");
-                Err(answered(Fault::Internal { reference: "thread".to_owned() }))
+                Err(answered(Fault::Internal {
+                    reference: "thread".to_owned(),
+                }))
             }
         }
     }
@@ -67,7 +79,10 @@ pub(crate) mod door {
     /// the fault itself.
     pub fn answered(fault: Fault) -> Fault {
         let by_script = use_context::<http::request::Parts>().is_some_and(|parts| {
-            let accept = parts.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+            let accept = parts
+                .headers
+                .get(http::header::ACCEPT)
+                .and_then(|value| value.to_str().ok());
             !accept.is_some_and(|accept| accept.contains("text/html"))
         });
         if by_script

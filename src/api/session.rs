@@ -3,7 +3,10 @@
 //! Signing in, signing out and choosing the language set cookies, so they are plain forms posted to `server`
 //! (`POST /sign-in`, `/sign-out`, `/language`) and work the same with and without scripts.
 
-#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+#![allow(
+    missing_docs,
+    reason = "the macro makes a public struct of each function's arguments; the functions are documented"
+)]
 
 use crate::domain::fault::Fault;
 use crate::view::SessionView;

@@ -1,6 +1,9 @@
 //! Volume snapshots.
 
-#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+#![allow(
+    missing_docs,
+    reason = "the macro makes a public struct of each function's arguments; the functions are documented"
+)]
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{SnapshotId, ZoneId};
@@ -34,6 +37,13 @@ pub async fn delete_snapshot(snapshot: SnapshotId) -> Result<Started, Fault> {
 
 /// Makes a data volume from the snapshot, in any zone of the region.
 #[server(prefix = "/api", endpoint = "snapshots/to-volume")]
-pub async fn create_volume_from_snapshot(snapshot: SnapshotId, zone: ZoneId, name: String) -> Result<Started, Fault> {
-    super::door::run(move |control, caller| control.create_volume_from_snapshot(caller, snapshot, zone, &name)).await
+pub async fn create_volume_from_snapshot(
+    snapshot: SnapshotId,
+    zone: ZoneId,
+    name: String,
+) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| {
+        control.create_volume_from_snapshot(caller, snapshot, zone, &name)
+    })
+    .await
 }

@@ -1,6 +1,9 @@
 //! Volumes. (An image to import is too large for a server function: it is sent to `POST /upload/volume`, in `server`.)
 
-#![allow(missing_docs, reason = "the macro makes a public struct of each function's arguments; the functions are documented")]
+#![allow(
+    missing_docs,
+    reason = "the macro makes a public struct of each function's arguments; the functions are documented"
+)]
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{VolumeId, ZoneId};
@@ -17,7 +20,8 @@ pub async fn list_volumes(page: u32) -> Result<Page<VolumeRow>, Fault> {
 /// Makes an empty data volume of `size_gib` GiB.
 #[server(prefix = "/api", endpoint = "volumes/create")]
 pub async fn create_volume(name: String, zone: ZoneId, size_gib: u64) -> Result<Started, Fault> {
-    super::door::run(move |control, caller| control.create_volume(caller, &name, zone, size_gib)).await
+    super::door::run(move |control, caller| control.create_volume(caller, &name, zone, size_gib))
+        .await
 }
 
 /// What deleting the volume would mean.
@@ -40,6 +44,9 @@ pub async fn plan_snapshot(volume: VolumeId) -> Result<SnapshotPlan, Fault> {
 
 /// Takes a snapshot of the volume; an empty name gets the proposed one.
 #[server(prefix = "/api", endpoint = "volumes/take-snapshot")]
-pub async fn take_snapshot(volume: VolumeId, #[server(default)] name: String) -> Result<Started, Fault> {
+pub async fn take_snapshot(
+    volume: VolumeId,
+    #[server(default)] name: String,
+) -> Result<Started, Fault> {
     super::door::run(move |control, caller| control.take_snapshot(caller, volume, &name)).await
 }

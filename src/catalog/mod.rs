@@ -86,11 +86,12 @@ struct Inner {
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_people.sql")),
     M::up(include_str!("migrations/0002_objects.sql")),
+    M::up(include_str!("migrations/0003_region.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 2;
+pub const SCHEMA_VERSION: usize = 3;
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.

@@ -40,17 +40,30 @@ const fn role_word(role: Role) -> &'static str {
     }
 }
 
-fn parse<T: std::str::FromStr>(table: &'static str, column: &'static str, text: String) -> Result<T, Error> {
-    text.parse().map_err(|_| Error::Unknown { table, column, value: text })
+fn parse<T: std::str::FromStr>(
+    table: &'static str,
+    column: &'static str,
+    text: String,
+) -> Result<T, Error> {
+    text.parse().map_err(|_| Error::Unknown {
+        table,
+        column,
+        value: text,
+    })
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
-    let (id, organization, word): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(6)?);
+    let (id, organization, word): (String, String, String) =
+        (row.get(0)?, row.get(1)?, row.get(6)?);
     let (organization_name, time_zone, email) = (row.get(2)?, row.get(3)?, row.get(4)?);
     let (name, password, one_time) = (row.get(5)?, row.get(7)?, row.get(8)?);
     Ok((|| {
         let role = Role::ALL.into_iter().find(|role| role_word(*role) == word);
-        let role = role.ok_or(Error::Unknown { table: "users", column: "role", value: word })?;
+        let role = role.ok_or(Error::Unknown {
+            table: "users",
+            column: "role",
+            value: word,
+        })?;
         Ok(User {
             id: parse("users", "id", id)?,
             organization: parse("users", "organization", organization)?,
@@ -72,8 +85,12 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn is_empty(&self) -> Result<bool, Error> {
         self.read(|tx| {
-            tx.query_row("SELECT NOT EXISTS (SELECT 1 FROM organizations)", [], |row| row.get(0))
-                .context("look for organizations")
+            tx.query_row(
+                "SELECT NOT EXISTS (SELECT 1 FROM organizations)",
+                [],
+                |row| row.get(0),
+            )
+            .context("look for organizations")
         })
     }
 
@@ -83,8 +100,14 @@ impl Catalog {
     /// [`Error::Sqlite`], [`Error::Unknown`].
     pub fn user_by_email(&self, email: &str) -> Result<Option<User>, Error> {
         self.read(|tx| {
-            let mut query = tx.prepare_cached(&format!("{USER} WHERE u.email = ?1")).context("find a member")?;
-            query.query_row([email.to_lowercase()], user).optional().context("find a member")?.transpose()
+            let mut query = tx
+                .prepare_cached(&format!("{USER} WHERE u.email = ?1"))
+                .context("find a member")?;
+            query
+                .query_row([email.to_lowercase()], user)
+                .optional()
+                .context("find a member")?
+                .transpose()
         })
     }
 
@@ -92,7 +115,11 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Sqlite`], [`Error::Unknown`].
-    pub fn user_by_session(&self, token: &[u8; 32], now: i64) -> Result<Option<(User, i64)>, Error> {
+    pub fn user_by_session(
+        &self,
+        token: &[u8; 32],
+        now: i64,
+    ) -> Result<Option<(User, i64)>, Error> {
         self.read(|tx| {
             let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, s.seen
                        FROM sessions s JOIN users u ON u.id = s.user JOIN organizations o ON o.id = u.organization
@@ -110,7 +137,13 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Sqlite`].
-    pub fn create_session(&self, token: &[u8; 32], user: UserId, now: i64, expires: i64) -> Result<(), Error> {
+    pub fn create_session(
+        &self,
+        token: &[u8; 32],
+        user: UserId,
+        now: i64,
+        expires: i64,
+    ) -> Result<(), Error> {
         self.write(|tx| {
             tx.execute("DELETE FROM sessions WHERE expires <= ?1", [now]).context("forget old sessions")?;
             tx.execute(
@@ -150,10 +183,17 @@ impl Catalog {
     ) -> Result<(), Error> {
         self.write(|tx| {
             let id = user.to_string();
-            tx.execute("UPDATE users SET password = ?2, one_time = ?3 WHERE id = ?1", (&id, password, one_time))
-                .context("change a password")?;
+            tx.execute(
+                "UPDATE users SET password = ?2, one_time = ?3 WHERE id = ?1",
+                (&id, password, one_time),
+            )
+            .context("change a password")?;
             let keep = keep.map_or(&[][..], |token| token.as_slice());
-            tx.execute("DELETE FROM sessions WHERE user = ?1 AND token <> ?2", (&id, keep)).context("end sessions")?;
+            tx.execute(
+                "DELETE FROM sessions WHERE user = ?1 AND token <> ?2",
+                (&id, keep),
+            )
+            .context("end sessions")?;
             Ok(())
         })
     }
@@ -164,7 +204,8 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn delete_session(&self, token: &[u8; 32]) -> Result<(), Error> {
         self.write(|tx| {
-            tx.execute("DELETE FROM sessions WHERE token = ?1", [token.as_slice()]).context("end a session")?;
+            tx.execute("DELETE FROM sessions WHERE token = ?1", [token.as_slice()])
+                .context("end a session")?;
             Ok(())
         })
     }
@@ -181,9 +222,11 @@ pub fn insert_organization(
     time_zone: &str,
     now: i64,
 ) -> Result<(), Error> {
-    tx.prepare_cached("INSERT INTO organizations (id, name, time_zone, created) VALUES (?1, ?2, ?3, ?4)")
-        .and_then(|mut insert| insert.execute((id.to_string(), name, time_zone, now)))
-        .context("write an organization")?;
+    tx.prepare_cached(
+        "INSERT INTO organizations (id, name, time_zone, created) VALUES (?1, ?2, ?3, ?4)",
+    )
+    .and_then(|mut insert| insert.execute((id.to_string(), name, time_zone, now)))
+    .context("write an organization")?;
     Ok(())
 }
 

@@ -77,6 +77,29 @@ impl Catalog {
         })
     }
 
+    /// The region's name: `wanted` from now on, else the one it has, else `first`.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn region(&self, wanted: Option<&str>, first: &str) -> Result<String, Error> {
+        self.write(|tx| {
+            let known = tx
+                .query_row("SELECT name FROM region", [], |row| row.get(0))
+                .optional()
+                .context("find the region's name")?;
+            let name = wanted
+                .map(str::to_owned)
+                .or(known)
+                .unwrap_or_else(|| first.to_owned());
+            tx.execute(
+                "INSERT OR REPLACE INTO region (one, name) VALUES (1, ?1)",
+                [&name],
+            )
+            .context("write the region's name")?;
+            Ok(name)
+        })
+    }
+
     /// What was found in the pools and is known to nobody.
     ///
     /// # Errors

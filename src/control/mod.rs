@@ -36,7 +36,7 @@ pub use caller::{Actor, Caller};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::Error;
 pub use exports::ZoneDoor;
-pub use open::{Settings, Tuning, ZoneSettings};
+pub use open::{First, Settings, Tuning, ZoneSettings};
 pub use reconcile::Quarantined;
 pub use uploads::{ImportRequest, UploadSlot};
 

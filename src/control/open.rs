@@ -26,12 +26,23 @@ pub struct ZoneSettings {
 pub struct Settings {
     /// Everything that is kept lies under it. Who opens it sees to it that it is opened once.
     pub data: PathBuf,
-    /// The region's name.
-    pub region: String,
-    /// Its zones.
+    /// The region's name; none: the one it has.
+    pub region: Option<String>,
+    /// Its zones; where none is named, those it has.
     pub zones: Vec<ZoneSettings>,
+    /// What an empty data folder gets where the settings name nothing.
+    pub first: First,
     /// Threads for long work; one more does what is short.
     pub workers: usize,
+}
+
+/// What a region is called, and its zones, when nobody has said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct First {
+    /// The region's name.
+    pub region: String,
+    /// The zones' names.
+    pub zones: Vec<String>,
 }
 
 /// What tests hold still or make small.
@@ -74,8 +85,9 @@ impl Control {
         let folders = Folders::make(&settings.data)?;
         let catalog = Catalog::open(&folders.catalog())?;
         let now = tuning.clock.now_ms();
+        let region = catalog.region(settings.region.as_deref(), &settings.first.region)?;
         let mut zones = Vec::new();
-        for wanted in &settings.zones {
+        for wanted in &wanted_zones(&catalog, &settings)? {
             let zone = catalog.zone_of_name(&wanted.name, now)?;
             let (folder, options) = (
                 folders.pool(zone.id),
@@ -109,7 +121,7 @@ impl Control {
         let core = Arc::new(Core {
             catalog: catalog.clone(),
             clock: tuning.clock,
-            region: settings.region,
+            region,
             folders,
             zones: Zones(zones),
             archive,
@@ -126,4 +138,19 @@ impl Control {
             core,
         })
     }
+}
+
+/// The zones that the settings name; else those that there are; else the first ones.
+fn wanted_zones(catalog: &Catalog, settings: &Settings) -> Result<Vec<ZoneSettings>, Error> {
+    if !settings.zones.is_empty() {
+        return Ok(settings.zones.clone());
+    }
+    let mut names: Vec<String> = catalog.zones()?.into_iter().map(|zone| zone.name).collect();
+    if names.is_empty() {
+        names.clone_from(&settings.first.zones);
+    }
+    Ok(names
+        .into_iter()
+        .map(|name| ZoneSettings { name, limit: None })
+        .collect())
 }

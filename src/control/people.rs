@@ -48,7 +48,8 @@ impl Token {
     /// What a cookie says, if it can be a token at all.
     #[must_use]
     pub fn from_cookie(text: &str) -> Option<Self> {
-        (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| Self(text.to_owned()))
+        (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            .then(|| Self(text.to_owned()))
     }
 
     /// The cookie's value.
@@ -77,14 +78,20 @@ static ATTEMPTED: LazyLock<Mutex<HashMap<String, (u32, i64)>>> = LazyLock::new(M
 /// # Errors
 /// [`Fault::Internal`] when the system gives no random salt.
 fn hash(password: &str) -> Result<String, Fault> {
-    ARGON2.hash_password(password.as_bytes()).map(|hash| hash.to_string()).map_err(|error| {
-        tracing::error!(%error, "a password could not be hashed");
-        Fault::Internal { reference: "password-hash".to_owned() }
-    })
+    ARGON2
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|error| {
+            tracing::error!(%error, "a password could not be hashed");
+            Fault::Internal {
+                reference: "password-hash".to_owned(),
+            }
+        })
 }
 
 fn matches(password: &str, stored: &str) -> bool {
-    PasswordHash::new(stored).is_ok_and(|stored| ARGON2.verify_password(password.as_bytes(), &stored).is_ok())
+    PasswordHash::new(stored)
+        .is_ok_and(|stored| ARGON2.verify_password(password.as_bytes(), &stored).is_ok())
 }
 
 /// A password that a person can copy from a terminal: five groups of four, no letters that look like others (about 96 bits).
@@ -133,11 +140,21 @@ impl Control {
     pub fn sign_in(&self, email: &str, password: &str) -> Result<Token, Fault> {
         let (email, now) = (email.trim().to_lowercase(), self.now_ms());
         count_attempt(&email, now)?;
-        let user = self.catalog().user_by_email(&email).map_err(|error| self.fault(error.into()))?;
-        let stored = user.as_ref().map_or(NOBODY.as_str(), |user| user.password.as_str());
+        let user = self
+            .catalog()
+            .user_by_email(&email)
+            .map_err(|error| self.fault(error.into()))?;
+        let stored = user
+            .as_ref()
+            .map_or(NOBODY.as_str(), |user| user.password.as_str());
         let right = password.len() <= MAX_PASSWORD && matches(password, stored);
-        let Some(user) = user else { return Err(Fault::WrongCredentials) };
-        let caller = Caller { actor: Some(actor(&user)), door: Door::Console };
+        let Some(user) = user else {
+            return Err(Fault::WrongCredentials);
+        };
+        let caller = Caller {
+            actor: Some(actor(&user)),
+            door: Door::Console,
+        };
         if !right {
             self.record(&caller, Act::SignInRefused, "")?;
             return Err(Fault::WrongCredentials);
@@ -157,15 +174,24 @@ impl Control {
     /// [`Fault::Internal`].
     pub fn authenticate(&self, token: &Token) -> Result<Option<Member>, Fault> {
         let now = self.now_ms();
-        let found = self.catalog().user_by_session(&token.hash(), now).map_err(|error| self.fault(error.into()))?;
-        let Some((user, seen)) = found else { return Ok(None) };
+        let found = self
+            .catalog()
+            .user_by_session(&token.hash(), now)
+            .map_err(|error| self.fault(error.into()))?;
+        let Some((user, seen)) = found else {
+            return Ok(None);
+        };
         let renewed = now - seen > TOUCH_MS;
         if renewed {
             self.catalog()
                 .touch_session(&token.hash(), now, now + SESSION_SECONDS * 1000)
                 .map_err(|error| self.fault(error.into()))?;
         }
-        Ok(Some(Member { actor: actor(&user), must_choose: user.one_time, renewed }))
+        Ok(Some(Member {
+            actor: actor(&user),
+            must_choose: user.one_time,
+            renewed,
+        }))
     }
 
     /// Ends a session.
@@ -173,7 +199,9 @@ impl Control {
     /// # Errors
     /// [`Fault::Internal`].
     pub fn sign_out(&self, caller: &Caller, token: &Token) -> Result<(), Fault> {
-        self.catalog().delete_session(&token.hash()).map_err(|error| self.fault(error.into()))?;
+        self.catalog()
+            .delete_session(&token.hash())
+            .map_err(|error| self.fault(error.into()))?;
         if caller.actor.is_some() {
             self.record(caller, Act::SignOut, "")?;
         }
@@ -197,7 +225,12 @@ impl Control {
             return Err(Fault::PasswordsDiffer);
         }
         self.catalog()
-            .set_password(member.actor.user, &hash(password)?, false, Some(&token.hash()))
+            .set_password(
+                member.actor.user,
+                &hash(password)?,
+                false,
+                Some(&token.hash()),
+            )
             .map_err(|error| self.fault(error.into()))
     }
 
@@ -206,8 +239,13 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::WrongCredentials`] when nobody has this address.
-    pub fn reset_password(catalog: &crate::catalog::Catalog, email: &str) -> Result<String, ResetError> {
-        let user = catalog.user_by_email(email.trim())?.ok_or(ResetError::Nobody)?;
+    pub fn reset_password(
+        catalog: &crate::catalog::Catalog,
+        email: &str,
+    ) -> Result<String, ResetError> {
+        let user = catalog
+            .user_by_email(email.trim())?
+            .ok_or(ResetError::Nobody)?;
         let password = one_time_password();
         let hash = hash(&password).map_err(ResetError::Hash)?;
         catalog.set_password(user.id, &hash, true, None)?;
@@ -234,7 +272,12 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::Internal`], also when the address is taken.
-    pub fn create_organization(&self, name: &str, time_zone: &str, member: NewMember<'_>) -> Result<OrganizationId, Fault> {
+    pub fn create_organization(
+        &self,
+        name: &str,
+        time_zone: &str,
+        member: NewMember<'_>,
+    ) -> Result<OrganizationId, Fault> {
         let (organization, now) = (OrganizationId::new(), self.now_ms());
         let user = new_user(organization, member)?;
         self.catalog()
@@ -250,7 +293,11 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::Internal`], also when the address is taken.
-    pub fn create_member(&self, organization: OrganizationId, member: NewMember<'_>) -> Result<UserId, Fault> {
+    pub fn create_member(
+        &self,
+        organization: OrganizationId,
+        member: NewMember<'_>,
+    ) -> Result<UserId, Fault> {
         let user = new_user(organization, member)?;
         let now = self.now_ms();
         self.catalog()
@@ -319,14 +366,19 @@ fn count_attempt(email: &str, now: i64) -> Result<(), Fault> {
     }
     if *count >= ATTEMPTS {
         let seconds = (ATTEMPTS_MS - (now - *since)).div_euclid(1000) + 1;
-        return Err(Fault::TooManyAttempts { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) });
+        return Err(Fault::TooManyAttempts {
+            seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        });
     }
     *count += 1;
     Ok(())
 }
 
 fn forget_attempts(email: &str) {
-    ATTEMPTED.lock().unwrap_or_else(PoisonError::into_inner).remove(email);
+    ATTEMPTED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .remove(email);
 }
 
 #[cfg(test)]
@@ -336,10 +388,16 @@ mod tests {
     #[test]
     fn attempts_are_counted_by_address_and_forgotten_with_time() {
         for attempt in 0..ATTEMPTS {
-            assert_eq!(count_attempt("attempts@example", i64::from(attempt)), Ok(()));
+            assert_eq!(
+                count_attempt("attempts@example", i64::from(attempt)),
+                Ok(())
+            );
         }
         let refused = count_attempt("attempts@example", 1000);
-        assert!(matches!(refused, Err(Fault::TooManyAttempts { seconds }) if seconds <= 300), "{refused:?}");
+        assert!(
+            matches!(refused, Err(Fault::TooManyAttempts { seconds }) if seconds <= 300),
+            "{refused:?}"
+        );
         assert_eq!(count_attempt("someone-else@example", 1000), Ok(()));
         assert_eq!(count_attempt("attempts@example", ATTEMPTS_MS), Ok(()));
         forget_attempts("attempts@example");
@@ -347,17 +405,29 @@ mod tests {
 
     #[test]
     fn passwords_are_kept_as_salted_hashes() {
-        let (one, two) = (hash("correct horse").expect("a hash"), hash("correct horse").expect("a hash"));
+        let (one, two) = (
+            hash("correct horse").expect("a hash"),
+            hash("correct horse").expect("a hash"),
+        );
         assert_ne!(one, two);
         assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
-        assert!(matches("correct horse", &one) && !matches("correct horsf", &one) && !matches("", "rubbish"));
+        assert!(
+            matches("correct horse", &one)
+                && !matches("correct horsf", &one)
+                && !matches("", "rubbish")
+        );
     }
 
     #[test]
     fn a_one_time_password_is_long_and_legible() {
         let password = one_time_password();
         assert_eq!(password.len(), 24);
-        assert!(password.chars().all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"ilo01".contains(c))), "{password}");
+        assert!(
+            password
+                .chars()
+                .all(|c| c == '-' || (c.is_ascii_alphanumeric() && !"ilo01".contains(c))),
+            "{password}"
+        );
         assert_ne!(password, one_time_password());
     }
 }

@@ -86,7 +86,13 @@ mod tests {
     fn only_the_canonical_spelling_is_an_id() {
         let id = VolumeId::from_bytes([0xab; 16]);
         assert_eq!(id.to_string().parse(), Ok(id));
-        for wrong in ["", "x", "ABABABAB-abab-abab-abab-abababababab", "abababababababababababababababab", "../../etc"] {
+        for wrong in [
+            "",
+            "x",
+            "ABABABAB-abab-abab-abab-abababababab",
+            "abababababababababababababababab",
+            "../../etc",
+        ] {
             assert_eq!(wrong.parse::<VolumeId>(), Err(NotAnId), "{wrong}");
         }
     }

@@ -70,8 +70,14 @@ impl JobKind {
 
 impl JobState {
     /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 6] =
-        [Self::Queued, Self::Running, Self::Waiting, Self::Succeeded, Self::Failed, Self::Interrupted];
+    pub const ALL: [Self; 6] = [
+        Self::Queued,
+        Self::Running,
+        Self::Waiting,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Interrupted,
+    ];
 
     /// Whether it will still change by itself.
     #[must_use]

@@ -39,7 +39,9 @@ impl Locale {
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
         let primary = tag.split(['-', '_']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|locale| primary.eq_ignore_ascii_case(locale.code()))
+        Self::ALL
+            .into_iter()
+            .find(|locale| primary.eq_ignore_ascii_case(locale.code()))
     }
 
     /// The language for a request: the reader's own choice (cookie), then the browser's (`Accept-Language`, by its
@@ -52,7 +54,9 @@ impl Locale {
         let mut best: Option<(f32, Self)> = None;
         for item in accept_language.unwrap_or_default().split(',') {
             let mut parts = item.trim().split(';');
-            let Some(locale) = parts.next().map(str::trim).and_then(Self::from_tag) else { continue };
+            let Some(locale) = parts.next().map(str::trim).and_then(Self::from_tag) else {
+                continue;
+            };
             let weight = parts
                 .find_map(|part| part.trim().strip_prefix("q="))
                 .map_or(1.0, |q| q.trim().parse::<f32>().unwrap_or(0.0));
@@ -74,7 +78,10 @@ mod tests {
         let negotiate = Locale::negotiate;
         assert_eq!(negotiate(Some("en"), Some("fr")), Locale::En);
         assert_eq!(negotiate(Some("xx"), Some("en-GB,fr;q=0.9")), Locale::En);
-        assert_eq!(negotiate(None, Some("de, en;q=0.3, fr-FR;q=0.8")), Locale::Fr);
+        assert_eq!(
+            negotiate(None, Some("de, en;q=0.3, fr-FR;q=0.8")),
+            Locale::Fr
+        );
         assert_eq!(negotiate(None, Some("en;q=0, de")), Locale::Fr);
         assert_eq!(negotiate(None, Some("en;q=rubbish, ,;;")), Locale::Fr);
         assert_eq!(negotiate(None, None), Locale::Fr);

@@ -16,7 +16,9 @@ pub fn checked_name(text: &str) -> Result<String, Fault> {
         return Err(Fault::NameEmpty);
     }
     if name.chars().count() > MAX_NAME {
-        return Err(Fault::NameTooLong { max: MAX_NAME as u32 });
+        return Err(Fault::NameTooLong {
+            max: MAX_NAME as u32,
+        });
     }
     let hidden = |c: char| {
         c.is_control()
@@ -34,12 +36,22 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_bounded_and_visible() {
-        assert_eq!(checked_name("  avant   inventaire "), Ok("avant inventaire".to_owned()));
+        assert_eq!(
+            checked_name("  avant   inventaire "),
+            Ok("avant inventaire".to_owned())
+        );
         assert_eq!(checked_name(" \t\n "), Err(Fault::NameEmpty));
         assert!(checked_name(&"é".repeat(MAX_NAME)).is_ok());
-        assert!(matches!(checked_name(&"é".repeat(MAX_NAME + 1)), Err(Fault::NameTooLong { .. })));
+        assert!(matches!(
+            checked_name(&"é".repeat(MAX_NAME + 1)),
+            Err(Fault::NameTooLong { .. })
+        ));
         for hidden in ["a\u{202e}b", "a\u{0}b", "\u{200b}"] {
-            assert_eq!(checked_name(hidden), Err(Fault::NameUnreadable), "{hidden:?}");
+            assert_eq!(
+                checked_name(hidden),
+                Err(Fault::NameUnreadable),
+                "{hidden:?}"
+            );
         }
         for fine in ["نسخة", "🦀 volume", "‏שלום"] {
             assert!(checked_name(fine).is_ok(), "{fine}");

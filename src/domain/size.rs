@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// A number of bytes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Bytes(pub u64);
 
@@ -26,6 +28,8 @@ impl Bytes {
     /// The size of the volume that holds an image of this many bytes: rounded up to whole blocks.
     #[must_use]
     pub fn round_up_to_volume(self) -> Option<Self> {
-        self.0.checked_next_multiple_of(VOLUME_GRAIN).map(|size| Self(size.max(VOLUME_GRAIN)))
+        self.0
+            .checked_next_multiple_of(VOLUME_GRAIN)
+            .map(|size| Self(size.max(VOLUME_GRAIN)))
     }
 }

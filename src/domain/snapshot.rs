@@ -50,8 +50,14 @@ pub enum SnapshotEvent {
 
 impl SnapshotState {
     /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 6] =
-        [Self::Creating, Self::Saving, Self::Saved, Self::Verified, Self::Failed, Self::Deleting];
+    pub const ALL: [Self; 6] = [
+        Self::Creating,
+        Self::Saving,
+        Self::Saved,
+        Self::Verified,
+        Self::Failed,
+        Self::Deleting,
+    ];
 
     /// The state after `event`.
     ///
@@ -102,7 +108,10 @@ mod tests {
                 if let Ok(after) = state.next(event)
                     && after.is_usable()
                 {
-                    assert!(event == SnapshotEvent::Stored || state.is_usable(), "{state:?} {event:?}");
+                    assert!(
+                        event == SnapshotEvent::Stored || state.is_usable(),
+                        "{state:?} {event:?}"
+                    );
                 }
             }
         }
@@ -110,9 +119,18 @@ mod tests {
 
     #[test]
     fn i16_every_passing_state_has_a_way_to_fail_or_ends_by_its_job() {
-        for state in SnapshotState::ALL.into_iter().filter(|state| state.is_passing()) {
-            assert_eq!(state.next(SnapshotEvent::Broke).is_ok(), state != SnapshotState::Deleting);
-            assert!(state.next(SnapshotEvent::DeleteAsked).is_err(), "a job still works on {state:?}");
+        for state in SnapshotState::ALL
+            .into_iter()
+            .filter(|state| state.is_passing())
+        {
+            assert_eq!(
+                state.next(SnapshotEvent::Broke).is_ok(),
+                state != SnapshotState::Deleting
+            );
+            assert!(
+                state.next(SnapshotEvent::DeleteAsked).is_err(),
+                "a job still works on {state:?}"
+            );
         }
     }
 }

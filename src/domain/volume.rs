@@ -60,8 +60,14 @@ pub struct Denied;
 
 impl VolumeState {
     /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 6] =
-        [Self::Creating, Self::Importing, Self::Restoring, Self::Ready, Self::Deleting, Self::Failed];
+    pub const ALL: [Self; 6] = [
+        Self::Creating,
+        Self::Importing,
+        Self::Restoring,
+        Self::Ready,
+        Self::Deleting,
+        Self::Failed,
+    ];
 
     /// The state after `event`.
     ///
@@ -84,7 +90,10 @@ impl VolumeState {
     /// Whether some job must still move it on; a restart may never leave it there for ever.
     #[must_use]
     pub const fn is_passing(self) -> bool {
-        matches!(self, Self::Creating | Self::Importing | Self::Restoring | Self::Deleting)
+        matches!(
+            self,
+            Self::Creating | Self::Importing | Self::Restoring | Self::Deleting
+        )
     }
 }
 
@@ -95,11 +104,16 @@ mod tests {
     #[test]
     fn i16_every_passing_state_has_a_way_out_and_only_ready_or_failed_are_deleted() {
         for state in VolumeState::ALL {
-            let ways = [VolumeEvent::Finished, VolumeEvent::Broke].map(|event| state.next(event).is_ok());
+            let ways =
+                [VolumeEvent::Finished, VolumeEvent::Broke].map(|event| state.next(event).is_ok());
             let filling = state.is_passing() && state != VolumeState::Deleting;
             assert_eq!(ways, [filling; 2], "{state:?}");
             let deletable = matches!(state, VolumeState::Ready | VolumeState::Failed);
-            assert_eq!(state.next(VolumeEvent::DeleteAsked).is_ok(), deletable, "{state:?}");
+            assert_eq!(
+                state.next(VolumeEvent::DeleteAsked).is_ok(),
+                deletable,
+                "{state:?}"
+            );
         }
     }
 }

@@ -80,7 +80,15 @@ type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn existing(flags: Flags, part: &str) -> Done<PathBuf> {
     let path = Settings::load(flags)?.data.join(part);
-    if path.exists() { Ok(path) } else { Err(format!("there is no {}; name the data folder with --data", path.display()).into()) }
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!(
+            "there is no {}; name the data folder with --data",
+            path.display()
+        )
+        .into())
+    }
 }
 
 /// Checks the archive and prints what is wrong, a line a finding. True if nothing is.
@@ -91,7 +99,14 @@ fn check(deep: bool, flags: Flags) -> Done<bool> {
         println!("{}", sentence(finding));
     }
     if findings.is_empty() {
-        println!("{}", if deep { "every chunk of every snapshot was read and is whole" } else { "every snapshot is whole" });
+        println!(
+            "{}",
+            if deep {
+                "every chunk of every snapshot was read and is whole"
+            } else {
+                "every snapshot is whole"
+            }
+        );
     }
     Ok(findings.is_empty())
 }
@@ -104,7 +119,10 @@ fn sentence(finding: &Finding) -> String {
     } else {
         format!("cannot be restored whole: {}", snapshots.join(", "))
     };
-    format!("{} (organization {}): {}; {means}", finding.object, finding.organization, finding.damage)
+    format!(
+        "{} (organization {}): {}; {means}",
+        finding.object, finding.organization, finding.damage
+    )
 }
 
 fn password(email: &str, flags: Flags) -> Done<()> {

@@ -1,5 +1,6 @@
 //! Settings: flags, then `REPRISE_…` variables, then the configuration file, then the defaults.
 
+use crate::control::First;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -137,10 +138,12 @@ pub struct Settings {
     pub owner: String,
     /// First start: the organization's time zone, a name of the tz database.
     pub time_zone: String,
-    /// The region's name.
-    pub region: String,
-    /// Its zones.
+    /// The region's name; none: the one it has.
+    pub region: Option<String>,
+    /// Its zones; none: those it has.
     pub zones: Vec<Zone>,
+    /// What an empty data folder gets where nothing is named.
+    pub first: First,
 }
 
 impl Settings {
@@ -153,50 +156,90 @@ impl Settings {
             Some(path) => read(path)?,
             None => File::default(),
         };
-        let zones = if file.region.zones.is_empty() {
-            // In the demo the zones are those of the sample region.
-            let names = if flags.demo { ["Montréal", "Lévis"] } else { ["zone-1", "zone-2"] };
-            names.map(|name| Zone { name: name.to_owned(), limit: None }).to_vec()
-        } else {
-            file.region.zones.into_iter().map(checked_zone).collect::<Result<_, _>>()?
-        };
-        let mut names: Vec<_> = zones.iter().map(|zone: &Zone| zone.name.to_lowercase()).collect();
+        let zones: Vec<Zone> = file
+            .region
+            .zones
+            .into_iter()
+            .map(checked_zone)
+            .collect::<Result<_, _>>()?;
+        let mut names: Vec<_> = zones.iter().map(|zone| zone.name.to_lowercase()).collect();
         names.sort();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(unusable("region.zones", "two zones have the same name"));
         }
-        let public_url = file.public_url.map(|url| url.trim_end_matches('/').to_owned());
+        let public_url = file
+            .public_url
+            .map(|url| url.trim_end_matches('/').to_owned());
         if let Some(url) = &public_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
-            return Err(unusable("public_url", "it must begin with http:// or https://"));
+            return Err(unusable(
+                "public_url",
+                "it must begin with http:// or https://",
+            ));
         }
-        let time_zone = file.organization.time_zone.unwrap_or_else(|| "America/Montreal".to_owned());
+        let time_zone = file
+            .organization
+            .time_zone
+            .unwrap_or_else(|| "America/Montreal".to_owned());
         if jiff::tz::TimeZone::get(&time_zone).is_err() {
-            return Err(unusable("organization.time_zone", "it must be a name such as America/Montreal or Europe/Paris"));
+            return Err(unusable(
+                "organization.time_zone",
+                "it must be a name such as America/Montreal or Europe/Paris",
+            ));
         }
-        let region = if flags.demo { "Québec" } else { "region-1" };
+        // In the demo the names are those of the sample region.
+        let (region, names) = if flags.demo {
+            ("Québec", ["Montréal", "Lévis"])
+        } else {
+            ("region-1", ["zone-1", "zone-2"])
+        };
         Ok(Self {
-            data: flags.data.or(file.data).unwrap_or_else(|| PathBuf::from("reprise-data")),
-            listen: flags.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
-            site: flags.site.or(file.site).unwrap_or_else(|| PathBuf::from("target/site")),
+            data: flags
+                .data
+                .or(file.data)
+                .unwrap_or_else(|| PathBuf::from("reprise-data")),
+            listen: flags
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
+            site: flags
+                .site
+                .or(file.site)
+                .unwrap_or_else(|| PathBuf::from("target/site")),
             public_url,
             log: file.log,
             workers: file.workers.unwrap_or(3).clamp(1, 64),
             demo: flags.demo,
-            organization: file.organization.name.unwrap_or_else(|| "Reprise".to_owned()),
-            owner: file.organization.owner.unwrap_or_else(|| "owner@localhost".to_owned()).to_lowercase(),
+            organization: file
+                .organization
+                .name
+                .unwrap_or_else(|| "Reprise".to_owned()),
+            owner: file
+                .organization
+                .owner
+                .unwrap_or_else(|| "owner@localhost".to_owned())
+                .to_lowercase(),
             time_zone,
-            region: file.region.name.unwrap_or_else(|| region.to_owned()),
+            region: file.region.name,
             zones,
+            first: First {
+                region: region.to_owned(),
+                zones: names.map(str::to_owned).to_vec(),
+            },
         })
     }
 }
 
 fn read(path: &Path) -> Result<File, Error> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|source| Error::Malformed { path: path.to_owned(), source: Box::new(source) })
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| Error::Malformed {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 fn checked_zone(zone: ZoneFile) -> Result<Zone, Error> {
@@ -206,14 +249,21 @@ fn checked_zone(zone: ZoneFile) -> Result<Zone, Error> {
         None => None,
         Some(gib) => {
             let bytes = crate::domain::size::Bytes::from_gib(gib).filter(|bytes| bytes.0 > 0);
-            Some(bytes.ok_or_else(|| unusable("region.zones.limit_gib", "it must be at least 1"))?.0)
+            Some(
+                bytes
+                    .ok_or_else(|| unusable("region.zones.limit_gib", "it must be at least 1"))?
+                    .0,
+            )
         }
     };
     Ok(Zone { name, limit })
 }
 
 fn unusable(setting: &'static str, problem: &str) -> Error {
-    Error::Unusable { setting, problem: problem.to_owned() }
+    Error::Unusable {
+        setting,
+        problem: problem.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -224,7 +274,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("reprise.toml");
         std::fs::write(&path, text).expect("a file");
-        Settings::load(Flags { config: Some(path), ..flags })
+        Settings::load(Flags {
+            config: Some(path),
+            ..flags
+        })
     }
 
     #[test]
@@ -233,31 +286,49 @@ mod tests {
         let nothing = Settings::load(Flags::default()).expect("no file is needed");
         assert_eq!(format!("{example:?}"), format!("{nothing:?}"));
         // The same with every setting uncommented.
-        let uncommented: String = EXAMPLE.lines().map(|line| format!("{}\n", line.strip_prefix("#: ").unwrap_or(line))).collect();
+        let uncommented: String = EXAMPLE
+            .lines()
+            .map(|line| format!("{}\n", line.strip_prefix("#: ").unwrap_or(line)))
+            .collect();
         assert_ne!(uncommented, EXAMPLE);
         load(&uncommented, Flags::default()).expect("every setting that is shown exists");
     }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
-        let flags = Flags { data: Some("from-flag".into()), ..Flags::default() };
-        let settings = load("data = 'from-file'\nlisten = '127.0.0.1:4000'", flags).expect("settings");
+        let flags = Flags {
+            data: Some("from-flag".into()),
+            ..Flags::default()
+        };
+        let settings =
+            load("data = 'from-file'\nlisten = '127.0.0.1:4000'", flags).expect("settings");
         assert_eq!(settings.data, PathBuf::from("from-flag"));
         assert_eq!(settings.listen.port(), 4000);
-        assert_eq!(settings.zones.len(), 2);
+        assert_eq!(settings.first.zones.len(), 2);
     }
 
     #[test]
     fn what_cannot_be_used_is_named() {
         for (text, named) in [
             ("lisen = '127.0.0.1:1'", "lisen"),
-            ("[organization]\ntime_zone = 'Montreal'", "organization.time_zone"),
-            ("[[region.zones]]\nname = 'a'\n[[region.zones]]\nname = 'A'", "same name"),
+            (
+                "[organization]\ntime_zone = 'Montreal'",
+                "organization.time_zone",
+            ),
+            (
+                "[[region.zones]]\nname = 'a'\n[[region.zones]]\nname = 'A'",
+                "same name",
+            ),
             ("[[region.zones]]\nname = 'a'\nlimit_gib = 0", "limit_gib"),
             ("public_url = 'reprise.example'", "public_url"),
         ] {
             let error = load(text, Flags::default()).expect_err(text);
-            let chain = format!("{error}: {}", std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default());
+            let chain = format!(
+                "{error}: {}",
+                std::error::Error::source(&error)
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            );
             assert!(chain.contains(named), "{chain}");
         }
     }

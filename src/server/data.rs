@@ -12,7 +12,9 @@ const README: &str = include_str!("data_readme.md");
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another server holds it.
-    #[error("the data folder {path} is in use by another Reprise server; stop it first, or name another folder with --data")]
+    #[error(
+        "the data folder {path} is in use by another Reprise server; stop it first, or name another folder with --data"
+    )]
     Held {
         /// The folder.
         path: PathBuf,
@@ -52,7 +54,8 @@ impl DataFolder {
         let path = &path.canonicalize().map_err(at(path))?;
         let file = path.join("lock");
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC;
-        let lock = rustix::fs::open(&file, flags, Mode::RUSR | Mode::WUSR).map_err(|e| at(&file)(e.into()))?;
+        let lock = rustix::fs::open(&file, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(|e| at(&file)(e.into()))?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Held { path: path.clone() }),
@@ -65,7 +68,10 @@ impl DataFolder {
             let mut file = std::fs::File::create(&readme).map_err(at(&readme))?;
             file.write_all(README.as_bytes()).map_err(at(&readme))?;
         }
-        Ok(Self { path: path.clone(), _lock: lock })
+        Ok(Self {
+            path: path.clone(),
+            _lock: lock,
+        })
     }
 
     /// Its absolute path.
@@ -85,7 +91,12 @@ mod tests {
         let path = folder.path().join("data");
         let first = DataFolder::open(&path).expect("the first");
         let refused = DataFolder::open(&path).expect_err("the second");
-        assert!(refused.to_string().contains("in use by another Reprise server"), "{refused}");
+        assert!(
+            refused
+                .to_string()
+                .contains("in use by another Reprise server"),
+            "{refused}"
+        );
         assert!(first.path().join("README.md").exists());
         drop(first);
         DataFolder::open(&path).expect("once the first is gone");

@@ -25,10 +25,15 @@ pub fn open(control: &Control, data: &Path) -> Doors {
                 servers.push(server);
                 list.push(serde_json::json!({ "zone": id, "name": zone.name, "socket": socket }));
             }
-            Err(error) => tracing::error!(%error, zone = %zone.name, "the zone's NBD socket could not be opened"),
+            Err(error) => {
+                tracing::error!(%error, zone = %zone.name, "the zone's NBD socket could not be opened")
+            }
         }
     }
-    if let Err(error) = std::fs::write(run.join("zones.json"), serde_json::Value::from(list).to_string()) {
+    if let Err(error) = std::fs::write(
+        run.join("zones.json"),
+        serde_json::Value::from(list).to_string(),
+    ) {
         tracing::warn!(%error, "run/zones.json could not be written");
     }
     Doors { _servers: servers }

@@ -19,10 +19,19 @@ pub fn fill(control: &Control, settings: &Settings) -> Result<(), Fault> {
     control.create_organization(
         &settings.organization,
         &settings.time_zone,
-        NewMember { email: &settings.owner, name: &settings.owner, role: Role::Owner, password: &password, one_time: true },
+        NewMember {
+            email: &settings.owner,
+            name: &settings.owner,
+            role: Role::Owner,
+            password: &password,
+            one_time: true,
+        },
     )?;
     // Standard error, and not the log: logs are kept and read by others.
-    eprintln!("\n  First start. Sign in as {} with this one-time password:\n\n      {password}\n", settings.owner);
+    eprintln!(
+        "\n  First start. Sign in as {} with this one-time password:\n\n      {password}\n",
+        settings.owner
+    );
     eprintln!("  It is shown this once; you choose your own at the first visit.\n");
     Ok(())
 }

@@ -16,13 +16,21 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
-const EVERYTHING: [Change; 4] = [Change::Volumes, Change::Snapshots, Change::Jobs, Change::Activity];
+const EVERYTHING: [Change; 4] = [
+    Change::Volumes,
+    Change::Snapshots,
+    Change::Jobs,
+    Change::Activity,
+];
 /// How often an open stream looks whether its session still holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 fn event(id: u64, change: Change) -> Event {
     let data = serde_json::to_string(&change).unwrap_or_default();
-    Event::default().event("change").id(id.to_string()).data(data)
+    Event::default()
+        .event("change")
+        .id(id.to_string())
+        .data(data)
 }
 
 /// The stream of the caller's organization.
@@ -30,7 +38,9 @@ pub async fn live(
     State(state): State<AppState>,
     axum::Extension(visit): axum::Extension<Visit>,
 ) -> Response {
-    let Some(token) = visit.token.clone() else { return refusal(&Fault::SignInNeeded) };
+    let Some(token) = visit.token.clone() else {
+        return refusal(&Fault::SignInNeeded);
+    };
     let control = state.control.clone();
     let mut changes = match blocking(move || control.subscribe(&visit.caller)).await {
         Ok(changes) => changes,
@@ -70,6 +80,9 @@ pub async fn live(
     let keep = KeepAlive::new().interval(Duration::from_secs(15));
     let mut response = Sse::new(stream).keep_alive(keep).into_response();
     // A proxy that gathers the stream would hold changes back.
-    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    response.headers_mut().insert(
+        "x-accel-buffering",
+        axum::http::HeaderValue::from_static("no"),
+    );
     response
 }

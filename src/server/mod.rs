@@ -19,13 +19,14 @@ mod state;
 mod telemetry;
 mod upload;
 
-use crate::control::Control;
+use crate::control::{self, Control};
 use config::Settings;
 use data::DataFolder;
 use leptos::config::LeptosOptions;
 use state::AppState;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +50,9 @@ pub enum Error {
     #[error("the first organization could not be made")]
     First(#[source] crate::domain::fault::Fault),
     /// The port cannot be listened on.
-    #[error("cannot listen on {address}; another program may use the port: name another one with --listen")]
+    #[error(
+        "cannot listen on {address}; another program may use the port: name another one with --listen"
+    )]
     Listen {
         /// What was asked for.
         address: SocketAddr,
@@ -70,8 +73,12 @@ pub fn serve(flags: config::Flags) -> Result<(), Error> {
     let settings = Settings::load(flags)?;
     telemetry::start(settings.log);
     let folder = DataFolder::open(&settings.data)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("reprise-http").build()?;
-    let control = open(&settings, &folder)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("reprise-http")
+        .build()?;
+    let control = Control::open(region(&settings, folder.path()))
+        .map_err(|error| Error::Control(Box::new(error)))?;
     first::fill(&control, &settings).map_err(Error::First)?;
     let doors = doors::open(&control, folder.path());
     let served = runtime.block_on(listen(settings, control.clone()));
@@ -83,23 +90,28 @@ pub fn serve(flags: config::Flags) -> Result<(), Error> {
     served
 }
 
-fn open(settings: &Settings, folder: &DataFolder) -> Result<Control, Error> {
+/// What the settings say of the region.
+fn region(settings: &Settings, data: &Path) -> control::Settings {
     let zones = settings.zones.iter();
-    let wanted = crate::control::Settings {
-        data: folder.path().to_owned(),
+    control::Settings {
+        data: data.to_owned(),
         region: settings.region.clone(),
         zones: zones
-            .map(|zone| crate::control::ZoneSettings { name: zone.name.clone(), limit: zone.limit })
+            .map(|zone| control::ZoneSettings {
+                name: zone.name.clone(),
+                limit: zone.limit,
+            })
             .collect(),
+        first: settings.first.clone(),
         workers: settings.workers,
-    };
-    Control::open(wanted).map_err(|error| Error::Control(Box::new(error)))
+    }
 }
 
 async fn listen(settings: Settings, control: Control) -> Result<(), Error> {
     let address = settings.listen;
-    let listener =
-        tokio::net::TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr()?;
     if !settings.site.join("pkg").join("reprise.js").exists() {
         tracing::warn!(site = %settings.site.display(), "the browser half is not there: pages work, but without scripts");
@@ -111,7 +123,12 @@ async fn listen(settings: Settings, control: Control) -> Result<(), Error> {
         .site_addr(address)
         .build();
     let stopping = CancellationToken::new();
-    let state = AppState { control, settings: Arc::new(settings), leptos, stopping: stopping.clone() };
+    let state = AppState {
+        control,
+        settings: Arc::new(settings),
+        leptos,
+        stopping: stopping.clone(),
+    };
     let router = pages::router(&state);
     let told = stopping.clone();
     tokio::spawn(async move {
@@ -122,7 +139,8 @@ async fn listen(settings: Settings, control: Control) -> Result<(), Error> {
     // The one line on standard output: scripts wait for it.
     println!("http://{address}");
     std::io::stdout().flush()?;
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
     tokio::select! {
         ended = serving.into_future() => ended?,
         () = async { stopping.cancelled().await; tokio::time::sleep(STOP_WAITS).await } => {

@@ -33,10 +33,16 @@ pub fn router(state: &AppState) -> Router {
         .route("/sign-out", post(session::sign_out))
         .route("/password", post(session::choose_password))
         .route("/language", post(session::set_language))
-        .route("/upload/volume", post(upload::volume).layer(DefaultBodyLimit::disable()))
+        .route(
+            "/upload/volume",
+            post(upload::volume).layer(DefaultBodyLimit::disable()),
+        )
         .route("/live", get(live::live))
         .route("/healthz", get(health::healthz))
-        .route("/api/{*function}", get(server_function).post(server_function))
+        .route(
+            "/api/{*function}",
+            get(server_function).post(server_function),
+        )
         .leptos_routes_with_context(state, routes, provide, move || web::shell(options.clone()))
         .fallback(file_or_page)
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -50,28 +56,48 @@ pub fn router(state: &AppState) -> Router {
 /// policy that its nonce belongs to.
 fn provide(state: &AppState) {
     provide_context(state.control.clone());
-    let Some(visit) = use_context::<Parts>().and_then(|parts| parts.extensions.get::<Visit>().cloned()) else { return };
+    let Some(visit) =
+        use_context::<Parts>().and_then(|parts| parts.extensions.get::<Visit>().cloned())
+    else {
+        return;
+    };
     provide_context(visit.caller.clone());
     provide_context(visit.locale);
     provide_context(web::MustChoosePassword(visit.must_choose));
-    if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), leptos::nonce::use_nonce()) {
+    if let (Some(options), Some(nonce)) =
+        (use_context::<ResponseOptions>(), leptos::nonce::use_nonce())
+    {
         if let Ok(policy) = HeaderValue::from_str(&security::page_policy(&nonce)) {
             options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         }
-        options.insert_header(header::CONTENT_LANGUAGE, HeaderValue::from_static(visit.locale.tag()));
+        options.insert_header(
+            header::CONTENT_LANGUAGE,
+            HeaderValue::from_static(visit.locale.tag()),
+        );
     }
 }
 
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
-    let known = leptos::server_fn::axum::server_fn_paths().any(|(path, _)| path == request.uri().path());
+    let known =
+        leptos::server_fn::axum::server_fn_paths().any(|(path, _)| path == request.uri().path());
     if !known {
-        return security::refusal(&crate::domain::fault::Fault::NotFound { what: crate::domain::fault::Noun::Page });
+        return security::refusal(&crate::domain::fault::Fault::NotFound {
+            what: crate::domain::fault::Noun::Page,
+        });
     }
     let mut response =
-        leptos_axum::handle_server_fns_with_context(move || provide(&state), request).await.into_response();
+        leptos_axum::handle_server_fns_with_context(move || provide(&state), request)
+            .await
+            .into_response();
     // A plain form is sent back to the page it stood on; once its act is done, the dialog it stood in is closed.
-    let back = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
-    if let Some(location) = back.and_then(web::after_form).and_then(|location| HeaderValue::from_str(&location).ok()) {
+    let back = response
+        .headers()
+        .get(header::LOCATION)
+        .and_then(|location| location.to_str().ok());
+    if let Some(location) = back
+        .and_then(web::after_form)
+        .and_then(|location| HeaderValue::from_str(&location).ok())
+    {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
@@ -92,13 +118,25 @@ async fn file_or_page(State(state): State<AppState>, request: Request) -> Respon
     {
         let mut response = file.map(Body::new).into_response();
         // Names do not change from build to build, so a browser asks each time whether its copy still holds.
-        let keep = if path.starts_with("/fonts/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
-        response.headers_mut().insert(HeaderName::from_static("vary"), HeaderValue::from_static("Accept-Encoding"));
+        let keep = if path.starts_with("/fonts/") {
+            "public, max-age=31536000, immutable"
+        } else {
+            "no-cache"
+        };
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+        response.headers_mut().insert(
+            HeaderName::from_static("vary"),
+            HeaderValue::from_static("Accept-Encoding"),
+        );
         return response;
     }
     let options = state.leptos.clone();
-    let page = leptos_axum::render_app_async_with_context(move || provide(&state), move || web::shell(options.clone()));
+    let page = leptos_axum::render_app_async_with_context(
+        move || provide(&state),
+        move || web::shell(options.clone()),
+    );
     let mut response = page(Request::from_parts(parts, body)).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response

@@ -24,15 +24,29 @@ pub async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     };
-    default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    default(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
     default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     default(header::REFERRER_POLICY, "same-origin");
     default(header::X_FRAME_OPTIONS, "DENY");
-    default(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    default(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    default(HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    default(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    default(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    );
+    default(
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=()",
+    );
     default(header::CACHE_CONTROL, "no-store");
     response
 }
@@ -40,7 +54,10 @@ pub async fn headers(request: Request, next: Next) -> Response {
 /// Refuses every request that could change something unless it says that it comes from a page of ours. A browser says so
 /// by `Sec-Fetch-Site` or `Origin` with every such request; a script that has neither must send an `Origin`.
 pub async fn same_origin(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let reads = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
     if reads || is_ours(request.headers(), state.settings.public_url.as_deref()) {
         return next.run(request).await;
     }
@@ -72,7 +89,12 @@ pub fn refusal(fault: &Fault) -> Response {
     let status = axum::http::StatusCode::from_u16(fault.status())
         .unwrap_or(axum::http::StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_string(fault).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        Body::from(body),
+    )
+        .into_response()
 }
 
 #[cfg(test)]
@@ -83,7 +105,10 @@ mod tests {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             let name: HeaderName = name.parse().expect("a header's name");
-            headers.insert(name, HeaderValue::from_str(value).expect("a header's value"));
+            headers.insert(
+                name,
+                HeaderValue::from_str(value).expect("a header's value"),
+            );
         }
         is_ours(&headers, public)
     }
@@ -93,7 +118,10 @@ mod tests {
         let host = ("host", "127.0.0.1:3000");
         assert!(ours(&[host, ("origin", "http://127.0.0.1:3000")], None));
         assert!(ours(&[host, ("sec-fetch-site", "same-origin")], None));
-        assert!(ours(&[host, ("origin", "https://reprise.example")], Some("https://reprise.example")));
+        assert!(ours(
+            &[host, ("origin", "https://reprise.example")],
+            Some("https://reprise.example")
+        ));
         for foreign in [
             &[host][..],
             &[host, ("origin", "null")],
@@ -103,8 +131,16 @@ mod tests {
             &[host, ("sec-fetch-site", "cross-site")],
             &[host, ("sec-fetch-site", "same-site")],
             &[host, ("sec-fetch-site", "none")],
-            &[host, ("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:3000")],
-            &[host, ("sec-fetch-site", "same-origin"), ("origin", "http://evil.example")],
+            &[
+                host,
+                ("sec-fetch-site", "cross-site"),
+                ("origin", "http://127.0.0.1:3000"),
+            ],
+            &[
+                host,
+                ("sec-fetch-site", "same-origin"),
+                ("origin", "http://evil.example"),
+            ],
         ] {
             assert!(!ours(foreign, None), "{foreign:?}");
         }

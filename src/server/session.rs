@@ -54,12 +54,18 @@ fn set_cookie(name: &str, value: &str, seconds: i64, secure: bool) -> HeaderValu
 }
 
 fn is_secure(state: &AppState) -> bool {
-    state.settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    state
+        .settings
+        .public_url
+        .as_deref()
+        .is_some_and(|url| url.starts_with("https://"))
 }
 
 /// The language of a request, from its headers alone.
 pub fn locale(headers: &HeaderMap) -> Locale {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let accepted = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
     Locale::negotiate(cookie(headers, LANGUAGE), accepted)
 }
 
@@ -74,13 +80,22 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
             Err(fault) => return refusal(&fault),
         },
     };
-    let renewed = member.as_ref().is_some_and(|member| member.renewed).then(|| token.clone()).flatten();
+    let renewed = member
+        .as_ref()
+        .is_some_and(|member| member.renewed)
+        .then(|| token.clone())
+        .flatten();
     let must_choose = member.as_ref().is_some_and(|member| member.must_choose);
     let signed_in = member.is_some();
     // Until the one-time password is replaced, the member is nobody to every other door.
-    let actor = member.filter(|member| !member.must_choose).map(|member| member.actor);
+    let actor = member
+        .filter(|member| !member.must_choose)
+        .map(|member| member.actor);
     let visit = Visit {
-        caller: Caller { actor, door: Door::Console },
+        caller: Caller {
+            actor,
+            door: Door::Console,
+        },
         token: token.filter(|_| signed_in),
         must_choose,
         locale,
@@ -88,11 +103,17 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
     request.extensions_mut().insert(visit);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("Cookie, Accept-Language"));
+    headers.append(
+        header::VARY,
+        HeaderValue::from_static("Cookie, Accept-Language"),
+    );
     if let Some(token) = renewed
         && !headers.contains_key(header::SET_COOKIE)
     {
-        headers.append(header::SET_COOKIE, set_cookie(SESSION, token.expose(), SESSION_SECONDS, is_secure(&state)));
+        headers.append(
+            header::SET_COOKIE,
+            set_cookie(SESSION, token.expose(), SESSION_SECONDS, is_secure(&state)),
+        );
     }
     response
 }
@@ -109,11 +130,17 @@ pub async fn authenticate(
 ///
 /// # Errors
 /// What `work` returns; [`Fault::Internal`] when it panicked.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a handler's thread ended");
-        Err(Fault::Internal { reference: "thread".to_owned() })
-    })
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "a handler's thread ended");
+            Err(Fault::Internal {
+                reference: "thread".to_owned(),
+            })
+        })
 }
 
 /// `path` if it is one of our own pages; else the first page. Anything a browser could read as another site is refused.
@@ -134,7 +161,9 @@ fn see_other(path: &str) -> Response {
 pub fn query_value(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()
@@ -156,12 +185,22 @@ pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) ->
     // Each attempt takes 19 MiB and a core for a while: no more than two at once, whoever asks.
     static HASHING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
     let control = state.control.clone();
-    let SignIn { email, password, next } = form;
+    let SignIn {
+        email,
+        password,
+        next,
+    } = form;
     let address = email.clone();
     let permit = HASHING.acquire().await;
     let result = blocking(move || control.sign_in(&address, &password)).await;
     drop(permit);
-    let back = |why: String| see_other(&format!("/sign-in?{why}&email={}&next={}", query_value(&email), query_value(own_path(&next))));
+    let back = |why: String| {
+        see_other(&format!(
+            "/sign-in?{why}&email={}&next={}",
+            query_value(&email),
+            query_value(own_path(&next))
+        ))
+    };
     match result {
         Ok(token) => {
             let mut response = see_other(own_path(&next));
@@ -171,7 +210,10 @@ pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) ->
         }
         Err(Fault::TooManyAttempts { seconds }) => back(format!("refused=wait&seconds={seconds}")),
         Err(Fault::WrongCredentials) => back("refused=credentials".to_owned()),
-        Err(fault) => back(format!("fault={}", query_value(&serde_json::to_string(&fault).unwrap_or_default()))),
+        Err(fault) => back(format!(
+            "fault={}",
+            query_value(&serde_json::to_string(&fault).unwrap_or_default())
+        )),
     }
 }
 
@@ -186,7 +228,10 @@ pub async fn sign_out(State(state): State<AppState>, request: Request) -> Respon
         }
     }
     let mut response = see_other("/sign-in");
-    response.headers_mut().append(header::SET_COOKIE, set_cookie(SESSION, "", 0, is_secure(&state)));
+    response.headers_mut().append(
+        header::SET_COOKIE,
+        set_cookie(SESSION, "", 0, is_secure(&state)),
+    );
     response
 }
 
@@ -205,7 +250,9 @@ pub async fn choose_password(
     axum::Extension(visit): axum::Extension<Visit>,
     Form(form): Form<NewPassword>,
 ) -> Response {
-    let Some(token) = visit.token else { return see_other("/sign-in") };
+    let Some(token) = visit.token else {
+        return see_other("/sign-in");
+    };
     let control = state.control.clone();
     match blocking(move || control.choose_password(&token, &form.password, &form.again)).await {
         Ok(()) => see_other("/"),
@@ -241,10 +288,21 @@ mod tests {
 
     #[test]
     fn one_is_only_ever_sent_to_our_own_pages() {
-        for own in ["/", "/volumes?page=2&dialog=snapshot", "/help/snapshot-or-recovery-point"] {
+        for own in [
+            "/",
+            "/volumes?page=2&dialog=snapshot",
+            "/help/snapshot-or-recovery-point",
+        ] {
             assert_eq!(own_path(own), own);
         }
-        for foreign in ["", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "javascript:1"] {
+        for foreign in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nSet-Cookie: x",
+            "javascript:1",
+        ] {
             assert_eq!(own_path(foreign), "/", "{foreign:?}");
         }
     }
@@ -252,8 +310,14 @@ mod tests {
     #[test]
     fn cookies_are_found_by_their_whole_name() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("xreprise_session=no; a=b"));
-        headers.append(header::COOKIE, HeaderValue::from_static("reprise_session=yes;reprise_language=en"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("xreprise_session=no; a=b"),
+        );
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("reprise_session=yes;reprise_language=en"),
+        );
         assert_eq!(cookie(&headers, SESSION), Some("yes"));
         assert_eq!(locale(&headers), Locale::En);
     }

@@ -3,8 +3,8 @@
 use super::config::{Flags, Settings};
 use super::pages::router;
 use super::state::AppState;
+use crate::control::Control;
 use crate::control::people::NewMember;
-use crate::control::{self, Control};
 use crate::domain::role::Role;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -30,24 +30,47 @@ struct Visitor(Option<String>);
 fn house() -> House {
     let folder = tempfile::tempdir().expect("a folder");
     let settings = Settings::load(Flags::default()).expect("the defaults");
-    let zones = settings.zones.iter();
-    let control = Control::open(control::Settings {
-        data: folder.path().to_owned(),
-        region: "here".to_owned(),
-        zones: zones.map(|zone| control::ZoneSettings { name: zone.name.clone(), limit: zone.limit }).collect(),
-        workers: 2,
-    })
-    .expect("a control plane");
-    let member = |email, role| NewMember { email, name: "Somebody", role, password: "correct horse", one_time: false };
-    let us = control.create_organization("Us", "America/Montreal", member("owner@us", Role::Owner)).expect("us");
-    control.create_member(us, member("editor@us", Role::Editor)).expect("an editor");
-    control.create_member(us, member("viewer@us", Role::Viewer)).expect("a viewer");
-    control.create_organization("Them", "Europe/Paris", member("owner@them", Role::Owner)).expect("them");
-    let fresh = NewMember { one_time: true, ..member("new@fresh", Role::Owner) };
-    control.create_organization("Fresh", "Europe/Paris", fresh).expect("an organization at its first start");
-    let leptos = leptos::config::LeptosOptions::builder().output_name("reprise").build();
-    let state = AppState { control: control.clone(), settings: Arc::new(settings), leptos, stopping: Default::default() };
-    House { router: router(&state), control, _folder: folder }
+    let control = Control::open(super::region(&settings, folder.path())).expect("a control plane");
+    let member = |email, role| NewMember {
+        email,
+        name: "Somebody",
+        role,
+        password: "correct horse",
+        one_time: false,
+    };
+    let us = control
+        .create_organization("Us", "America/Montreal", member("owner@us", Role::Owner))
+        .expect("us");
+    control
+        .create_member(us, member("editor@us", Role::Editor))
+        .expect("an editor");
+    control
+        .create_member(us, member("viewer@us", Role::Viewer))
+        .expect("a viewer");
+    control
+        .create_organization("Them", "Europe/Paris", member("owner@them", Role::Owner))
+        .expect("them");
+    let fresh = NewMember {
+        one_time: true,
+        ..member("new@fresh", Role::Owner)
+    };
+    control
+        .create_organization("Fresh", "Europe/Paris", fresh)
+        .expect("an organization at its first start");
+    let leptos = leptos::config::LeptosOptions::builder()
+        .output_name("reprise")
+        .build();
+    let state = AppState {
+        control: control.clone(),
+        settings: Arc::new(settings),
+        leptos,
+        stopping: Default::default(),
+    };
+    House {
+        router: router(&state),
+        control,
+        _folder: folder,
+    }
 }
 
 impl Drop for House {
@@ -58,7 +81,11 @@ impl Drop for House {
 
 impl House {
     async fn send(&self, request: Request<Body>) -> Response<Body> {
-        self.router.clone().oneshot(request).await.expect("routes never fail")
+        self.router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("routes never fail")
     }
 
     async fn sign_in(&self, email: &str) -> Visitor {
@@ -66,31 +93,47 @@ impl House {
             .header(header::ORIGIN, ORIGIN)
             .header(header::HOST, "reprise.test")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(format!("email={email}&password=correct+horse&next=/volumes")))
+            .body(Body::from(format!(
+                "email={email}&password=correct+horse&next=/volumes"
+            )))
             .expect("a request");
         let answer = self.send(request).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
         let cookie = answer.headers()[header::SET_COOKIE].to_str().expect("text");
-        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+            "{cookie}"
+        );
         Visitor(cookie.split(';').next().map(str::to_owned))
     }
 
     /// Calls a server function; `arguments` in the encoding of a query.
     async fn call(&self, visitor: &Visitor, path: &str, arguments: &str) -> (StatusCode, Value) {
         let reads = READS.contains(&path);
-        let mut request = if reads { Request::get(format!("{path}?{arguments}")) } else { Request::post(path) }
-            .header(header::ORIGIN, ORIGIN)
-            .header(header::HOST, "reprise.test")
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = if reads {
+            Request::get(format!("{path}?{arguments}"))
+        } else {
+            Request::post(path)
+        }
+        .header(header::ORIGIN, ORIGIN)
+        .header(header::HOST, "reprise.test")
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Visitor(Some(cookie)) = visitor {
             request = request.header(header::COOKIE, cookie);
         }
-        let body = if reads { Body::empty() } else { Body::from(arguments.to_owned()) };
+        let body = if reads {
+            Body::empty()
+        } else {
+            Body::from(arguments.to_owned())
+        };
         let answer = self.send(request.body(body).expect("a request")).await;
         let status = answer.status();
         let bytes = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
-        (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+        (
+            status,
+            serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        )
     }
 
     /// Waits until a row of the list has this name and is in one of these states; its id.
@@ -110,7 +153,10 @@ impl House {
 
     async fn zone(&self, visitor: &Visitor) -> String {
         let (_, session) = self.call(visitor, "/api/session/get", "").await;
-        session["zones"][0]["id"].as_str().expect("a zone").to_owned()
+        session["zones"][0]["id"]
+            .as_str()
+            .expect("a zone")
+            .to_owned()
     }
 
     async fn volume(&self, owner: &Visitor, name: &str) -> String {
@@ -118,15 +164,22 @@ impl House {
         let arguments = format!("name={name}&zone={zone}&size_gib=1");
         let (status, answer) = self.call(owner, "/api/volumes/create", &arguments).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        self.settled(owner, "/api/volumes/list", name, &["ready"]).await
+        self.settled(owner, "/api/volumes/list", name, &["ready"])
+            .await
     }
 
     async fn snapshot(&self, owner: &Visitor, name: &str) -> String {
         let volume = self.volume(owner, &format!("of-{name}")).await;
-        let (status, answer) =
-            self.call(owner, "/api/volumes/take-snapshot", &format!("volume={volume}&name={name}")).await;
+        let (status, answer) = self
+            .call(
+                owner,
+                "/api/volumes/take-snapshot",
+                &format!("volume={volume}&name={name}"),
+            )
+            .await;
         assert_eq!(status, StatusCode::OK, "{answer}");
-        self.settled(owner, "/api/snapshots/list", name, &["saved", "verified"]).await
+        self.settled(owner, "/api/snapshots/list", name, &["saved", "verified"])
+            .await
     }
 }
 
@@ -184,8 +237,9 @@ const TABLE: &[(&str, On)] = &[
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
-    let there: BTreeSet<_> =
-        leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path.to_owned()).collect();
+    let there: BTreeSet<_> = leptos::server_fn::axum::server_fn_paths()
+        .map(|(path, _)| path.to_owned())
+        .collect();
     let listed: BTreeSet<_> = TABLE.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(there, listed, "each server function has a row");
 
@@ -202,10 +256,14 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
         for (who, visitor) in [("owner", &owner), ("editor", &editor)] {
             serial += 1;
             let (volume, snapshot) = match on {
-                On::Volume => (house.volume(&owner, &format!("v{serial}")).await, String::new()),
-                On::Snapshot | On::NewVolumeOfSnapshot => {
-                    (String::new(), house.snapshot(&owner, &format!("s{serial}")).await)
-                }
+                On::Volume => (
+                    house.volume(&owner, &format!("v{serial}")).await,
+                    String::new(),
+                ),
+                On::Snapshot | On::NewVolumeOfSnapshot => (
+                    String::new(),
+                    house.snapshot(&owner, &format!("s{serial}")).await,
+                ),
                 On::Job => {
                     house.volume(&owner, &format!("v{serial}")).await;
                     (String::new(), String::new())
@@ -218,39 +276,67 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                 On::Volume => format!("volume={volume}"),
                 On::Snapshot => format!("snapshot={snapshot}"),
                 On::NewVolume => format!("name=new{serial}&zone={zone}&size_gib=1"),
-                On::NewVolumeOfSnapshot => format!("snapshot={snapshot}&zone={zone}&name=new{serial}"),
+                On::NewVolumeOfSnapshot => {
+                    format!("snapshot={snapshot}&zone={zone}&name=new{serial}")
+                }
                 On::Job => String::new(),
             };
             let arguments = if on == On::Job {
                 let (_, log) = house.call(&owner, "/api/activity/list", "page=1").await;
                 let jobs = log["rows"].as_array().expect("rows").iter();
-                let id = jobs.filter_map(|row| row["job"]["id"].as_str()).next().expect("a task").to_owned();
+                let id = jobs
+                    .filter_map(|row| row["job"]["id"].as_str())
+                    .next()
+                    .expect("a task")
+                    .to_owned();
                 format!("job={id}")
             } else {
                 arguments(serial)
             };
             // Those who may not come first: had they been let through, the act below would fail.
-            for nobody in [&Visitor(None), &Visitor(Some("reprise_session=00".to_owned())), &fresh] {
+            for nobody in [
+                &Visitor(None),
+                &Visitor(Some("reprise_session=00".to_owned())),
+                &fresh,
+            ] {
                 let (status, body) = house.call(nobody, path, &arguments).await;
-                assert_eq!(status, StatusCode::UNAUTHORIZED, "{path} signed out: {body}");
+                assert_eq!(
+                    status,
+                    StatusCode::UNAUTHORIZED,
+                    "{path} signed out: {body}"
+                );
             }
             let (status, body) = house.call(&viewer, path, &arguments).await;
-            let expected = if changes { StatusCode::FORBIDDEN } else { StatusCode::OK };
+            let expected = if changes {
+                StatusCode::FORBIDDEN
+            } else {
+                StatusCode::OK
+            };
             assert_eq!(status, expected, "{path} as a viewer: {body}");
             let (status, body) = house.call(&stranger, path, &arguments).await;
             match on {
                 On::Volume | On::Snapshot | On::Job | On::NewVolumeOfSnapshot => {
-                    assert_eq!(status, StatusCode::NOT_FOUND, "{path} as a stranger: {body}");
+                    assert_eq!(
+                        status,
+                        StatusCode::NOT_FOUND,
+                        "{path} as a stranger: {body}"
+                    );
                 }
                 On::Page | On::Nothing => {
                     let body = body.to_string();
-                    assert!(!body.contains("of-s") && !body.contains("\"v1\""), "{path} shows ours to a stranger: {body}");
+                    assert!(
+                        !body.contains("of-s") && !body.contains("\"v1\""),
+                        "{path} shows ours to a stranger: {body}"
+                    );
                 }
                 On::NewVolume => assert_eq!(status, StatusCode::OK, "{path}: their own: {body}"),
             }
             let (status, body) = house.call(visitor, path, &arguments).await;
             let ended_job = on == On::Job && status == StatusCode::CONFLICT;
-            assert!(status == StatusCode::OK || ended_job, "{path} as {who}: {status} {body}");
+            assert!(
+                status == StatusCode::OK || ended_job,
+                "{path} as {who}: {status} {body}"
+            );
         }
     }
 }
@@ -260,14 +346,28 @@ async fn i15_a_change_that_says_not_where_it_comes_from_is_refused() {
     let house = house();
     let owner = house.sign_in("owner@us").await;
     let cookie = owner.0.clone().expect("a session");
-    for path in TABLE.iter().map(|(path, _)| *path).chain(["/sign-in", "/sign-out", "/language", "/password", "/upload/volume"]) {
+    for path in TABLE.iter().map(|(path, _)| *path).chain([
+        "/sign-in",
+        "/sign-out",
+        "/language",
+        "/password",
+        "/upload/volume",
+    ]) {
         for origin in [None, Some("http://evil.example"), Some("null")] {
-            let mut request = Request::post(path).header(header::HOST, "reprise.test").header(header::COOKIE, &cookie);
+            let mut request = Request::post(path)
+                .header(header::HOST, "reprise.test")
+                .header(header::COOKIE, &cookie);
             if let Some(origin) = origin {
                 request = request.header(header::ORIGIN, origin);
             }
-            let answer = house.send(request.body(Body::empty()).expect("a request")).await;
-            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path} from {origin:?}");
+            let answer = house
+                .send(request.body(Body::empty()).expect("a request"))
+                .await;
+            assert_eq!(
+                answer.status(),
+                StatusCode::FORBIDDEN,
+                "{path} from {origin:?}"
+            );
         }
     }
     let (status, _) = house.call(&owner, "/api/session/get", "").await;
@@ -279,38 +379,112 @@ async fn bad_input_is_never_a_500() {
     let house = house();
     let owner = house.sign_in("owner@us").await;
     let wrong = [
-        "", "page=-1", "page=99999999999", "page=abc", "volume=..", "volume=%00", "snapshot=", "job=x&job=y", "%%%", "name=&zone=&size_gib=",
-        "name=a&zone=00000000-0000-0000-0000-000000000000&size_gib=1", "name=a&zone=x&size_gib=18446744073709551615",
+        "",
+        "page=-1",
+        "page=99999999999",
+        "page=abc",
+        "volume=..",
+        "volume=%00",
+        "snapshot=",
+        "job=x&job=y",
+        "%%%",
+        "name=&zone=&size_gib=",
+        "name=a&zone=00000000-0000-0000-0000-000000000000&size_gib=1",
+        "name=a&zone=x&size_gib=18446744073709551615",
     ];
     for (path, _) in TABLE {
         for arguments in wrong {
             let (status, body) = house.call(&owner, path, arguments).await;
-            assert!(!status.is_server_error(), "{path}?{arguments}: {status} {body}");
+            assert!(
+                !status.is_server_error(),
+                "{path}?{arguments}: {status} {body}"
+            );
         }
     }
-    for path in ["/volumes?page=abc", "/volumes?dialog=%00&volume=x", "/nothing-here", "/api/nothing", "/%ff", "/snapshots?page=-1", "/..%2f..%2fetc/passwd"] {
+    for path in [
+        "/volumes?page=abc",
+        "/volumes?dialog=%00&volume=x",
+        "/nothing-here",
+        "/api/nothing",
+        "/%ff",
+        "/snapshots?page=-1",
+        "/..%2f..%2fetc/passwd",
+    ] {
         let request = Request::get(path)
             .header(header::HOST, "reprise.test")
             .header(header::ACCEPT, "text/html")
             .header(header::COOKIE, owner.0.clone().expect("a session"));
-        let answer = house.send(request.body(Body::empty()).expect("a request")).await;
-        assert!(!answer.status().is_server_error(), "{path}: {}", answer.status());
+        let answer = house
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
+        assert!(
+            !answer.status().is_server_error(),
+            "{path}: {}",
+            answer.status()
+        );
     }
+}
+
+#[test]
+fn a_region_keeps_its_name_and_zones_where_the_settings_name_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = |flags| {
+        let settings = Settings::load(flags).expect("the defaults");
+        let control = Control::open(super::region(&settings, folder.path())).expect("a region");
+        control.stop();
+        let zones: Vec<_> = control
+            .zone_doors()
+            .into_iter()
+            .map(|door| (door.id, door.name))
+            .collect();
+        assert_eq!(zones.len(), 2);
+        zones
+    };
+    let first = names(Flags {
+        demo: true,
+        ..Flags::default()
+    });
+    assert_eq!(names(Flags::default()), first);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_has_its_policy_and_its_language() {
     let house = house();
-    for (language, tag, word) in [("fr", "fr-CA", "Se connecter"), ("en-GB", "en-CA", "Sign in")] {
-        let request = Request::get("/sign-in").header(header::HOST, "reprise.test").header(header::ACCEPT_LANGUAGE, language);
-        let answer = house.send(request.body(Body::empty()).expect("a request")).await;
+    for (language, tag, word) in [
+        ("fr", "fr-CA", "Se connecter"),
+        ("en-GB", "en-CA", "Sign in"),
+    ] {
+        let request = Request::get("/sign-in")
+            .header(header::HOST, "reprise.test")
+            .header(header::ACCEPT_LANGUAGE, language);
+        let answer = house
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.headers()[header::CONTENT_LANGUAGE], tag);
-        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().expect("text").to_owned();
-        assert!(policy.contains("'nonce-") && !policy.contains("unsafe-inline"), "{policy}");
-        let page = String::from_utf8(to_bytes(answer.into_body(), 1 << 20).await.expect("a body").to_vec()).expect("UTF-8");
-        assert!(page.contains(word) && page.contains(&format!("lang=\"{tag}\"")), "{page}");
-        assert!(!page.contains("style=\""), "an inline style would be refused by the policy");
+        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        assert!(
+            policy.contains("'nonce-") && !policy.contains("unsafe-inline"),
+            "{policy}"
+        );
+        let page = String::from_utf8(
+            to_bytes(answer.into_body(), 1 << 20)
+                .await
+                .expect("a body")
+                .to_vec(),
+        )
+        .expect("UTF-8");
+        assert!(
+            page.contains(word) && page.contains(&format!("lang=\"{tag}\"")),
+            "{page}"
+        );
+        assert!(
+            !page.contains("style=\""),
+            "an inline style would be refused by the policy"
+        );
         assert!(!page.contains("No localization for id") && !page.contains('\u{2068}'));
     }
 }
@@ -330,14 +504,28 @@ async fn a_one_time_password_opens_only_the_page_that_replaces_it() {
     };
     for (body, fault) in [
         ("password=short&again=short", "password-too-short"),
-        ("password=long+enough+to+do&again=long+enough+to+dp", "passwords-differ"),
+        (
+            "password=long+enough+to+do&again=long+enough+to+dp",
+            "passwords-differ",
+        ),
     ] {
         let answer = house.send(form(body)).await;
         let back = answer.headers()[header::LOCATION].to_str().expect("text");
-        assert!(back.starts_with("/password?fault=") && back.contains(fault), "{back}");
-        assert_eq!(house.call(&fresh, "/api/session/get", "").await.0, StatusCode::UNAUTHORIZED);
+        assert!(
+            back.starts_with("/password?fault=") && back.contains(fault),
+            "{back}"
+        );
+        assert_eq!(
+            house.call(&fresh, "/api/session/get", "").await.0,
+            StatusCode::UNAUTHORIZED
+        );
     }
-    let answer = house.send(form("password=long+enough+to+do&again=long+enough+to+do")).await;
+    let answer = house
+        .send(form("password=long+enough+to+do&again=long+enough+to+do"))
+        .await;
     assert_eq!(answer.headers()[header::LOCATION], "/");
-    assert_eq!(house.call(&fresh, "/api/session/get", "").await.0, StatusCode::OK);
+    assert_eq!(
+        house.call(&fresh, "/api/session/get", "").await.0,
+        StatusCode::OK
+    );
 }

@@ -23,25 +23,39 @@ const MAX_FIELD: usize = 4096;
 const DRAIN: u64 = 1 << 30;
 
 /// Takes an upload and starts its import. Answers JSON to scripts, a redirect to plain forms.
-pub async fn volume(State(state): State<AppState>, axum::Extension(visit): axum::Extension<Visit>, request: Request) -> Response {
+pub async fn volume(
+    State(state): State<AppState>,
+    axum::Extension(visit): axum::Extension<Visit>,
+    request: Request,
+) -> Response {
     let by_script = wants_json(request.headers());
     match receive(&state, &visit, request).await {
         Ok(started) if by_script => {
             let body = serde_json::to_string(&started).unwrap_or_default();
-            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+            (
+                StatusCode::OK,
+                [(header::CONTENT_TYPE, "application/json")],
+                body,
+            )
+                .into_response()
         }
         Ok(_) => redirect("/volumes"),
         Err(fault) if by_script => refusal(&fault),
         Err(Fault::SignInNeeded) => redirect("/sign-in?next=%2Fvolumes%3Fdialog%3Dimport"),
         Err(fault) => {
             let fault = serde_json::to_string(&fault).unwrap_or_default();
-            redirect(&format!("/volumes?dialog=import&fault={}", query_value(&fault)))
+            redirect(&format!(
+                "/volumes?dialog=import&fault={}",
+                query_value(&fault)
+            ))
         }
     }
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("application/json"))
 }
 
@@ -63,11 +77,15 @@ async fn receive(state: &AppState, visit: &Visit, request: Request) -> Result<St
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok());
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| Fault::BadRequest)?;
+    let mut form = Multipart::from_request(request, &())
+        .await
+        .map_err(|_| Fault::BadRequest)?;
     let mut fields = Fields::default();
     loop {
         let field = form.next_field().await.map_err(|_| Fault::UploadCutOff)?;
-        let Some(field) = field else { return Err(Fault::UploadMissing) };
+        let Some(field) = field else {
+            return Err(Fault::UploadMissing);
+        };
         match field.name() {
             Some("name") => fields.name = text(field).await?,
             Some("zone") => fields.zone = text(field).await?,
@@ -126,20 +144,45 @@ async fn keep(
     length: Option<u64>,
     mut field: Field<'_>,
 ) -> Result<Started, Fault> {
-    let zone = fields.zone.parse().map_err(|_| Fault::NotFound { what: Noun::Zone })?;
+    let zone = fields
+        .zone
+        .parse()
+        .map_err(|_| Fault::NotFound { what: Noun::Zone })?;
     let kind = fields.kind.unwrap_or(VolumeKind::Data);
     let file_name = field.file_name().unwrap_or_default().to_owned();
-    let (control, caller, name) = (state.control.clone(), visit.caller.clone(), fields.name.clone());
+    let (control, caller, name) = (
+        state.control.clone(),
+        visit.caller.clone(),
+        fields.name.clone(),
+    );
     let slot = blocking(move || control.upload_check(&caller, &name, zone, kind, length)).await?;
-    let mut received = Received { path: slot.path.clone(), handed_over: false };
+    let mut received = Received {
+        path: slot.path.clone(),
+        handed_over: false,
+    };
     let bytes = write(&slot.path, &mut field).await?;
     if bytes == 0 {
         return Err(Fault::UploadMissing);
     }
-    let (control, caller, name) = (state.control.clone(), visit.caller.clone(), fields.name.clone());
+    let (control, caller, name) = (
+        state.control.clone(),
+        visit.caller.clone(),
+        fields.name.clone(),
+    );
     let file = slot.path.clone();
-    let started =
-        blocking(move || control.import_volume(&caller, ImportRequest { name, zone, kind, file, file_name })).await?;
+    let started = blocking(move || {
+        control.import_volume(
+            &caller,
+            ImportRequest {
+                name,
+                zone,
+                kind,
+                file,
+                file_name,
+            },
+        )
+    })
+    .await?;
     received.handed_over = true;
     Ok(started)
 }
@@ -150,10 +193,17 @@ async fn write(path: &Path, field: &mut Field<'_>) -> Result<u64, Fault> {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Fault::ServerFull,
         _ => {
             tracing::error!(%error, path = %path.display(), "an upload could not be written");
-            Fault::Internal { reference: "upload".to_owned() }
+            Fault::Internal {
+                reference: "upload".to_owned(),
+            }
         }
     };
-    let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await.map_err(failed)?;
+    let mut file = tokio::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .await
+        .map_err(failed)?;
     let mut bytes = 0;
     while let Some(chunk) = field.chunk().await.map_err(|_| Fault::UploadCutOff)? {
         file.write_all(&chunk).await.map_err(failed)?;

@@ -6,8 +6,21 @@ use std::path::{Path, PathBuf};
 
 /// What lies at the top, and nothing else.
 const TOP: &[&str] = &[
-    "Cargo.toml", "src", "style", "public", "locales", "end2end", "README.md", "Cargo.lock", "i18n.toml", "LICENSE",
-    "dev", "docs", ".ci", ".cargo", ".gitignore",
+    "Cargo.toml",
+    "src",
+    "style",
+    "public",
+    "locales",
+    "end2end",
+    "README.md",
+    "Cargo.lock",
+    "i18n.toml",
+    "LICENSE",
+    "dev",
+    "docs",
+    ".ci",
+    ".cargo",
+    ".gitignore",
 ];
 
 /// Each room and what it may import. `control` in `api` and `server` in `main` are the two doors.
@@ -20,12 +33,20 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("archive", &["engine", "domain"]),
     ("catalog", &["domain"]),
     ("jobs", &["catalog", "domain"]),
-    ("control", &["engine", "nbd", "archive", "catalog", "jobs", "view", "domain"]),
+    (
+        "control",
+        &[
+            "engine", "nbd", "archive", "catalog", "jobs", "view", "domain",
+        ],
+    ),
     ("api", &["control", "view", "domain"]),
     ("web", &["api", "view", "i18n", "domain"]),
     (
         "server",
-        &["api", "archive", "catalog", "control", "domain", "engine", "i18n", "jobs", "nbd", "view", "web"],
+        &[
+            "api", "archive", "catalog", "control", "domain", "engine", "i18n", "jobs", "nbd",
+            "view", "web",
+        ],
     ),
 ];
 
@@ -68,7 +89,9 @@ fn imports(text: &str) -> BTreeSet<String> {
 }
 
 fn word(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
@@ -90,17 +113,30 @@ fn every_import_follows_the_matrix() {
         }
     }
     assert!(seen > 40, "the sources were not found");
-    assert_eq!(wrong, Vec::<String>::new(), "imports against the matrix of docs/ARCHITECTURE.md");
+    assert_eq!(
+        wrong,
+        Vec::<String>::new(),
+        "imports against the matrix of docs/ARCHITECTURE.md"
+    );
 }
 
 #[test]
 fn there_are_no_other_rooms() {
     let rooms: BTreeSet<_> = fs::read_dir(root().join("src"))
         .expect("src")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
-    let expected: BTreeSet<_> =
-        MATRIX.iter().map(|(room, _)| (*room).to_owned()).chain(["lib.rs", "main.rs", "tests"].map(String::from)).collect();
+    let expected: BTreeSet<_> = MATRIX
+        .iter()
+        .map(|(room, _)| (*room).to_owned())
+        .chain(["lib.rs", "main.rs", "tests"].map(String::from))
+        .collect();
     assert_eq!(rooms, expected);
 }
 
@@ -113,14 +149,23 @@ fn the_top_level_is_closed() {
         .output()
         .expect("git");
     let listed = String::from_utf8(listed.stdout).expect("names in UTF-8");
-    let top: BTreeSet<_> = listed.lines().filter_map(|path| path.split('/').next()).collect();
+    let top: BTreeSet<_> = listed
+        .lines()
+        .filter_map(|path| path.split('/').next())
+        .collect();
     assert!(top.contains("Cargo.toml"), "git listed nothing");
     let other: Vec<_> = top.iter().filter(|name| !TOP.contains(name)).collect();
-    assert!(other.is_empty(), "not in the closed list of the top level: {other:?}");
+    assert!(
+        other.is_empty(),
+        "not in the closed list of the top level: {other:?}"
+    );
 }
 
 #[test]
 fn the_reader_of_imports_sees_what_it_should() {
     let text = "use crate::engine::Pool;\nuse crate::{view::X, domain::id::Y};\n// use crate::web::Z;\nlet a = crate::control::f();";
-    assert_eq!(imports(text).into_iter().collect::<Vec<_>>(), ["control", "domain", "engine", "view"]);
+    assert_eq!(
+        imports(text).into_iter().collect::<Vec<_>>(),
+        ["control", "domain", "engine", "view"]
+    );
 }

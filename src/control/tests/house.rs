@@ -1,7 +1,7 @@
 //! A region in a temporary folder, with two organizations and everybody in them.
 
 use super::super::people::NewMember;
-use super::super::{Actor, Caller, Control, Settings, Tuning, ZoneSettings};
+use super::super::{Actor, Caller, Control, First, Settings, Tuning, ZoneSettings};
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, OrganizationId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::job::JobState;
@@ -29,8 +29,12 @@ pub fn settings(data: &Path) -> Settings {
     };
     Settings {
         data: data.to_owned(),
-        region: "Québec".to_owned(),
+        region: Some("Québec".to_owned()),
         zones: vec![zone("Montréal"), zone("Lévis")],
+        first: First {
+            region: String::new(),
+            zones: Vec::new(),
+        },
         workers: 2,
     }
 }
