@@ -13,9 +13,13 @@ use crate::view::{JobView, Started};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// At most so many at once; older ones go.
 const SHOWN: usize = 3;
+/// How long a notice stays: what was set going will have moved on, and the list of tasks and the log still tell of it.
+/// What failed stays until it is closed.
+const STAYS: Duration = Duration::from_secs(10);
 
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +71,16 @@ impl Toasts {
             let surplus = list.len().saturating_sub(SHOWN);
             list.drain(..surplus);
         });
+        if !bad {
+            set_timeout(move || self.close(number), STAYS);
+        }
     }
 
     fn close(self, number: u32) {
-        self.list
-            .update(|list| list.retain(|toast| toast.number != number));
+        // The page may have gone meanwhile.
+        _ = self
+            .list
+            .try_update(|list| list.retain(|toast| toast.number != number));
     }
 
     /// What was set going.
