@@ -9,9 +9,13 @@ import type { Server } from './server.ts';
 
 export type Format = 'raw' | 'qcow2' | 'vmdk';
 
+// What a worker makes goes when the worker does.
+const images = mkdtempSync(join(tmpdir(), 'reprise-images-'));
+process.once('exit', () => rmSync(images, { recursive: true, force: true }));
+
 /** A sparse raw image of `mib` MiB with `pieces` pieces of data at different places; the same seed gives the same image. */
 export function rawImage(seed: string, mib: number, pieces = 8): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'reprise-image-')), `${seed}.raw`);
+  const path = join(images, `${seed}.raw`);
   const file = openSync(path, 'w');
   ftruncateSync(file, mib * 1024 * 1024);
   for (let piece = 0; piece < pieces; piece += 1) {
@@ -63,7 +67,7 @@ export function write(uri: string, offset: number, length: number, pattern: numb
 
 /** Fills the first `mib` MiB of a volume with bytes that neither compress nor repeat. */
 export function fillWithNoise(uri: string, mib: number): void {
-  const path = join(mkdtempSync(join(tmpdir(), 'reprise-noise-')), 'noise.raw');
+  const path = join(images, 'noise.raw');
   const file = openSync(path, 'w');
   for (let at = 0; at < mib; at += 1) writeSync(file, randomBytes(1 << 20));
   closeSync(file);

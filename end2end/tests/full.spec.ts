@@ -17,8 +17,6 @@ test('I-6 a full zone tells the writer, loses nothing, can be emptied, and then 
     expect(tryToWrite(exportOf(server, kept.id), 100)).toBe('');
     const heavy = await api.createVolume(unique('lourd'), zone.id);
     expect(tryToWrite(exportOf(server, heavy.id), 1024)).toContain('No space left on device');
-    const image = await api.upload({ name: unique('trop'), zone: zone.id, kind: 'data' }, 'a.raw', Buffer.alloc(256 * 2 ** 20, 1));
-    expect(await image.text()).toMatch(/"code":"(image-too-large|pool-full)"/);
     // What was there before is still read, and the console still acts.
     expect(tryToWrite(exportOf(server, kept.id), 100)).toBe('');
 

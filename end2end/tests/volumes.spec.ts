@@ -1,5 +1,6 @@
 // The list of volumes: making, importing, deleting; and what is refused.
 
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { convert, exportOf, hold, rawImage, sameContent, type Format } from '../support/disks.ts';
 import { people } from '../support/people.ts';
@@ -83,6 +84,21 @@ test('what is not a disk image is refused, and leaves no volume', async ({ page,
   await expect(page.getByText(w('fault-not-a-disk-image')).first()).toBeVisible();
   const row = await api.volume(name);
   expect(row === undefined || row.state === 'failed').toBe(true);
+});
+
+test('an image of a disk larger than any volume is refused', async ({ page, api, w, unique, expected }) => {
+  expected.answer(413, /^\/upload\/volume$/);
+  const ui = new Ui(page, w);
+  const name = unique('immense');
+  const file = rawImage(name, 1).replace(/\.raw$/, '.qcow2');
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', file, '9T']);
+  await ui.open('/volumes?dialog=import');
+  const dialog = ui.dialog('act-import');
+  await dialog.field('field-name').fill(name);
+  await dialog.field('import-file').setInputFiles(file);
+  await dialog.submit.click();
+  await expect(dialog.root.getByText(new RegExp(w('fault-image-too-large', { needed: '9.+', free: '.+' })))).toBeVisible();
+  expect(await api.volume(name)).toBeUndefined();
 });
 
 test('an upload without content, or cut off, is refused and leaves no volume', async ({ api, unique }) => {
