@@ -36,10 +36,10 @@ box() {
 welcome() {
   local address=$1
   box "Reprise: http://$address" "" \
-    "Owner:               mt@boreale.example" \
-    "Viewer:              viewer@boreale.example" \
+    "Owner:                mt@boreale.example" \
+    "Viewer:               viewer@boreale.example" \
     "Another organization: jb@laurentides.example" \
-    "Password of all:     reprise-demo" "" \
+    "Password of all:      reprise-demo" "" \
     "Log: .dev/server.log      Stop: Ctrl-C, or ./dev stop"
 }
 
