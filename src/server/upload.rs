@@ -39,7 +39,7 @@ pub async fn volume(
             )
                 .into_response()
         }
-        Ok(_) => redirect("/volumes"),
+        Ok(_) => redirect("/volumes?done=import"),
         Err(fault) if by_script => refusal(&fault),
         Err(Fault::SignInNeeded) => redirect("/sign-in?next=%2Fvolumes%3Fdialog%3Dimport"),
         Err(fault) => {

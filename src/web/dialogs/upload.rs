@@ -2,6 +2,7 @@
 
 use super::import::Sending;
 use crate::domain::fault::Fault;
+use crate::domain::size::Bytes;
 use crate::view::Started;
 use crate::web::components::dialog::finish;
 use crate::web::context::Frame;
@@ -10,7 +11,7 @@ use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
-use web_sys::{FormData, HtmlFormElement, HtmlInputElement, ProgressEvent, XmlHttpRequest};
+use web_sys::{File, FormData, HtmlFormElement, HtmlInputElement, ProgressEvent, XmlHttpRequest};
 
 /// The request under way and what listens to it.
 type Request = StoredValue<Option<XmlHttpRequest>, LocalStorage>;
@@ -45,7 +46,11 @@ pub fn handlers(
         if sending.with_untracked(Option::is_some) {
             return;
         }
-        refused.set(None);
+        // Said before anything is sent: the server would say the same, after reading what it cannot keep.
+        refused.set(too_large(&form, &frame));
+        if refused.with_untracked(Option::is_some) {
+            return;
+        }
         let (owner, frame, close) = (owner.clone(), frame.clone(), close.clone());
         let answered = move |answer: Result<Started, Fault>| {
             _ = sending.try_set(None);
@@ -75,6 +80,24 @@ pub fn handlers(
         }
     };
     (on_submit, on_change, move |_| stop())
+}
+
+/// The file that is larger than what the chosen zone can still take.
+fn too_large(form: &HtmlFormElement, frame: &Frame) -> Option<Fault> {
+    let data = FormData::new_with_form(form).ok()?;
+    let zone = data.get("zone").as_string()?;
+    let file = data.get("file").dyn_into::<File>().ok()?;
+    let zone = frame
+        .session
+        .zones
+        .iter()
+        .find(|known| known.id.to_string() == zone)?;
+    // As a number it is exact up to 2^53 bytes.
+    let needed = Bytes(file.size() as u64);
+    (needed > zone.free).then_some(Fault::ImageTooLarge {
+        needed,
+        free: zone.free,
+    })
 }
 
 /// The file's name, less its ending, for a volume that has no name yet.
