@@ -3,13 +3,14 @@
 use super::session::Visit;
 use super::state::AppState;
 use super::{health, live, security, session, upload};
+use crate::domain::fault::{Fault, Noun};
 use crate::web;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::{provide_context, use_context};
@@ -39,13 +40,11 @@ pub fn router(state: &AppState) -> Router {
         )
         .route("/live", get(live::live))
         .route("/healthz", get(health::healthz))
-        .route(
-            "/api/{*function}",
-            get(server_function).post(server_function),
-        )
+        .route("/api/{*function}", get(no_function).post(no_function))
         .leptos_routes_with_context(state, routes, provide, move || web::shell(options.clone()))
         .fallback(file_or_page)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(close_dialogs))
         .layer(from_fn_with_state(state.clone(), session::identify))
         .layer(from_fn_with_state(state.clone(), security::same_origin))
         .layer(from_fn(security::headers))
@@ -77,28 +76,22 @@ fn provide(state: &AppState) {
     }
 }
 
-async fn server_function(State(state): State<AppState>, request: Request) -> Response {
-    let known =
-        leptos::server_fn::axum::server_fn_paths().any(|(path, _)| path == request.uri().path());
-    if !known {
-        return security::refusal(&crate::domain::fault::Fault::NotFound {
-            what: crate::domain::fault::Noun::Page,
-        });
-    }
-    let mut response =
-        leptos_axum::handle_server_fns_with_context(move || provide(&state), request)
-            .await
-            .into_response();
-    // A plain form is sent back to the page it stood on; once its act is done, the dialog it stood in is closed.
-    let back = response
-        .headers()
-        .get(header::LOCATION)
-        .and_then(|location| location.to_str().ok());
-    if let Some(location) = back
-        .and_then(web::after_form)
-        .and_then(|location| HeaderValue::from_str(&location).ok())
-    {
-        response.headers_mut().insert(header::LOCATION, location);
+/// What is asked of no server function there is. (Those there are have routes of their own, from the pages' framework.)
+async fn no_function() -> Response {
+    security::refusal(&Fault::NotFound { what: Noun::Page })
+}
+
+/// A plain form is sent back to the page it stood on; once its act is done, the dialog it stood in is closed.
+async fn close_dialogs(request: Request, next: Next) -> Response {
+    let is_function = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    if is_function {
+        let back = response.headers().get(header::LOCATION);
+        let back = back.and_then(|location| location.to_str().ok());
+        let closed = back.and_then(web::after_form);
+        if let Some(closed) = closed.and_then(|location| HeaderValue::from_str(&location).ok()) {
+            response.headers_mut().insert(header::LOCATION, closed);
+        }
     }
     response
 }

@@ -529,3 +529,41 @@ async fn a_one_time_password_opens_only_the_page_that_replaces_it() {
         StatusCode::OK
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plain_form_closes_its_dialog_or_brings_its_refusal_back() {
+    let house = house();
+    let owner = house.sign_in("owner@us").await;
+    let zone = house.zone(&owner).await;
+    let form = |name: &str| {
+        Request::post("/api/volumes/create")
+            .header(header::ORIGIN, ORIGIN)
+            .header(header::HOST, "reprise.test")
+            .header(header::COOKIE, owner.0.clone().expect("a session"))
+            .header(header::ACCEPT, "text/html,application/xhtml+xml")
+            .header(
+                header::REFERER,
+                format!("{ORIGIN}/volumes?dialog=create&page=2"),
+            )
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(format!("name={name}&zone={zone}&size_gib=1")))
+            .expect("a request")
+    };
+    let answer = house.send(form("one")).await;
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    assert_eq!(
+        answer.headers()[header::LOCATION],
+        format!("{ORIGIN}/volumes?page=2&done=create")
+    );
+    let answer = house.send(form("one")).await;
+    assert_eq!(
+        answer.status(),
+        StatusCode::FOUND,
+        "a redirect, whatever the fault"
+    );
+    let back = answer.headers()[header::LOCATION].to_str().expect("text");
+    assert!(
+        back.contains("dialog=create") && back.contains("__err="),
+        "{back}"
+    );
+}
