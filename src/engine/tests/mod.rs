@@ -10,6 +10,8 @@ mod costs;
 mod crash;
 mod damage;
 mod faults;
+mod held;
+mod in_flight;
 mod model;
 mod oracle;
 mod real;

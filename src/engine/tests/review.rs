@@ -8,14 +8,14 @@ use crate::engine::drain::lock;
 use crate::engine::{Lease, Pool};
 use std::sync::Arc;
 
-fn disk(sim: &Sim) -> (Pool, Arc<Lease>) {
+pub(crate) fn disk(sim: &Sim) -> (Pool, Arc<Lease>) {
     let pool = open(sim).unwrap();
     pool.create_volume(volume(1), 1 << 20).unwrap();
     let lease = pool.lease(volume(1)).unwrap();
     (pool, lease)
 }
 
-fn first_byte(sim: &Sim) -> u8 {
+pub(crate) fn first_byte(sim: &Sim) -> u8 {
     let pool = open(sim).unwrap();
     let lease = pool.lease(volume(1)).unwrap();
     bytes(&*lease, 0, 1)[0]

@@ -9,6 +9,7 @@ use crate::engine::catalog::{Catalog, Change, Rows};
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{File, Identity, Room, Storage};
+use crate::engine::tests::held::Gate;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -171,6 +172,8 @@ pub(crate) struct World {
     /// Syncs of files whose name contains this fail, and drop what was to be written, as kernels do.
     pub(crate) fail_syncs_of: Option<String>,
     pub(crate) fail_commits: bool,
+    /// The next writes, so many, to a file whose name contains this stop after half of their bytes.
+    pub(crate) half_writes: Option<(&'static str, u32)>,
     /// After so many more commits, every one finds the disk full.
     pub(crate) full_commits_after: Option<u64>,
     /// Bytes that all files together may take.
@@ -238,6 +241,8 @@ type Meanwhile = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 pub(crate) struct Sim {
     /// Runs during the next sync of a data file.
     pub(crate) meanwhile: Meanwhile,
+    /// Holds one write back.
+    pub(crate) gate: Gate,
     pub(crate) world: Arc<Mutex<World>>,
 }
 
@@ -354,6 +359,7 @@ impl World {
         self.kill_at = None;
         self.fail_syncs_of = None;
         self.fail_commits = false;
+        self.half_writes = None;
         self.full_commits_after = None;
         self.journal.clear();
     }
@@ -486,6 +492,7 @@ impl File for SimFile {
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
+        self.sim.gate.pass(&self.name);
         self.with(|world, inode| {
             let pages = (offset + data.len() as u64).div_ceil(PAGE);
             let (mut data, mut result) = (data, Ok(()));
@@ -504,6 +511,13 @@ impl File for SimFile {
                     .min(data.len() as u64);
                 data = &data[..cut as usize];
                 result = Err(error);
+            } else if let Some((part, left)) = &mut world.half_writes
+                && *left > 0
+                && self.name.contains(*part)
+            {
+                *left -= 1;
+                data = &data[..data.len() / 2];
+                result = Err(io::Error::other("the disk failed"));
             } else if let Some(capacity) = world.capacity {
                 let free = capacity.saturating_sub(world.allocated()) / PAGE;
                 let held = &world.inodes[&inode].live.pages;
