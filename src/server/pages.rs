@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
+use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
 
@@ -61,6 +62,8 @@ fn provide(state: &AppState) {
         return;
     };
     provide_context(visit.caller.clone());
+    let (control, caller) = (state.control.clone(), visit.caller.clone());
+    provide_context(web::Visitor(Arc::new(move || control.session(&caller))));
     provide_context(visit.locale);
     provide_context(web::MustChoosePassword(visit.must_choose));
     if let (Some(options), Some(nonce)) =

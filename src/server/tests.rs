@@ -489,6 +489,35 @@ async fn a_page_has_its_policy_and_its_language() {
     }
 }
 
+/// A page that is made twice asks twice, and carries answers that may not be those it shows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_asks_each_question_once() {
+    let house = house();
+    let owner = house.sign_in("owner@us").await;
+    // Who is signed in, the tasks, and the page's own list; a dialog's plan beside them.
+    for (path, answers) in [
+        ("/volumes", 3),
+        ("/snapshots", 3),
+        ("/activity", 3),
+        (
+            "/volumes?dialog=snapshot&volume=00000000-0000-0000-0000-000000000000",
+            4,
+        ),
+    ] {
+        let request = Request::get(path)
+            .header(header::HOST, "reprise.test")
+            .header(header::ACCEPT, "text/html")
+            .header(header::COOKIE, owner.0.clone().expect("a session"));
+        let answer = house
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
+        let page = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        let page = String::from_utf8(page.to_vec()).expect("UTF-8");
+        let carried = page.matches("__RESOLVED_RESOURCES[").count();
+        assert_eq!(carried, answers, "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_one_time_password_opens_only_the_page_that_replaces_it() {
     let house = house();

@@ -5,13 +5,12 @@
 //! and one action.
 
 use super::erased::memo;
-use crate::api::{jobs, session, snapshots, volumes};
+use crate::api::{jobs, snapshots, volumes};
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::size::{MAX_VOLUME_GIB, MIN_VOLUME_GIB};
 use crate::view::{
-    ActivityRow, DeletionPlan, JobView, Page, SessionView, SnapshotPlan, SnapshotRow, Started,
-    VolumeRow,
+    ActivityRow, DeletionPlan, JobView, Page, SnapshotPlan, SnapshotRow, Started, VolumeRow,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -22,8 +21,6 @@ use serde::{Deserialize, Serialize};
 /// What a page may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Who is signed in?
-    Session,
     /// This page of the volumes.
     Volumes(u32),
     /// This page of the snapshots.
@@ -45,8 +42,6 @@ pub enum Question {
 /// What the server says to a [`Question`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// To [`Question::Session`].
-    Session(SessionView),
     /// To [`Question::Volumes`].
     Volumes(Page<VolumeRow>),
     /// To [`Question::Snapshots`].
@@ -74,7 +69,6 @@ pub fn ask(question: impl Fn() -> (Question, u32) + Send + Sync + 'static) -> As
 
 async fn answer(question: Question) -> Result<Answer, Fault> {
     match question {
-        Question::Session => session::session().await.map(Answer::Session),
         Question::Volumes(page) => volumes::list_volumes(page).await.map(Answer::Volumes),
         Question::Snapshots(page) => snapshots::list_snapshots(page).await.map(Answer::Snapshots),
         Question::Activity(page) => jobs::list_activity(page).await.map(Answer::Activity),

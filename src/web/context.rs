@@ -3,6 +3,7 @@
 use super::ask::Acting;
 use super::live::Live;
 use super::toasts::Toasts;
+use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
 use crate::view::SessionView;
@@ -13,6 +14,10 @@ use std::sync::Arc;
 /// Provided by the server; the browser never needs it, for the server sends it to the one page it may see.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MustChoosePassword(pub bool);
+
+/// Tells who is signed in. Provided by the server when it writes a page; the page carries the answer to the browser.
+#[derive(Clone)]
+pub struct Visitor(pub Arc<dyn Fn() -> Result<SessionView, Fault> + Send + Sync>);
 
 /// The page's language: provided by the server, read from the page by the browser. It never changes during a page's life.
 pub fn use_locale() -> Locale {

@@ -2,46 +2,42 @@
 
 use super::ask::{self, Act, Answer, Asked, Question, acting};
 use super::components::{icon, lists, progress};
-use super::context::{Frame, MustChoosePassword, use_locale};
+use super::context::{Frame, MustChoosePassword, Visitor, use_locale};
 use super::erased::{follow, mark, maybe, memo, text, value};
 use super::links;
 use super::live::Live;
 use super::toasts::{ToastRegion, Toasts, tell_ends};
+use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t, words};
 use crate::view::{JobView, SessionView};
 use leptos::prelude::*;
+use leptos::server::SharedValue;
 use leptos_router::components::{Outlet, Redirect};
 use leptos_router::hooks::use_location;
 use std::sync::Arc;
 
-/// Asks who is signed in; nobody is led to the door, and back to this page afterwards.
+/// Who is signed in stands in the page; nobody is led to the door, and back to this page afterwards.
 #[component]
 pub fn Surroundings() -> impl IntoView {
     let must_choose = use_context::<MustChoosePassword>().is_some_and(|must| must.0);
-    let session = ask::ask(|| (Question::Session, 0));
-    view! {
-        <Suspense fallback=|| ()>
-            {follow(move || {
-                maybe(session.get().map(|answer| match answer {
-                    _ if must_choose => view! { <Redirect path=links::PASSWORD/> }.into_any(),
-                    Ok(Answer::Session(session)) => surround(session),
-                    Ok(_) => ().into_any(),
-                    Err(fault) => view! { <main id="main" class="alone">{lists::failed(&fault)}</main> }.into_any(),
-                }))
-            })}
-        </Suspense>
+    // Not a resource: under its `Suspense` the server would make the whole page more than once, each time with resources
+    // of its own, and the browser would take the first's answers for the last one's page.
+    let session = SharedValue::new(|| {
+        let visitor = use_context::<Visitor>();
+        visitor.map_or(Err(Fault::Unreachable), |visitor| (visitor.0)())
+    });
+    match session.into_inner() {
+        _ if must_choose => view! { <Redirect path=links::PASSWORD/> }.into_any(),
+        Ok(session) => surround(session),
+        Err(fault) => {
+            view! { <main id="main" class="alone">{lists::failed(&fault)}</main> }.into_any()
+        }
     }
 }
 
 fn surround(session: SessionView) -> AnyView {
     let locale = use_locale();
-    // In the browser the question of who is signed in has been answered. What is asked from here on must not have its
-    // `Suspense` put the whole page away while it waits; lists and dialogs have boundaries of their own.
-    #[cfg(feature = "hydrate")]
-    provide_context(leptos::reactive::computed::suspense::SuspenseContext {
-        tasks: ArcRwSignal::new(Default::default()),
-    });
     let live = Live::new();
     let toasts = Toasts::new();
     let alive = RwSignal::new(false);

@@ -20,7 +20,7 @@ mod shell;
 mod toasts;
 
 pub use app::App;
-pub use context::MustChoosePassword;
+pub use context::{MustChoosePassword, Visitor};
 pub use links::after_form;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
