@@ -93,8 +93,11 @@ export class Dialog {
 
   /** Agrees to lose what is lost where it asks, and deletes. */
   async confirmDeletion(name: string): Promise<void> {
+    // The button comes with the plan; only then can it be told whether a tick is asked for.
+    const submit = this.button('delete-submit', { name });
+    await submit.waitFor();
     const tick = this.root.getByRole('checkbox', { name: this.w('delete-volume-tick') });
     if (await tick.count()) await tick.check();
-    await this.button('delete-submit', { name }).click();
+    await submit.click();
   }
 }
