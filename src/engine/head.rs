@@ -37,6 +37,9 @@ pub(crate) struct Head {
     log: Mutex<Log>,
     poison: Arc<Poison>,
     sealed: AtomicBool,
+    /// The log has records of an append that failed and could not be taken back. A dead process would make them count,
+    /// over whatever is written into their blocks: nothing is, until a new log takes this one's place.
+    torn: AtomicBool,
     /// The log's length from which on it is worth a look whether it is too long.
     look_at: AtomicU64,
     turns: Mutex<Turns>,
@@ -65,6 +68,7 @@ impl Head {
             log: Mutex::new(log),
             poison,
             sealed: AtomicBool::new(false),
+            torn: AtomicBool::new(false),
             look_at: AtomicU64::new(LEAST_REWRITE),
             turns: Mutex::default(),
             turned: Condvar::new(),
@@ -82,6 +86,9 @@ impl Head {
 
     /// Puts bytes into the file, where the blocks are present already or will be recorded next.
     pub(crate) fn write_data(&self, data: &[u8], offset: u64) -> Result<()> {
+        if self.torn.load(Ordering::SeqCst) {
+            return Err(lock(&self.log).refusal());
+        }
         self.data
             .write_at(data, offset)
             .map_err(|source| Error::io("write", &self.id().data(), source))
@@ -91,7 +98,13 @@ impl Head {
     /// finds a block present may rely on its record.
     pub(crate) fn record(&self, runs: &[(Presence, Range<u32>)]) -> Result<()> {
         let mut log = lock(&self.log);
-        log.append(runs)?;
+        let was_broken = log.is_broken();
+        if let Err(error) = log.append(runs) {
+            if log.is_broken() && !was_broken {
+                self.torn.store(true, Ordering::SeqCst);
+            }
+            return Err(error);
+        }
         self.layer.set(runs);
         Ok(())
     }
@@ -205,6 +218,7 @@ impl Head {
             log.carry(from, &mut new)?;
             new.publish(&*core.storage)?;
             *log = new;
+            self.torn.store(false, Ordering::SeqCst);
         }
         // No flush may be told of before the name is durable, or a lost machine would bring the old log back. This
         // runs inside the flush's own turn.

@@ -204,14 +204,24 @@ impl Log {
         Ok(())
     }
 
+    /// Whether nothing more is appended.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Why a broken log takes nothing more.
+    pub(crate) fn refusal(&self) -> Error {
+        Error::damaged(
+            self.name.as_str(),
+            offset_of(self.next),
+            "a short append could not be undone",
+        )
+    }
+
     fn write(&mut self, entries: &[Entry], spare: u32) -> Result<()> {
         let failed = |source| Error::io("append to", &self.name, source);
         if self.broken {
-            return Err(Error::damaged(
-                self.name.as_str(),
-                offset_of(self.next),
-                "a short append could not be undone",
-            ));
+            return Err(self.refusal());
         }
         let full = || {
             Error::damaged(

@@ -112,7 +112,7 @@ fn i01_review_16_records_of_an_append_that_failed_do_not_count() {
         lease.write_at(block * 4096, &[1; 4096], false).unwrap();
     }
     lease.flush().unwrap();
-    lock(&sim.world).half_writes = Some((".log", 1));
+    lock(&sim.world).short_writes = Some((".log", [64].into()));
     lease.trim(0, 8 * 4096, false).unwrap_err();
     lease.write_at(2 * 4096, &[2; 4096], false).unwrap();
     // Goes to where the first of the trim's records stood.
@@ -120,4 +120,36 @@ fn i01_review_16_records_of_an_append_that_failed_do_not_count() {
     let again = open(&sim.killed()).unwrap().lease(volume(1)).unwrap();
     assert_eq!(bytes(&*again, 9 * 4096, 4096), [9; 4096]);
     assert_eq!(bytes(&*again, 2 * 4096, 4096), [2; 4096]);
+}
+
+/// The same where the records cannot be taken back either: no write is answered that the next opening would not count.
+#[test]
+fn i01_review_16_where_an_append_cannot_be_undone_no_write_is_answered_in_vain() {
+    let sim = Sim::new(1);
+    let (pool, lease) = disk(&sim);
+    for block in [0, 2, 4, 6] {
+        lease.write_at(block * 4096, &[1; 4096], false).unwrap();
+    }
+    lease.flush().unwrap();
+    lock(&sim.world).short_writes = Some((".log", [64, 0].into()));
+    lease.trim(0, 8 * 4096, false).unwrap_err();
+    let mut answered = Vec::new();
+    for block in [2, 9] {
+        if lease.write_at(block * 4096, &[2; 4096], true).is_ok() {
+            answered.push(block);
+        }
+    }
+    let again = open(&sim.killed()).unwrap().lease(volume(1)).unwrap();
+    for block in answered {
+        assert_eq!(
+            bytes(&*again, block * 4096, 4096),
+            [2; 4096],
+            "block {block}"
+        );
+    }
+    // A checkpoint gives the volume a new head, and with it a log that is whole.
+    pool.checkpoint(&[(volume(1), checkpoint(1))]).unwrap();
+    lease.write_at(2 * 4096, &[3; 4096], true).unwrap();
+    let again = open(&sim.killed()).unwrap().lease(volume(1)).unwrap();
+    assert_eq!(bytes(&*again, 2 * 4096, 4096), [3; 4096]);
 }

@@ -10,7 +10,7 @@ use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{File, Identity, Room, Storage};
 use crate::engine::tests::held::Gate;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -172,8 +172,8 @@ pub(crate) struct World {
     /// Syncs of files whose name contains this fail, and drop what was to be written, as kernels do.
     pub(crate) fail_syncs_of: Option<String>,
     pub(crate) fail_commits: bool,
-    /// The next writes, so many, to a file whose name contains this stop after half of their bytes.
-    pub(crate) half_writes: Option<(&'static str, u32)>,
+    /// The next writes to a file whose name contains this fail after so many bytes each.
+    pub(crate) short_writes: Option<(&'static str, VecDeque<usize>)>,
     /// After so many more commits, every one finds the disk full.
     pub(crate) full_commits_after: Option<u64>,
     /// Bytes that all files together may take.
@@ -359,7 +359,7 @@ impl World {
         self.kill_at = None;
         self.fail_syncs_of = None;
         self.fail_commits = false;
-        self.half_writes = None;
+        self.short_writes = None;
         self.full_commits_after = None;
         self.journal.clear();
     }
@@ -511,12 +511,11 @@ impl File for SimFile {
                     .min(data.len() as u64);
                 data = &data[..cut as usize];
                 result = Err(error);
-            } else if let Some((part, left)) = &mut world.half_writes
-                && *left > 0
+            } else if let Some((part, counts)) = &mut world.short_writes
                 && self.name.contains(*part)
+                && let Some(count) = counts.pop_front()
             {
-                *left -= 1;
-                data = &data[..data.len() / 2];
+                data = &data[..count];
                 result = Err(io::Error::other("the disk failed"));
             } else if let Some(capacity) = world.capacity {
                 let free = capacity.saturating_sub(world.allocated()) / PAGE;
