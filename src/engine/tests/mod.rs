@@ -9,6 +9,7 @@ mod basic;
 mod costs;
 mod crash;
 mod damage;
+mod disk;
 mod faults;
 mod held;
 mod in_flight;
