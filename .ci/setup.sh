@@ -6,7 +6,7 @@ tools=$target/tools
 # What is needed, as command:package. Packages are only asked for when their command is missing, so that a newer tool
 # that is already there (node from elsewhere, say) is left alone.
 needs_build=(cc:build-essential brotli:brotli qemu-img:qemu-utils)
-needs_test=(node:nodejs npm:npm chromium:chromium nbdcopy:libnbd-bin fc-list:fontconfig
+needs_test=(node:nodejs npm:npm chromium:chromium nbdcopy:libnbd-bin fio:fio fc-list:fontconfig
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
 needs_bench=(node:nodejs fio:fio nbdkit:nbdkit restic:restic nbdcopy:libnbd-bin)
 
