@@ -102,8 +102,8 @@ show_promises() {
   for number in $(seq 1 16); do
     say "I-$number"
     found=$(
-      git grep -hoE "fn i$(printf '%02d' "$number")_[a-z0-9_]+" -- src | sed 's/^fn /  /' | sort -u
-      git grep -hoE "['\"\`]I-$number [^'\"\`]+" -- end2end | sed "s/^['\"\`]/  end2end: /" | sort -u
+      git grep -hoE "fn (i[0-9]+_)*i$(printf '%02d' "$number")_[a-z0-9_]+" -- src | sed 's/^fn /  /' | sort -u
+      git grep -hoE "['\"\`](I-[0-9]+ )*I-$number [^'\"\`]+" -- end2end | sed "s/^['\"\`]/  end2end: /" | sort -u
     ) || true
     say "${found:-  (no test)}"
   done

@@ -15,7 +15,7 @@ const contract = {
   'act-restore': { fr: 'Créer un volume de données', en: 'Create a data volume' },
 } as const;
 
-test('I-2 I-9 a snapshot is taken, saved, and becomes the same bytes in the other zone', async ({ page, server, api, w, words, unique }) => {
+test('I-8 a snapshot is taken, saved, and becomes the same bytes in the other zone', async ({ page, server, api, w, words, unique }) => {
   for (const [id, texts] of Object.entries(contract)) expect(w(id)).toBe(texts[words]);
   const ui = new Ui(page, w);
   const copy = unique('avant-inventaire');

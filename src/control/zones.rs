@@ -102,6 +102,7 @@ impl Zone {
             id: self.id,
             name: self.name.clone(),
             free: self.free(),
+            total: self.total(),
         }
     }
 

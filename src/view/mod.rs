@@ -37,6 +37,8 @@ pub struct ZoneView {
     pub name: String,
     /// What can still be written to its pool.
     pub free: Bytes,
+    /// What its pool can hold at most; a file larger than that is no image for it.
+    pub total: Bytes,
 }
 
 /// Who is signed in, and where.

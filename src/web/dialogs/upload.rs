@@ -82,7 +82,7 @@ pub fn handlers(
     (on_submit, on_change, move |_| stop())
 }
 
-/// The file that is larger than what the chosen zone can still take.
+/// The file that is larger than all that the chosen zone could ever hold: the server's own rule.
 fn too_large(form: &HtmlFormElement, frame: &Frame) -> Option<Fault> {
     let data = FormData::new_with_form(form).ok()?;
     let zone = data.get("zone").as_string()?;
@@ -94,7 +94,7 @@ fn too_large(form: &HtmlFormElement, frame: &Frame) -> Option<Fault> {
         .find(|known| known.id.to_string() == zone)?;
     // As a number it is exact up to 2^53 bytes.
     let needed = Bytes(file.size() as u64);
-    (needed > zone.free).then_some(Fault::ImageTooLarge {
+    (needed > zone.total).then_some(Fault::ImageTooLarge {
         needed,
         free: zone.free,
     })
