@@ -64,7 +64,9 @@ test.describe('on a server of its own', () => {
     own = await Server.start();
     ownApi = await Api.as(own);
   });
-  test.afterEach(async () => {
+  test.afterEach(async ({ page }) => {
+    // The page goes before its server: what it still asks for would be an error of the browser's.
+    await page.goto('about:blank');
     await ownApi.dispose();
     await own.dispose();
   });
