@@ -30,6 +30,7 @@ test('I-6 a full zone tells the writer, loses nothing, can be emptied, and then 
     const again = await api.createVolume(unique('encore'), zone.id);
     expect(tryToWrite(exportOf(server, again.id), 500)).toBe('');
   } finally {
+    await page.goto('about:blank');
     await api.dispose();
     await server.dispose();
   }
