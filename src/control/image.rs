@@ -384,8 +384,9 @@ fn is_a_disk(head: &[u8], length: u64, file_name: &str) -> bool {
     if marks.iter().any(|(at, mark)| has(head, *at, mark)) {
         return true;
     }
-    let others: [&[u8]; 14] = [
-        b"\x1f\x8b",
+    // Long enough that noise, or an encrypted disk, is not taken for one of them.
+    let others: [&[u8]; 12] = [
+        b"\x1f\x8b\x08",
         b"BZh",
         b"\xfd7zXZ\0",
         b"\x28\xb5\x2f\xfd",
@@ -393,12 +394,10 @@ fn is_a_disk(head: &[u8], length: u64, file_name: &str) -> bool {
         b"7z\xbc\xaf",
         b"%PDF",
         b"\x7fELF",
-        b"MZ",
         b"\x89PNG",
         b"\xff\xd8\xff",
         b"GIF8",
         b"Rar!",
-        b"<",
     ];
     let extension = file_name
         .rsplit_once('.')
@@ -410,7 +409,14 @@ fn is_a_disk(head: &[u8], length: u64, file_name: &str) -> bool {
         .iter()
         .take(4096)
         .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e | 0x80..));
-    says_so && !text && !others.iter().any(|mark| head.starts_with(mark))
+    says_so && !text && !is_a_program(head) && !others.iter().any(|mark| head.starts_with(mark))
+}
+
+/// A program for Windows: its first two bytes alone could be anybody's (Microsoft's PE format, the offset at 0x3c).
+fn is_a_program(head: &[u8]) -> bool {
+    let offset = head.get(0x3c..0x40).and_then(|bytes| bytes.try_into().ok());
+    let offset = offset.map_or(0, u32::from_le_bytes) as usize;
+    head.starts_with(b"MZ") && has(head, offset, b"PE\0\0")
 }
 
 #[cfg(test)]

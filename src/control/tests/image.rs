@@ -154,7 +154,17 @@ fn bytes_without_a_format_are_a_disk_only_if_they_look_like_one() {
     assert!(!disk(&[], "none.img"));
     assert!(!disk("é".repeat(512).as_bytes(), "text.img"));
     assert!(
-        !disk(&with(1024, &[(0, b"\x1f\x8b")]), "disk.img"),
+        !disk(&with(1024, &[(0, b"\x1f\x8b\x08")]), "disk.img"),
         "compressed"
     );
+    let program = with(1024, &[(0, b"MZ"), (0x3c, b"\x80"), (0x80, b"PE\0\0")]);
+    assert!(!disk(&program, "setup.bin"), "a program");
+    // An encrypted disk begins with anything at all.
+    for first in [&b"<"[..], b"MZ", b"\x1f\x8b", b"#", b"{"] {
+        let noise: Vec<u8> = (0..4096_u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
+        let noise = [first, &noise[first.len()..]].concat();
+        assert!(disk(&noise, "encrypted.img"), "{first:?}");
+    }
 }
