@@ -68,7 +68,10 @@ for (const one of cases) {
       await expect(observer.getByRole('dialog').locator('form')).toHaveCount(0);
 
       await signIn(page);
+      // A page asks for its list once more when its stream opens; after that it would be led to the door by itself.
+      const refreshed = page.waitForResponse((answer) => /\/api\/(volumes|snapshots)\/list/.test(answer.url()));
       await ui.open(one.path(ids));
+      await refreshed;
       const dialog = ui.dialog(one.title);
       await expect(dialog.root).toBeVisible();
 
