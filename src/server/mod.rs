@@ -1,7 +1,7 @@
 //! The server: settings, routes, cookies, headers, start and stop.
 //!
-//! Order of a start: settings, the data folder's lock, the use cases (which open the pools and the archive and take up
-//! what was under way), the zones' NBD sockets, then HTTP. Order of a stop, on SIGTERM or Ctrl-C: HTTP takes no more
+//! Order of a start: settings, the data folder's lock, the port, the use cases (which open the pools and the archive and
+//! take up what was under way), the zones' NBD sockets, then HTTP. Order of a stop, on SIGTERM or Ctrl-C: HTTP takes no more
 //! requests and finishes those it has, long work pauses at its last persisted step, NBD drains, the pools close. A
 //! server that is killed instead loses nothing that it acknowledged; the next start takes its work up again.
 
@@ -77,11 +77,16 @@ pub fn serve(flags: config::Flags) -> Result<(), Error> {
         .enable_all()
         .thread_name("reprise-http")
         .build()?;
+    // Before anything is made: a first start that cannot serve must not have told its one-time password.
+    let address = settings.listen;
+    let listener = std::net::TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+        .map_err(|source| Error::Listen { address, source })?;
     let control = Control::open(region(&settings, folder.path()))
         .map_err(|error| Error::Control(Box::new(error)))?;
     first::fill(&control, &settings).map_err(Error::First)?;
     let doors = doors::open(&control, folder.path());
-    let served = runtime.block_on(listen(settings, control.clone()));
+    let served = runtime.block_on(listen(listener, settings, control.clone()));
     tracing::info!("stopping");
     control.stop();
     drop(doors);
@@ -107,11 +112,12 @@ fn region(settings: &Settings, data: &Path) -> control::Settings {
     }
 }
 
-async fn listen(settings: Settings, control: Control) -> Result<(), Error> {
-    let address = settings.listen;
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|source| Error::Listen { address, source })?;
+async fn listen(
+    listener: std::net::TcpListener,
+    settings: Settings,
+    control: Control,
+) -> Result<(), Error> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     if !settings.site.join("pkg").join("reprise.js").exists() {
         tracing::warn!(site = %settings.site.display(), "the browser half is not there: pages work, but without scripts");
