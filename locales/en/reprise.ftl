@@ -45,6 +45,17 @@ job-kind = { $kind ->
     [delete-volume] Deleting a volume
     [take-snapshot] Taking a snapshot
     [delete-snapshot] Deleting a snapshot
+    [create-instance] Creating an instance
+    [start-instance] Starting an instance
+    [stop-instance] Stopping an instance
+    [reboot-instance] Restarting an instance
+    [delete-instance] Deleting an instance
+    [create-point] Creating a recovery point
+    [delete-point] Deleting a recovery point
+    [rollback] Rolling back an instance
+    [create-template] Creating a template
+    [import-template] Importing a template
+    [delete-template] Deleting a template
    *[restore-volume] Creating a data volume
 }
 job-state-queued = Queued
@@ -81,6 +92,17 @@ started = { $kind ->
     [delete-volume] The volume is being deleted.
     [take-snapshot] The snapshot is in progress.
     [delete-snapshot] The snapshot is being deleted.
+    [create-instance] The instance is being created.
+    [start-instance] The instance is starting.
+    [stop-instance] The instance is stopping.
+    [reboot-instance] The instance is restarting.
+    [delete-instance] The instance is being deleted.
+    [create-point] The recovery point is being created.
+    [delete-point] The recovery point is being deleted.
+    [rollback] The instance is being rolled back.
+    [create-template] The template is being created.
+    [import-template] The template is being imported.
+    [delete-template] The template is being deleted.
    *[restore-volume] The data volume is being created.
 }
 ended-succeeded = { $kind ->
@@ -89,6 +111,17 @@ ended-succeeded = { $kind ->
     [delete-volume] The volume is deleted.
     [take-snapshot] The snapshot is saved.
     [delete-snapshot] The snapshot is deleted.
+    [create-instance] The instance was created.
+    [start-instance] The instance is running.
+    [stop-instance] The instance is stopped.
+    [reboot-instance] The instance has restarted.
+    [delete-instance] The instance was deleted.
+    [create-point] The recovery point was created.
+    [delete-point] The recovery point was deleted.
+    [rollback] The instance was rolled back.
+    [create-template] The template is ready.
+    [import-template] The image was imported: the template is ready.
+    [delete-template] The template was deleted.
    *[restore-volume] The data volume is ready.
 }
 ended-failed = { $kind ->
@@ -97,6 +130,17 @@ ended-failed = { $kind ->
     [delete-volume] The volume could not be deleted.
     [take-snapshot] The snapshot failed.
     [delete-snapshot] The snapshot could not be deleted.
+    [create-instance] The instance could not be created.
+    [start-instance] The instance could not be started.
+    [stop-instance] The instance did not stop.
+    [reboot-instance] The instance could not be restarted.
+    [delete-instance] The instance could not be deleted.
+    [create-point] The recovery point could not be created.
+    [delete-point] The recovery point could not be deleted.
+    [rollback] The instance could not be rolled back; it is as it was before.
+    [create-template] The template could not be created.
+    [import-template] The template could not be imported.
+    [delete-template] The template could not be deleted.
    *[restore-volume] The data volume could not be created.
 }
 ended-interrupted = { $kind ->
@@ -105,6 +149,17 @@ ended-interrupted = { $kind ->
     [delete-volume] Deleting the volume was interrupted.
     [take-snapshot] The snapshot was interrupted.
     [delete-snapshot] Deleting the snapshot was interrupted.
+    [create-instance] Creating the instance was interrupted.
+    [start-instance] Starting the instance was interrupted.
+    [stop-instance] Stopping the instance was interrupted.
+    [reboot-instance] Restarting the instance was interrupted.
+    [delete-instance] Deleting the instance was interrupted.
+    [create-point] Creating the recovery point was interrupted.
+    [delete-point] Deleting the recovery point was interrupted.
+    [rollback] Rolling back the instance was interrupted.
+    [create-template] Creating the template was interrupted.
+    [import-template] Importing the template was interrupted.
+    [delete-template] Deleting the template was interrupted.
    *[restore-volume] Creating the data volume was interrupted.
 }
 
@@ -212,12 +267,18 @@ activity-system = Reprise, by itself
 activity-sign-in = Sign-in
 activity-sign-in-refused = Sign-in refused
 activity-sign-out = Sign-out
+activity-attach = Attaching a volume
+activity-detach = Detaching a volume
+activity-rename-point = Changing a recovery point
 activity-interrupt = { $kind ->
     [create-volume] Interrupting the creation of a volume
     [import-volume] Interrupting an import
     [delete-volume] Interrupting the deletion of a volume
     [take-snapshot] Interrupting a snapshot
     [delete-snapshot] Interrupting the deletion of a snapshot
+    [create-instance] Interrupting the creation of an instance
+    [create-template] Interrupting the creation of a template
+    [import-template] Interrupting the import of a template
    *[restore-volume] Interrupting the creation of a data volume
 }
 activity-retry = { $kind ->
@@ -226,6 +287,17 @@ activity-retry = { $kind ->
     [delete-volume] New attempt to delete a volume
     [take-snapshot] New attempt to take a snapshot
     [delete-snapshot] New attempt to delete a snapshot
+    [create-instance] New attempt to create an instance
+    [start-instance] New attempt to start an instance
+    [stop-instance] New attempt to stop an instance
+    [reboot-instance] New attempt to restart an instance
+    [delete-instance] New attempt to delete an instance
+    [create-point] New attempt to create a recovery point
+    [delete-point] New attempt to delete a recovery point
+    [rollback] New attempt to roll back an instance
+    [create-template] New attempt to create a template
+    [import-template] New attempt to import a template
+    [delete-template] New attempt to delete a template
    *[restore-volume] New attempt to create a data volume
 }
 outcome-done = Success
@@ -344,7 +416,10 @@ fault-not-found = { $what ->
     [snapshot] This snapshot does not exist, or no longer does. Refresh the list of snapshots.
     [zone] This zone does not exist, or no longer does. Choose another.
     [job] This task does not exist, or no longer does. See the activity log.
-   *[page] This page does not exist. Go back to the volumes.
+    [instance] This instance does not exist, or no longer does. Refresh the list of instances.
+    [point] This recovery point does not exist, or no longer does. Refresh the page of recovery points.
+    [template] This template does not exist, or no longer does. Refresh the list of templates.
+   *[page] This page does not exist. Go back to the instances.
 }
 fault-foreign-origin = The request came from a page that is not Reprise’s and was refused. Reload the page, then try again.
 fault-bad-request = The request was incomplete or malformed. Reload the page, then try again.
@@ -367,6 +442,24 @@ fault-object-store-full = The region’s object store is full. Delete snapshots,
 fault-server-full = The server’s disk is full. Tell the person who runs the server, then try again.
 fault-snapshot-damaged = This snapshot is damaged in the object store (object { $object }). It was not restored; take another, or tell the person who runs the server.
 fault-volume-damaged = The data of the volume “{ $name }” is damaged. Nothing was read from it; tell the person who runs the server.
+fault-hypervisor-missing = This zone cannot run instances: QEMU is not installed there. Tell whoever runs the server.
+fault-start-failed = The instance “{ $name }” could not be started. Try again; if it keeps failing, tell whoever runs the server.
+fault-instance-died = The instance “{ $name }” ended without being asked to. Its volumes are intact: you can start it again.
+fault-disk-stopped = The instance “{ $name }” is waiting: one of its volumes cannot be written any more. Free some space in the zone; it will go on by itself.
+fault-stop-ignored = The instance “{ $name }” did not answer the request to shut down within { $time } and is still running. Shut it down from its own system, or force it to stop.
+fault-must-be-stopped = Stop the instance “{ $name }” first.
+fault-must-be-running = Start the instance “{ $name }” first.
+fault-attached = The volume “{ $name }” is attached to the instance “{ $instance }”. Detach it first.
+fault-not-attachable = The volume “{ $name }” cannot be attached to this instance. It takes a data volume that is ready, detached and in the same zone, and an instance can have seven of them at most.
+fault-no-offering = Choose processors and memory from the list.
+fault-not-bootable = No system can start from “{ $name }”: the disk has no boot sector. Choose a snapshot of a root volume, or an image that holds a system.
+fault-needs-uefi = “{ $name }” starts with UEFI only, which the hypervisor does not offer. Choose an image that starts with a BIOS.
+fault-not-a-root-volume = “{ $name }” is a snapshot of a data volume. A template is made from a snapshot of a root volume.
+fault-disk-elsewhere = The volume “{ $volume }” of this point is now attached to the instance “{ $instance }”. Detach it from there, then try again.
+fault-no-safety-point = The safety point could not be created. The rollback did not begin, and the instance is as it was.
+fault-plan-outdated = The instance has changed since this dialog was opened. Check what will change, then confirm again.
+fault-text-too-long = This description is too long: { $max } characters at most.
+fault-not-undoable = This rollback cannot be undone any more.
 fault-not-interruptible = This task can no longer be interrupted. Wait for it to end.
 fault-not-retryable = This task cannot be retried. Start the action again.
 fault-interrupted = The task was interrupted by a member. Start it again if needed.
@@ -432,4 +525,27 @@ date-clock = { $half ->
 date-clock-sharp = { $half ->
     [am] { $hour }:00 a.m.
    *[pm] { $hour }:00 p.m.
+}
+
+## States of instances, points and templates
+
+instance-state = { $state ->
+    [creating] Being created
+    [stopped] Stopped
+    [starting] Starting
+    [running] Running
+    [stopping] Stopping
+    [failed] In error
+   *[deleting] Being deleted
+}
+template-state = { $state ->
+    [creating] Being created
+    [ready] Ready
+    [failed] Failed
+   *[deleting] Being deleted
+}
+point-consistency = { $consistency ->
+    [stopped] Instance stopped
+    [frozen] File systems frozen
+   *[power-cut] As after a power cut
 }

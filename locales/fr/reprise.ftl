@@ -46,6 +46,17 @@ job-kind = { $kind ->
     [delete-volume] Suppression d’un volume
     [take-snapshot] Prise d’une copie instantanée
     [delete-snapshot] Suppression d’une copie instantanée
+    [create-instance] Création d’une instance
+    [start-instance] Démarrage d’une instance
+    [stop-instance] Arrêt d’une instance
+    [reboot-instance] Redémarrage d’une instance
+    [delete-instance] Suppression d’une instance
+    [create-point] Création d’un point de reprise
+    [delete-point] Suppression d’un point de reprise
+    [rollback] Restauration d’une instance
+    [create-template] Création d’un modèle
+    [import-template] Importation d’un modèle
+    [delete-template] Suppression d’un modèle
    *[restore-volume] Création d’un volume de données
 }
 job-state-queued = En attente
@@ -82,6 +93,17 @@ started = { $kind ->
     [delete-volume] La suppression du volume est en cours.
     [take-snapshot] La copie instantanée est en cours.
     [delete-snapshot] La suppression de la copie instantanée est en cours.
+    [create-instance] La création de l’instance est en cours.
+    [start-instance] Le démarrage de l’instance est en cours.
+    [stop-instance] L’arrêt de l’instance est en cours.
+    [reboot-instance] Le redémarrage de l’instance est en cours.
+    [delete-instance] La suppression de l’instance est en cours.
+    [create-point] La création du point de reprise est en cours.
+    [delete-point] La suppression du point de reprise est en cours.
+    [rollback] La restauration de l’instance est en cours.
+    [create-template] La création du modèle est en cours.
+    [import-template] L’importation du modèle est en cours.
+    [delete-template] La suppression du modèle est en cours.
    *[restore-volume] La création du volume de données est en cours.
 }
 ended-succeeded = { $kind ->
@@ -90,6 +112,17 @@ ended-succeeded = { $kind ->
     [delete-volume] Le volume est supprimé.
     [take-snapshot] La copie instantanée est sauvegardée.
     [delete-snapshot] La copie instantanée est supprimée.
+    [create-instance] L’instance est créée.
+    [start-instance] L’instance est en marche.
+    [stop-instance] L’instance est arrêtée.
+    [reboot-instance] L’instance a redémarré.
+    [delete-instance] L’instance est supprimée.
+    [create-point] Le point de reprise est créé.
+    [delete-point] Le point de reprise est supprimé.
+    [rollback] L’instance est restaurée.
+    [create-template] Le modèle est prêt.
+    [import-template] L’image est importée : le modèle est prêt.
+    [delete-template] Le modèle est supprimé.
    *[restore-volume] Le volume de données est prêt.
 }
 ended-failed = { $kind ->
@@ -98,6 +131,17 @@ ended-failed = { $kind ->
     [delete-volume] La suppression du volume a échoué.
     [take-snapshot] La copie instantanée a échoué.
     [delete-snapshot] La suppression de la copie instantanée a échoué.
+    [create-instance] La création de l’instance a échoué.
+    [start-instance] Le démarrage de l’instance a échoué.
+    [stop-instance] L’instance ne s’est pas arrêtée.
+    [reboot-instance] Le redémarrage de l’instance a échoué.
+    [delete-instance] La suppression de l’instance a échoué.
+    [create-point] La création du point de reprise a échoué.
+    [delete-point] La suppression du point de reprise a échoué.
+    [rollback] La restauration de l’instance a échoué ; l’instance est comme avant.
+    [create-template] La création du modèle a échoué.
+    [import-template] L’importation du modèle a échoué.
+    [delete-template] La suppression du modèle a échoué.
    *[restore-volume] La création du volume de données a échoué.
 }
 ended-interrupted = { $kind ->
@@ -106,6 +150,17 @@ ended-interrupted = { $kind ->
     [delete-volume] La suppression du volume a été interrompue.
     [take-snapshot] La copie instantanée a été interrompue.
     [delete-snapshot] La suppression de la copie instantanée a été interrompue.
+    [create-instance] La création de l’instance a été interrompue.
+    [start-instance] Le démarrage de l’instance a été interrompu.
+    [stop-instance] L’arrêt de l’instance a été interrompu.
+    [reboot-instance] Le redémarrage de l’instance a été interrompu.
+    [delete-instance] La suppression de l’instance a été interrompue.
+    [create-point] La création du point de reprise a été interrompue.
+    [delete-point] La suppression du point de reprise a été interrompue.
+    [rollback] La restauration de l’instance a été interrompue.
+    [create-template] La création du modèle a été interrompue.
+    [import-template] L’importation du modèle a été interrompue.
+    [delete-template] La suppression du modèle a été interrompue.
    *[restore-volume] La création du volume de données a été interrompue.
 }
 
@@ -213,12 +268,18 @@ activity-system = Reprise, sans intervention
 activity-sign-in = Connexion
 activity-sign-in-refused = Connexion refusée
 activity-sign-out = Déconnexion
+activity-attach = Rattachement d’un volume
+activity-detach = Détachement d’un volume
+activity-rename-point = Modification d’un point de reprise
 activity-interrupt = { $kind ->
     [create-volume] Interruption de la création d’un volume
     [import-volume] Interruption d’une importation
     [delete-volume] Interruption de la suppression d’un volume
     [take-snapshot] Interruption d’une copie instantanée
     [delete-snapshot] Interruption de la suppression d’une copie instantanée
+    [create-instance] Interruption de la création d’une instance
+    [create-template] Interruption de la création d’un modèle
+    [import-template] Interruption de l’importation d’un modèle
    *[restore-volume] Interruption de la création d’un volume de données
 }
 activity-retry = { $kind ->
@@ -227,6 +288,17 @@ activity-retry = { $kind ->
     [delete-volume] Nouvelle tentative de suppression d’un volume
     [take-snapshot] Nouvelle tentative de copie instantanée
     [delete-snapshot] Nouvelle tentative de suppression d’une copie instantanée
+    [create-instance] Nouvelle tentative de création d’une instance
+    [start-instance] Nouvelle tentative de démarrage d’une instance
+    [stop-instance] Nouvelle tentative d’arrêt d’une instance
+    [reboot-instance] Nouvelle tentative de redémarrage d’une instance
+    [delete-instance] Nouvelle tentative de suppression d’une instance
+    [create-point] Nouvelle tentative de création d’un point de reprise
+    [delete-point] Nouvelle tentative de suppression d’un point de reprise
+    [rollback] Nouvelle tentative de restauration d’une instance
+    [create-template] Nouvelle tentative de création d’un modèle
+    [import-template] Nouvelle tentative d’importation d’un modèle
+    [delete-template] Nouvelle tentative de suppression d’un modèle
    *[restore-volume] Nouvelle tentative de création d’un volume de données
 }
 outcome-done = Réussite
@@ -345,7 +417,10 @@ fault-not-found = { $what ->
     [snapshot] Cette copie instantanée n’existe pas ou n’existe plus. Actualisez la liste des copies instantanées.
     [zone] Cette zone n’existe pas ou n’existe plus. Choisissez-en une autre.
     [job] Cette tâche n’existe pas ou n’existe plus. Consultez le journal d’activités.
-   *[page] Cette page n’existe pas. Revenez aux volumes.
+    [instance] Cette instance n’existe pas ou n’existe plus. Actualisez la liste des instances.
+    [point] Ce point de reprise n’existe pas ou n’existe plus. Actualisez la page des points de reprise.
+    [template] Ce modèle n’existe pas ou n’existe plus. Actualisez la liste des modèles.
+   *[page] Cette page n’existe pas. Revenez aux instances.
 }
 fault-foreign-origin = La demande venait d’une autre page que celles de Reprise et a été refusée. Rechargez la page, puis recommencez.
 fault-bad-request = La demande était incomplète ou mal formée. Rechargez la page, puis recommencez.
@@ -368,6 +443,24 @@ fault-object-store-full = Le stockage d’objets de la région est plein. Suppri
 fault-server-full = Le disque du serveur est plein. Signalez-le à la personne qui gère le serveur, puis réessayez.
 fault-snapshot-damaged = Cette copie instantanée est endommagée dans le stockage d’objets (objet { $object }). Elle n’a pas été restaurée ; prenez-en une autre, ou signalez-le à la personne qui gère le serveur.
 fault-volume-damaged = Les données du volume « { $name } » sont endommagées. Rien n’en a été lu ; signalez-le à la personne qui gère le serveur.
+fault-hypervisor-missing = Cette zone ne peut pas faire fonctionner d’instance : QEMU n’y est pas installé. Signalez-le à la personne qui gère le serveur.
+fault-start-failed = L’instance « { $name } » n’a pas pu démarrer. Réessayez ; si l’échec persiste, signalez-le à la personne qui gère le serveur.
+fault-instance-died = L’instance « { $name } » s’est arrêtée sans qu’on le lui demande. Ses volumes sont intacts : vous pouvez la démarrer de nouveau.
+fault-disk-stopped = L’instance « { $name } » attend : un de ses volumes ne peut plus être écrit. Libérez de l’espace dans la zone ; elle continuera d’elle-même.
+fault-stop-ignored = L’instance « { $name } » n’a pas répondu à la demande d’arrêt en { $time } et fonctionne toujours. Arrêtez-la depuis son système, ou forcez l’arrêt.
+fault-must-be-stopped = Arrêtez d’abord l’instance « { $name } ».
+fault-must-be-running = Démarrez d’abord l’instance « { $name } ».
+fault-attached = Le volume « { $name } » est rattaché à l’instance « { $instance } ». Détachez-le d’abord.
+fault-not-attachable = Le volume « { $name } » ne peut pas être rattaché à cette instance. Il faut un volume de données prêt, détaché et de la même zone, et l’instance peut en avoir sept au plus.
+fault-no-offering = Choisissez les processeurs et la mémoire dans la liste.
+fault-not-bootable = Aucun système ne peut démarrer depuis « { $name } » : le disque n’a pas de secteur d’amorçage. Choisissez la copie d’un volume principal, ou une image qui contient un système.
+fault-needs-uefi = « { $name } » ne démarre qu’avec UEFI, que l’hyperviseur n’offre pas. Choisissez une image qui démarre avec un BIOS.
+fault-not-a-root-volume = « { $name } » est la copie d’un volume de données. Un modèle se crée à partir de la copie instantanée d’un volume principal.
+fault-disk-elsewhere = Le volume « { $volume } » de ce point est maintenant rattaché à l’instance « { $instance } ». Détachez-le de celle-ci, puis recommencez.
+fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant.
+fault-plan-outdated = L’instance a changé depuis l’ouverture de ce dialogue. Vérifiez ce qui va changer, puis confirmez de nouveau.
+fault-text-too-long = Cette description est trop longue : { $max } caractères au plus.
+fault-not-undoable = Cette restauration ne peut plus être annulée.
 fault-not-interruptible = Cette tâche ne peut plus être interrompue. Attendez qu’elle se termine.
 fault-not-retryable = Cette tâche ne peut pas être réessayée. Lancez l’action de nouveau.
 fault-interrupted = La tâche a été interrompue par un membre. Lancez-la de nouveau si nécessaire.
@@ -433,4 +526,27 @@ date-clock = { $half ->
 date-clock-sharp = { $half ->
     [am] { $hour } h
    *[pm] { $hour } h
+}
+
+## États des instances, des points et des modèles
+
+instance-state = { $state ->
+    [creating] Création en cours
+    [stopped] Arrêtée
+    [starting] Démarrage
+    [running] En marche
+    [stopping] Arrêt en cours
+    [failed] En erreur
+   *[deleting] Suppression en cours
+}
+template-state = { $state ->
+    [creating] Création en cours
+    [ready] Prêt
+    [failed] Échec
+   *[deleting] Suppression en cours
+}
+point-consistency = { $consistency ->
+    [stopped] Instance arrêtée
+    [frozen] Systèmes de fichiers figés
+   *[power-cut] Comme après une coupure de courant
 }

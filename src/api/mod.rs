@@ -3,9 +3,11 @@
 //! Every function is a public door: `control` checks the session and the permission each time. Reads are `GET` with the
 //! query in the URL and change nothing; everything that changes something is `POST` and passes the Origin check.
 
+pub mod instances;
 pub mod jobs;
 pub mod session;
 pub mod snapshots;
+pub mod templates;
 pub mod volumes;
 
 use crate::domain::fault::Fault;

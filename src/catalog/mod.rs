@@ -87,11 +87,12 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_people.sql")),
     M::up(include_str!("migrations/0002_objects.sql")),
     M::up(include_str!("migrations/0003_region.sql")),
+    M::up(include_str!("migrations/0004_instances.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 3;
+pub const SCHEMA_VERSION: usize = 4;
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.

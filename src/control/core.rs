@@ -40,6 +40,9 @@ impl Core {
             Change::Volumes,
             Change::Snapshots,
             Change::Activity,
+            Change::Instances,
+            Change::Points,
+            Change::Templates,
         ];
         self.live.changed(organization, &all);
     }

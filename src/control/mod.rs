@@ -20,6 +20,7 @@ mod image;
 mod live;
 mod moments;
 mod open;
+mod pending;
 pub mod people;
 mod reconcile;
 mod snapshots;

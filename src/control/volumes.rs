@@ -72,6 +72,7 @@ impl Control {
             fault: volume.fault.or(broken),
             in_snapshot: listed.in_snapshot > 0,
             snapshots: listed.snapshots,
+            instance: None,
             created: moment(time_zone, volume.created),
             job: listed
                 .job

@@ -103,6 +103,7 @@ impl Zone {
             name: self.name.clone(),
             free: self.free(),
             total: self.total(),
+            hypervisor: None,
         }
     }
 

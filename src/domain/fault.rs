@@ -20,6 +20,12 @@ pub enum Noun {
     Job,
     /// A page of the console.
     Page,
+    /// An instance.
+    Instance,
+    /// A recovery point.
+    Point,
+    /// A template.
+    Template,
 }
 
 /// An act that did not succeed, and why.
@@ -155,6 +161,105 @@ pub enum Fault {
         /// The volume's name.
         name: String,
     },
+    /// No QEMU is installed on the hypervisor: there is nothing to run an instance with.
+    #[error("the hypervisor has no QEMU")]
+    HypervisorMissing,
+    /// QEMU did not start, or ended at once; the log has its words.
+    #[error("the instance cannot be started")]
+    StartFailed {
+        /// The instance's name.
+        name: String,
+    },
+    /// QEMU ended without having been asked to.
+    #[error("the instance ended by itself")]
+    InstanceDied {
+        /// The instance's name.
+        name: String,
+    },
+    /// A disk of the instance did not take a write (full or damaged); the instance stands.
+    #[error("a disk stopped the instance")]
+    DiskStopped {
+        /// The instance's name.
+        name: String,
+    },
+    /// The guest did not shut down in time.
+    #[error("the guest did not shut down in time")]
+    StopIgnored {
+        /// The instance's name.
+        name: String,
+        /// How long it had.
+        seconds: u32,
+    },
+    /// The act takes a stopped instance.
+    #[error("the instance must be stopped first")]
+    MustBeStopped {
+        /// The instance's name.
+        name: String,
+    },
+    /// The act takes a running instance.
+    #[error("the instance must be running")]
+    MustBeRunning {
+        /// The instance's name.
+        name: String,
+    },
+    /// The volume is attached to an instance.
+    #[error("the volume is attached")]
+    Attached {
+        /// The volume's name.
+        name: String,
+        /// The instance's name.
+        instance: String,
+    },
+    /// The volume cannot be attached: it is in another zone, is a root volume, or the instance has no room for more.
+    #[error("the volume cannot be attached")]
+    NotAttachable {
+        /// The volume's name.
+        name: String,
+    },
+    /// The offering is not one of those there are.
+    #[error("no such offering")]
+    NoOffering,
+    /// The snapshot or image holds nothing a machine can start from.
+    #[error("nothing to start from")]
+    NotBootable {
+        /// Its name.
+        name: String,
+    },
+    /// It starts with UEFI only, which the hypervisor does not offer.
+    #[error("starts with UEFI only")]
+    NeedsUefi {
+        /// Its name.
+        name: String,
+    },
+    /// The snapshot is of a data volume; a template takes a root volume.
+    #[error("not a root volume")]
+    NotARootVolume {
+        /// The snapshot's name.
+        name: String,
+    },
+    /// A volume that the point had is now attached to another instance: rolling back would take it away from there.
+    #[error("a disk of the point is used elsewhere")]
+    DiskElsewhere {
+        /// The volume's name.
+        volume: String,
+        /// The instance that has it.
+        instance: String,
+    },
+    /// The safety point could not be made; the rollback did not begin.
+    #[error("no safety point could be made")]
+    NoSafetyPoint,
+    /// What the dialog showed is not so any more: it must be looked at again.
+    #[error("something changed meanwhile")]
+    PlanOutdated,
+    /// The text is too long.
+    #[error("the text is longer than {max} characters")]
+    TextTooLong {
+        /// The longest, in characters.
+        max: u32,
+    },
+    /// The rollback cannot be undone any more.
+    #[error("the rollback cannot be undone")]
+    NotUndoable,
     /// The task cannot be interrupted (any more).
     #[error("the task cannot be interrupted")]
     NotInterruptible,
@@ -187,6 +292,15 @@ impl Fault {
             Self::NameTaken { .. }
             | Self::InUse { .. }
             | Self::SnapshotNotUsable { .. }
+            | Self::MustBeStopped { .. }
+            | Self::MustBeRunning { .. }
+            | Self::Attached { .. }
+            | Self::NotAttachable { .. }
+            | Self::DiskElsewhere { .. }
+            | Self::NoSafetyPoint
+            | Self::PlanOutdated
+            | Self::NotUndoable
+            | Self::StopIgnored { .. }
             | Self::NotInterruptible
             | Self::NotRetryable
             | Self::Interrupted => 409,
@@ -201,6 +315,11 @@ impl Fault {
             | Self::UploadCutOff
             | Self::UploadMissing
             | Self::NotADiskImage
+            | Self::NoOffering
+            | Self::NotBootable { .. }
+            | Self::NeedsUefi { .. }
+            | Self::NotARootVolume { .. }
+            | Self::TextTooLong { .. }
             | Self::ImageNotSelfContained => 422,
             Self::ImporterMissing
             | Self::ObjectStoreUnavailable
@@ -208,6 +327,10 @@ impl Fault {
             | Self::ServerFull
             | Self::SnapshotDamaged { .. }
             | Self::VolumeDamaged { .. }
+            | Self::HypervisorMissing
+            | Self::StartFailed { .. }
+            | Self::InstanceDied { .. }
+            | Self::DiskStopped { .. }
             | Self::Unreachable => 503,
             Self::Internal { .. } => 500,
         }

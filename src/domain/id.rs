@@ -76,6 +76,12 @@ ids! {
     CheckpointId;
     /// Long work.
     JobId;
+    /// A virtual machine.
+    InstanceId;
+    /// All the volumes of one instance at one moment.
+    PointId;
+    /// What a new instance is made from.
+    TemplateId;
 }
 
 #[cfg(test)]

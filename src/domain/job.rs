@@ -26,6 +26,28 @@ pub enum JobKind {
     DeleteSnapshot,
     /// Fill a new data volume from a snapshot.
     RestoreVolume,
+    /// Make an instance and its root volume from a template, and start it if asked.
+    CreateInstance,
+    /// Start an instance.
+    StartInstance,
+    /// Stop an instance: by ACPI with a deadline, or at once.
+    StopInstance,
+    /// Stop an instance and start it again.
+    RebootInstance,
+    /// Remove an instance, with or without its volumes.
+    DeleteInstance,
+    /// Keep all the volumes of an instance as they are at one moment.
+    CreatePoint,
+    /// Remove a recovery point.
+    DeletePoint,
+    /// Bring an instance back to a recovery point.
+    Rollback,
+    /// Make a template from a snapshot of a root volume.
+    CreateTemplate,
+    /// Make a template from an uploaded disk image.
+    ImportTemplate,
+    /// Remove a template from the object store.
+    DeleteTemplate,
 }
 
 /// See the diagram at the head of this module.
@@ -48,13 +70,24 @@ pub enum JobState {
 
 impl JobKind {
     /// Every kind, for tests and for the catalog.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 17] = [
         Self::CreateVolume,
         Self::ImportVolume,
         Self::DeleteVolume,
         Self::TakeSnapshot,
         Self::DeleteSnapshot,
         Self::RestoreVolume,
+        Self::CreateInstance,
+        Self::StartInstance,
+        Self::StopInstance,
+        Self::RebootInstance,
+        Self::DeleteInstance,
+        Self::CreatePoint,
+        Self::DeletePoint,
+        Self::Rollback,
+        Self::CreateTemplate,
+        Self::ImportTemplate,
+        Self::DeleteTemplate,
     ];
 
     /// Whether a member may interrupt it: only work that leaves nothing half-done behind when it stops.
@@ -62,8 +95,24 @@ impl JobKind {
     #[must_use]
     pub const fn interruptible(self) -> bool {
         match self {
-            Self::ImportVolume | Self::TakeSnapshot | Self::RestoreVolume => true,
-            Self::CreateVolume | Self::DeleteVolume | Self::DeleteSnapshot => false,
+            Self::ImportVolume
+            | Self::TakeSnapshot
+            | Self::RestoreVolume
+            | Self::CreateInstance
+            | Self::CreateTemplate
+            | Self::ImportTemplate => true,
+            // Those of an instance take seconds, and each ends in the state it promised or as it was.
+            Self::CreateVolume
+            | Self::DeleteVolume
+            | Self::DeleteSnapshot
+            | Self::StartInstance
+            | Self::StopInstance
+            | Self::RebootInstance
+            | Self::DeleteInstance
+            | Self::CreatePoint
+            | Self::DeletePoint
+            | Self::Rollback
+            | Self::DeleteTemplate => false,
         }
     }
 }

@@ -4,11 +4,14 @@
 
 pub mod fault;
 pub mod id;
+pub mod instance;
 pub mod job;
 pub mod locale;
 pub mod moment;
 pub mod name;
+pub mod recovery;
 pub mod role;
 pub mod size;
 pub mod snapshot;
+pub mod template;
 pub mod volume;

@@ -75,6 +75,45 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
             t!(locale, "fault-snapshot-damaged", object = object.as_str())
         }
         Fault::VolumeDamaged { name } => t!(locale, "fault-volume-damaged", name = name.as_str()),
+        Fault::HypervisorMissing => t!(locale, "fault-hypervisor-missing"),
+        Fault::StartFailed { name } => t!(locale, "fault-start-failed", name = name.as_str()),
+        Fault::InstanceDied { name } => t!(locale, "fault-instance-died", name = name.as_str()),
+        Fault::DiskStopped { name } => t!(locale, "fault-disk-stopped", name = name.as_str()),
+        Fault::StopIgnored { name, seconds } => t!(
+            locale,
+            "fault-stop-ignored",
+            name = name.as_str(),
+            time = duration(locale, u64::from(*seconds))
+        ),
+        Fault::MustBeStopped { name } => t!(locale, "fault-must-be-stopped", name = name.as_str()),
+        Fault::MustBeRunning { name } => t!(locale, "fault-must-be-running", name = name.as_str()),
+        Fault::Attached { name, instance } => t!(
+            locale,
+            "fault-attached",
+            name = name.as_str(),
+            instance = instance.as_str()
+        ),
+        Fault::NotAttachable { name } => t!(locale, "fault-not-attachable", name = name.as_str()),
+        Fault::NoOffering => t!(locale, "fault-no-offering"),
+        Fault::NotBootable { name } => t!(locale, "fault-not-bootable", name = name.as_str()),
+        Fault::NeedsUefi { name } => t!(locale, "fault-needs-uefi", name = name.as_str()),
+        Fault::NotARootVolume { name } => {
+            t!(locale, "fault-not-a-root-volume", name = name.as_str())
+        }
+        Fault::DiskElsewhere { volume, instance } => t!(
+            locale,
+            "fault-disk-elsewhere",
+            volume = volume.as_str(),
+            instance = instance.as_str()
+        ),
+        Fault::NoSafetyPoint => t!(locale, "fault-no-safety-point"),
+        Fault::PlanOutdated => t!(locale, "fault-plan-outdated"),
+        Fault::TextTooLong { max } => t!(
+            locale,
+            "fault-text-too-long",
+            max = count(locale, u64::from(*max))
+        ),
+        Fault::NotUndoable => t!(locale, "fault-not-undoable"),
         Fault::NotInterruptible => t!(locale, "fault-not-interruptible"),
         Fault::NotRetryable => t!(locale, "fault-not-retryable"),
         Fault::Interrupted => t!(locale, "fault-interrupted"),
@@ -92,5 +131,8 @@ const fn noun(what: Noun) -> &'static str {
         Noun::Zone => "zone",
         Noun::Job => "job",
         Noun::Page => "page",
+        Noun::Instance => "instance",
+        Noun::Point => "point",
+        Noun::Template => "template",
     }
 }

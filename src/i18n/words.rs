@@ -1,10 +1,13 @@
 //! The words for kinds, states and roles.
 
 use super::t;
+use crate::domain::instance::InstanceState;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::locale::Locale;
+use crate::domain::recovery::Consistency;
 use crate::domain::role::Role;
 use crate::domain::snapshot::SnapshotState;
+use crate::domain::template::TemplateState;
 use crate::domain::volume::{VolumeKind, VolumeState};
 
 /// The variant that names a kind of work in the messages.
@@ -17,6 +20,17 @@ pub const fn job_key(kind: JobKind) -> &'static str {
         JobKind::TakeSnapshot => "take-snapshot",
         JobKind::DeleteSnapshot => "delete-snapshot",
         JobKind::RestoreVolume => "restore-volume",
+        JobKind::CreateInstance => "create-instance",
+        JobKind::StartInstance => "start-instance",
+        JobKind::StopInstance => "stop-instance",
+        JobKind::RebootInstance => "reboot-instance",
+        JobKind::DeleteInstance => "delete-instance",
+        JobKind::CreatePoint => "create-point",
+        JobKind::DeletePoint => "delete-point",
+        JobKind::Rollback => "rollback",
+        JobKind::CreateTemplate => "create-template",
+        JobKind::ImportTemplate => "import-template",
+        JobKind::DeleteTemplate => "delete-template",
     }
 }
 
@@ -92,6 +106,44 @@ pub fn snapshot_state(locale: Locale, state: SnapshotState) -> String {
         SnapshotState::Deleting => "deleting",
     };
     t!(locale, "snapshot-state", state = key)
+}
+
+/// *En marche*, *Arrêtée*: in the feminine of *une instance*.
+#[must_use]
+pub fn instance_state(locale: Locale, state: InstanceState) -> String {
+    let key = match state {
+        InstanceState::Creating => "creating",
+        InstanceState::Stopped => "stopped",
+        InstanceState::Starting => "starting",
+        InstanceState::Running => "running",
+        InstanceState::Stopping => "stopping",
+        InstanceState::Failed => "failed",
+        InstanceState::Deleting => "deleting",
+    };
+    t!(locale, "instance-state", state = key)
+}
+
+/// *Prêt*: in the masculine of *un modèle*.
+#[must_use]
+pub fn template_state(locale: Locale, state: TemplateState) -> String {
+    let key = match state {
+        TemplateState::Creating => "creating",
+        TemplateState::Ready => "ready",
+        TemplateState::Failed => "failed",
+        TemplateState::Deleting => "deleting",
+    };
+    t!(locale, "template-state", state = key)
+}
+
+/// *Comme après une coupure de courant*: what state the disks of a point are in.
+#[must_use]
+pub fn consistency(locale: Locale, consistency: Consistency) -> String {
+    let key = match consistency {
+        Consistency::Stopped => "stopped",
+        Consistency::Frozen => "frozen",
+        Consistency::PowerCut => "power-cut",
+    };
+    t!(locale, "point-consistency", consistency = key)
 }
 
 /// *Propriétaire*, *Éditeur*, *Observateur*.

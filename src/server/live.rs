@@ -16,11 +16,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
-const EVERYTHING: [Change; 4] = [
+const EVERYTHING: [Change; 7] = [
     Change::Volumes,
     Change::Snapshots,
     Change::Jobs,
     Change::Activity,
+    Change::Instances,
+    Change::Points,
+    Change::Templates,
 ];
 /// How often an open stream looks whether its session still holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);

@@ -2,8 +2,16 @@
 //!
 //! Sorted, ready to be drawn, without secrets. Everything a member may not see has been left out before it comes here.
 
+mod machines;
+
+pub use machines::{
+    DiskChange, InstanceDeletion, InstanceRow, InstanceView, PointDeletion, PointDisk, PointPlan,
+    PointRow, PointsView, RollbackPlan, SerialView, TemplateRow,
+};
+
 use crate::domain::fault::Fault;
-use crate::domain::id::{JobId, SnapshotId, VolumeId, ZoneId};
+use crate::domain::id::{InstanceId, JobId, SnapshotId, VolumeId, ZoneId};
+use crate::domain::instance::Accelerator;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::moment::Moment;
 use crate::domain::role::{Door, Role};
@@ -39,6 +47,8 @@ pub struct ZoneView {
     pub free: Bytes,
     /// What its pool can hold at most; a file larger than that is no image for it.
     pub total: Bytes,
+    /// What its hypervisor computes with; none: it cannot run instances.
+    pub hypervisor: Option<Accelerator>,
 }
 
 /// Who is signed in, and where.
@@ -81,10 +91,21 @@ pub struct VolumeRow {
     pub in_snapshot: bool,
     /// Snapshots of it that are in the object store.
     pub snapshots: u32,
+    /// The instance it is attached to.
+    pub instance: Option<InstanceLink>,
     /// When it was asked for.
     pub created: Moment,
     /// The work at hand on it, if any.
     pub job: Option<JobView>,
+}
+
+/// An instance, as far as another object names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceLink {
+    /// Its id.
+    pub id: InstanceId,
+    /// Its name.
+    pub name: String,
 }
 
 /// A row of the list of snapshots.
@@ -197,6 +218,12 @@ pub enum Act {
     Interrupt(JobKind),
     /// A task was tried again.
     Retry(JobKind),
+    /// A volume was attached to an instance.
+    Attach,
+    /// A volume was detached from an instance.
+    Detach,
+    /// A recovery point was renamed.
+    RenamePoint,
 }
 
 /// How an act ended.
@@ -257,4 +284,10 @@ pub enum Change {
     Jobs,
     /// The activity log.
     Activity,
+    /// Some instance, or its disks.
+    Instances,
+    /// Some recovery point.
+    Points,
+    /// Some template.
+    Templates,
 }

@@ -3,6 +3,10 @@
 use crate::domain::id::{SnapshotId, VolumeId};
 use leptos_router::params::ParamsMap;
 
+/// The list of instances.
+pub const INSTANCES: &str = "/instances";
+/// The list of templates.
+pub const TEMPLATES: &str = "/templates";
 /// The list of volumes.
 pub const VOLUMES: &str = "/volumes";
 /// The list of volume snapshots.

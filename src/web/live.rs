@@ -16,6 +16,12 @@ pub struct Live {
     pub jobs: RwSignal<u32>,
     /// The activity log grew.
     pub activity: RwSignal<u32>,
+    /// Some instance changed.
+    pub instances: RwSignal<u32>,
+    /// Some recovery point changed.
+    pub points: RwSignal<u32>,
+    /// Some template changed.
+    pub templates: RwSignal<u32>,
     /// The stream is cut, and has been for more than a moment.
     pub lost: RwSignal<bool>,
 }
@@ -28,15 +34,31 @@ impl Live {
             snapshots: RwSignal::new(0),
             jobs: RwSignal::new(0),
             activity: RwSignal::new(0),
+            instances: RwSignal::new(0),
+            points: RwSignal::new(0),
+            templates: RwSignal::new(0),
             lost: RwSignal::new(false),
         }
     }
 
     /// Has everything asked for anew: after an act of one's own, without waiting for the server to tell.
     pub fn refresh(self) {
-        for counter in [self.volumes, self.snapshots, self.jobs, self.activity] {
+        for (_, counter) in self.counters() {
             counter.update(|version| *version = version.wrapping_add(1));
         }
+    }
+
+    /// Each counter, under the bit that stands for it where several are told at once.
+    const fn counters(self) -> [(u8, RwSignal<u32>); 7] {
+        [
+            (1, self.volumes),
+            (2, self.snapshots),
+            (4, self.jobs),
+            (8, self.activity),
+            (16, self.instances),
+            (32, self.points),
+            (64, self.templates),
+        ]
     }
 
     /// Listens from when the component that calls it has come to life until it goes.
@@ -78,6 +100,9 @@ mod browser {
                 Ok(Change::Snapshots) => 2,
                 Ok(Change::Jobs) => 4,
                 Ok(Change::Activity) => 8,
+                Ok(Change::Instances) => 16,
+                Ok(Change::Points) => 32,
+                Ok(Change::Templates) => 64,
                 Err(_) => return,
             };
             if pending.replace(pending.get() | bit) == 0 {
@@ -117,12 +142,7 @@ mod browser {
     }
 
     fn refresh(live: Live, bits: u8) {
-        for (bit, counter) in [
-            (1, live.volumes),
-            (2, live.snapshots),
-            (4, live.jobs),
-            (8, live.activity),
-        ] {
+        for (bit, counter) in live.counters() {
             if bits & bit != 0 {
                 // The page may have gone meanwhile.
                 _ = counter.try_update(|version| *version = version.wrapping_add(1));

@@ -131,6 +131,17 @@ const fn place(kind: JobKind) -> &'static str {
         | JobKind::ImportVolume
         | JobKind::DeleteVolume
         | JobKind::RestoreVolume => links::VOLUMES,
+        JobKind::CreateInstance
+        | JobKind::StartInstance
+        | JobKind::StopInstance
+        | JobKind::RebootInstance
+        | JobKind::DeleteInstance
+        | JobKind::CreatePoint
+        | JobKind::DeletePoint
+        | JobKind::Rollback => links::INSTANCES,
+        JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
+            links::TEMPLATES
+        }
     }
 }
 

@@ -5,7 +5,11 @@
 //! transaction in which its job ends ([`Tasks::conclude`]).
 
 mod import;
+mod instance;
+mod point;
+mod rollback;
 mod snapshot;
+mod template;
 mod volume;
 
 use super::core::Core;
@@ -34,6 +38,16 @@ pub const fn steps(kind: JobKind) -> &'static [&'static str] {
         JobKind::TakeSnapshot => &["checkpoint", "save", "verify", "retire"],
         JobKind::DeleteSnapshot => &["delete-saved", "delete-checkpoint"],
         JobKind::RestoreVolume => &["make-volume", "fill"],
+        JobKind::CreateInstance
+        | JobKind::StartInstance
+        | JobKind::StopInstance
+        | JobKind::RebootInstance
+        | JobKind::DeleteInstance => instance::steps(kind),
+        JobKind::CreatePoint | JobKind::DeletePoint => point::steps(kind),
+        JobKind::Rollback => rollback::STEPS,
+        JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
+            template::steps(kind)
+        }
     }
 }
 
@@ -48,6 +62,19 @@ pub const fn undo_steps(kind: JobKind, ending: Ending) -> &'static [&'static str
         (JobKind::TakeSnapshot, Ending::Failed) => &[],
         // What was begun is finished, however long it takes.
         (JobKind::DeleteVolume | JobKind::DeleteSnapshot, _) => &[],
+        (
+            JobKind::CreateInstance
+            | JobKind::StartInstance
+            | JobKind::StopInstance
+            | JobKind::RebootInstance
+            | JobKind::DeleteInstance,
+            _,
+        ) => instance::undo_steps(kind),
+        (JobKind::CreatePoint | JobKind::DeletePoint, _) => point::undo_steps(kind),
+        (JobKind::Rollback, _) => rollback::UNDO_STEPS,
+        (JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate, _) => {
+            template::undo_steps(kind)
+        }
     }
 }
 
@@ -74,12 +101,24 @@ impl Work for Tasks {
     fn is_long(&self, kind: JobKind) -> bool {
         matches!(
             kind,
-            JobKind::ImportVolume | JobKind::TakeSnapshot | JobKind::RestoreVolume
+            JobKind::ImportVolume
+                | JobKind::TakeSnapshot
+                | JobKind::RestoreVolume
+                | JobKind::CreateInstance
+                | JobKind::CreateTemplate
+                | JobKind::ImportTemplate
         )
     }
 
     fn never_gives_up(&self, kind: JobKind) -> bool {
-        matches!(kind, JobKind::DeleteVolume | JobKind::DeleteSnapshot)
+        matches!(
+            kind,
+            JobKind::DeleteVolume
+                | JobKind::DeleteSnapshot
+                | JobKind::DeleteInstance
+                | JobKind::DeletePoint
+                | JobKind::DeleteTemplate
+        )
     }
 
     fn step(&self, job: &Job, step: &'static str, watch: &mut dyn Watch) -> Result<(), Failure> {
@@ -108,6 +147,19 @@ impl Work for Tasks {
             }
             (JobKind::TakeSnapshot, "drop-checkpoint")
             | (JobKind::DeleteSnapshot, "delete-checkpoint") => core.delete_checkpoint(job),
+            (
+                JobKind::CreateInstance
+                | JobKind::StartInstance
+                | JobKind::StopInstance
+                | JobKind::RebootInstance
+                | JobKind::DeleteInstance,
+                _,
+            ) => core.instance_step(job, step, watch),
+            (JobKind::CreatePoint | JobKind::DeletePoint, _) => core.point_step(job, step, watch),
+            (JobKind::Rollback, _) => core.rollback_step(job, step, watch),
+            (JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate, _) => {
+                core.template_step(job, step, watch)
+            }
             _ => Err(core.broken(step, "a step that no work has")),
         };
         match done {
@@ -131,6 +183,16 @@ impl Work for Tasks {
             | JobKind::RestoreVolume
             | JobKind::DeleteVolume => volume::conclude(tx, job, ending),
             JobKind::TakeSnapshot | JobKind::DeleteSnapshot => snapshot::conclude(tx, job, ending),
+            JobKind::CreateInstance
+            | JobKind::StartInstance
+            | JobKind::StopInstance
+            | JobKind::RebootInstance
+            | JobKind::DeleteInstance => instance::conclude(tx, job, ending),
+            JobKind::CreatePoint | JobKind::DeletePoint => point::conclude(tx, job, ending),
+            JobKind::Rollback => rollback::conclude(tx, job, ending),
+            JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
+                template::conclude(tx, job, ending)
+            }
         }
     }
 
@@ -141,7 +203,20 @@ impl Work for Tasks {
     fn progressed(&self, job: &Job) {
         let list = match job.kind {
             JobKind::TakeSnapshot | JobKind::DeleteSnapshot => Change::Snapshots,
-            _ => Change::Volumes,
+            JobKind::CreateVolume
+            | JobKind::ImportVolume
+            | JobKind::DeleteVolume
+            | JobKind::RestoreVolume => Change::Volumes,
+            JobKind::CreateInstance
+            | JobKind::StartInstance
+            | JobKind::StopInstance
+            | JobKind::RebootInstance
+            | JobKind::DeleteInstance
+            | JobKind::Rollback => Change::Instances,
+            JobKind::CreatePoint | JobKind::DeletePoint => Change::Points,
+            JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
+                Change::Templates
+            }
         };
         self.core
             .live

@@ -130,6 +130,9 @@ fn act(locale: Locale, act: Act) -> String {
         Act::Job(kind) => words::job_kind(locale, kind),
         Act::Interrupt(kind) => t!(locale, "activity-interrupt", kind = words::job_key(kind)),
         Act::Retry(kind) => t!(locale, "activity-retry", kind = words::job_key(kind)),
+        Act::Attach => t!(locale, "activity-attach"),
+        Act::Detach => t!(locale, "activity-detach"),
+        Act::RenamePoint => t!(locale, "activity-rename-point"),
     }
 }
 
