@@ -14,6 +14,7 @@ pub mod paging;
 pub mod people;
 mod row;
 pub mod snapshots;
+pub mod templates;
 pub mod volumes;
 pub mod zones;
 

@@ -2,12 +2,16 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{
-    CheckpointId, JobId, OrganizationId, SnapshotId, UserId, VolumeId, ZoneId,
+    CheckpointId, InstanceId, JobId, OrganizationId, PointId, SnapshotId, TemplateId, UserId,
+    VolumeId, ZoneId,
 };
+use crate::domain::instance::{Accelerator, InstanceState};
 use crate::domain::job::{JobKind, JobState};
+use crate::domain::recovery::{Consistency, PointKind, PointState};
 use crate::domain::role::Door;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
+use crate::domain::template::TemplateState;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -41,9 +45,12 @@ macro_rules! as_text {
 
 as_text!(
     CheckpointId,
+    InstanceId,
     JobId,
     OrganizationId,
+    PointId,
     SnapshotId,
+    TemplateId,
     UserId,
     VolumeId,
     ZoneId
@@ -81,9 +88,15 @@ macro_rules! as_word {
 }
 
 as_word!(
+    Accelerator,
+    Consistency,
+    InstanceState,
     JobKind,
     JobState,
+    PointKind,
+    PointState,
     SnapshotState,
+    TemplateState,
     VolumeKind,
     VolumeState,
     Door
