@@ -28,6 +28,16 @@ fn word(kind: JobKind) -> String {
     word.as_str().expect("a word").to_owned()
 }
 
+/// The kinds that these tests ask for; those of instances, points and templates stand beside them.
+const KINDS: [JobKind; 6] = [
+    JobKind::CreateVolume,
+    JobKind::ImportVolume,
+    JobKind::DeleteVolume,
+    JobKind::TakeSnapshot,
+    JobKind::DeleteSnapshot,
+    JobKind::RestoreVolume,
+];
+
 /// What is there before the act.
 fn prepare(data: &Path, kind: JobKind) {
     let house = House::open(data);
@@ -80,6 +90,7 @@ fn act(house: &House, kind: JobKind, data: &Path) {
                 },
             )
         }
+        other => unreachable!("{other:?} is not one of KINDS"),
     };
     let job = begun.expect("begun").job;
     house.ended(job);
@@ -94,7 +105,7 @@ fn child() {
     };
     let data = Path::new(&data);
     let house = House::open(data);
-    let Some(kind) = JobKind::ALL.into_iter().find(|kind| word(*kind) == wanted) else {
+    let Some(kind) = KINDS.into_iter().find(|kind| word(*kind) == wanted) else {
         // Only what is under way already.
         settle(&house);
         return;
@@ -249,6 +260,7 @@ fn assert_done(house: &House, kind: JobKind) {
             house.read(house.volume("made").id, 3 * MIB as u64, MIB),
             noise(1, MIB)
         ),
+        other => unreachable!("{other:?} is not one of KINDS"),
     }
 }
 
@@ -418,14 +430,14 @@ fn i16_restore_volume_is_stopped_after_every_step() {
 
 #[test]
 fn i16_work_is_interrupted_at_every_step() {
-    for kind in JobKind::ALL.into_iter().filter(|kind| kind.interruptible()) {
+    for kind in KINDS.into_iter().filter(|kind| kind.interruptible()) {
         interrupted_everywhere(kind);
     }
 }
 
 #[test]
 fn i16_undoing_is_stopped_after_every_step() {
-    for kind in JobKind::ALL.into_iter().filter(|kind| kind.interruptible()) {
+    for kind in KINDS.into_iter().filter(|kind| kind.interruptible()) {
         stops_while_undoing(kind);
     }
 }
