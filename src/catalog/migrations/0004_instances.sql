@@ -74,6 +74,7 @@ CREATE TABLE point_disks (
   kind        TEXT NOT NULL CHECK (kind IN ('root', 'data')),
   size        INTEGER NOT NULL,
   checkpoint  TEXT NOT NULL UNIQUE,    -- written down before the engine makes it
+  beside      INTEGER NOT NULL DEFAULT 0, -- 1: it was not attached; a safety point keeps what its rollback overwrites
   PRIMARY KEY (point, slot)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX point_disks_by_volume ON point_disks(volume);
