@@ -7,6 +7,7 @@ test_features=ssr,failpoints
 check_formatting() {
   have cargo-fmt || skip "cargo fmt is missing (rustup component add rustfmt)"
   cargo fmt --all -- --check
+  rustfmt --edition 2024 --check .ci/guest/counter.rs
 }
 
 clippy() {
@@ -66,12 +67,24 @@ check() {
   fi
 }
 
+# What a virtual machine is needed for is skipped by each test that needs one; that is said in the table, too.
+offer_guest_to_tests() {
+  offer_guest && return
+  warn
+  warn "   REAL GUEST: SKIPPED. There is no QEMU, or no guest image: no test that boots a virtual machine will run."
+  warn
+  rows+=("skipped|0:00|REAL GUEST|no QEMU or no guest image: no test that boots a virtual machine ran")
+  skipped=$((skipped + 1))
+}
+
 run_checks() {
   rm -f "$logs/playwright.json"
-  prepare "${needs_build[@]}" "${needs_test[@]}"
+  prepare "${needs_build[@]}" "${needs_test[@]}" "${needs_guest[@]}"
   check formatting "Formatting" check_formatting
   check clippy-server "Clippy, server" clippy --all-targets --features "$test_features"
   check clippy-browser "Clippy, browser half" clippy --lib --target wasm32-unknown-unknown --features hydrate
+  check guest "Guest image" build_guest
+  offer_guest_to_tests
   check tests "Unit, model and crash tests" cargo_tests
   check server "Server" build_server
   check tools "Tool: wasm-bindgen" bring_wasm_bindgen
@@ -87,7 +100,9 @@ run_checks() {
 }
 
 run_screenshots() {
-  prepare "${needs_build[@]}" "${needs_test[@]}"
+  prepare "${needs_build[@]}" "${needs_test[@]}" "${needs_guest[@]}"
+  step "Guest image" build_guest
+  offer_guest || warn "   the pages will show no running instance"
   must "Tool: wasm-bindgen" bring_wasm_bindgen
   must "Browser half" build_browser
   must "Server" build_server
@@ -110,7 +125,9 @@ show_promises() {
 }
 
 run_bench() {
-  prepare "${needs_build[@]}" "${needs_bench[@]}"
+  prepare "${needs_build[@]}" "${needs_bench[@]}" "${needs_guest[@]}"
+  step "Guest image" build_guest
+  offer_guest || warn "   nothing that takes a virtual machine will be measured"
   must "Tool: wasm-bindgen" bring_wasm_bindgen
   must "Browser half" build_browser
   must "Server, release" "$cargo" build --release --bin reprise --features ssr

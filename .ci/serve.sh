@@ -35,26 +35,30 @@ box() {
 
 welcome() {
   local address=$1
+  shift
   box "Reprise: http://$address" "" \
     "Owner:                mt@boreale.example" \
     "Viewer:               viewer@boreale.example" \
     "Another organization: jb@laurentides.example" \
     "Password of all:      reprise-demo" "" \
-    "Log: .dev/server.log      Stop: Ctrl-C, or ./dev stop"
+    "Log: .dev/server.log      Stop: Ctrl-C, or ./dev stop" \
+    "$@"
 }
 
 run_server() {
-  local address pid code=0
+  local address pid code=0 guests=''
   pid=$(server_pid)
   if [ -n "$pid" ]; then
     say "A server is already running (process $pid)."
     welcome "$(sed -n 2p "$running")"
     return
   fi
-  prepare "${needs_build[@]}"
+  prepare "${needs_build[@]}" "${needs_guest[@]}"
+  step "Guest image" build_guest
   must "Tool: wasm-bindgen" bring_wasm_bindgen
   must "Browser half" build_browser
   must "Server" build_server
+  offer_guest || guests="No QEMU, or no guest image (see above): everything works but instances."
   while port_taken "$port"; do
     say "   port $port is taken: trying the next one"
     port=$((port + 1))
@@ -71,7 +75,7 @@ run_server() {
     kill -0 "$pid" 2>/dev/null || { cat "$local_data/server.log" >&2; rm -f "$running"; die "The server did not start."; }
     sleep 0.2
   done
-  welcome "$address"
+  welcome "$address" ${guests:+"$guests"}
   # A signal ends the first wait; the second one lets the server finish what it is doing.
   wait "$pid" || code=$?
   if kill -0 "$pid" 2>/dev/null; then code=0; wait "$pid" || code=$?; fi

@@ -35,10 +35,32 @@ bring_packages() {
     read -r -p "   Enter installs them, Ctrl-C stops here. " _
   fi
   export DEBIAN_FRONTEND=noninteractive
-  { as_root apt-get update -q && as_root apt-get install -q -y --no-install-recommends "${wanted[@]}"; } \
-    >"$logs/apt.log" 2>&1 || { tail -n 5 "$logs/apt.log"; skip "apt-get failed (target/logs/apt.log): ${wanted[*]}"; }
+  as_root apt-get update -q >"$logs/apt.log" 2>&1 || true
+  install_packages "${wanted[@]}" || { tail -n 5 "$logs/apt.log"; skip "apt-get failed (target/logs/apt.log): ${wanted[*]}"; }
   mapfile -t wanted < <(missing "$@")
-  [ ${#wanted[@]} -eq 0 ] || skip "installed, and yet missing: ${wanted[*]}"
+  [ ${#wanted[@]} -eq 0 ] || skip "could not be installed: ${wanted[*]}"
+}
+
+# Never removes what is there: where a package would have to go for another one, that is a failure.
+apt_install() { as_root apt-get install -q -y --no-install-recommends --no-remove "$@" >>"$logs/apt.log" 2>&1; }
+
+# install_packages PACKAGE…: all of them; or, where QEMU is what cannot be installed, all but QEMU.
+install_packages() {
+  local version installed package others=()
+  ! apt_install "$@" || return 0
+  [[ " $* " == *" qemu-system-x86 "* ]] || return 1
+  # QEMU's packages go together. A qemu-utils from elsewhere (backports, say) that is newer than the QEMU to be had here
+  # stands in its way, and apt does not go back to an older version unless it is told to.
+  version=$(apt-cache policy qemu-system-x86 | awk '$1 == "Candidate:" { print $2 }')
+  installed=$(dpkg-query -W -f '${Version}' qemu-utils 2>/dev/null || true)
+  if [ -n "$installed" ] && [ -n "$version" ] && [ "$installed" != "$version" ]; then
+    say "   QEMU $version does not go with qemu-utils $installed, which is here: bringing qemu-utils to QEMU's version"
+    ! apt_install --allow-downgrades "$@" "qemu-utils=$version" || return 0
+  fi
+  warn "   QEMU cannot be installed here (target/logs/apt.log): everything but instances will work"
+  as_root apt-get install -q -y -f --no-remove >>"$logs/apt.log" 2>&1 || true
+  for package; do [ "$package" = qemu-system-x86 ] || others+=("$package"); done
+  [ ${#others[@]} -eq 0 ] || apt_install "${others[@]}"
 }
 
 # The first build writes about 6 GiB under target/ and one linker takes up to 2 GiB of memory.
