@@ -12,7 +12,7 @@
 //! | `ledger` | who needs what, what a deletion frees: pure |
 //! | `index` | from chunk ids to packs, for de-duplication |
 //! | `save`, `plan`, `pipeline`, `packer` | saving: the order of things; what to read; reading, naming, compressing; packing and writing |
-//! | `restore`, `delete`, `check` | what they say |
+//! | `restore`, `head`, `copy`, `delete`, `check` | what they say |
 //!
 //! # Layout
 //!
@@ -60,10 +60,12 @@
 //! (`format`: kinds 5 and 6), S3 ([`Archive::with_store`] takes any store).
 
 mod check;
+mod copy;
 mod delete;
 mod error;
 mod folder;
 mod format;
+mod head;
 mod index;
 mod keys;
 mod ledger;
@@ -376,6 +378,35 @@ impl Archive {
         progress: &mut dyn Progress,
     ) -> Result<Restored, Error> {
         restore::restore(self, organization, snapshot, target, progress)
+    }
+
+    /// Copies a snapshot under another id and name: one new manifest, nothing else is written. Either can be deleted
+    /// afterwards. Copying again is harmless, also when the original is gone.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSnapshot`]; [`Error::Busy`] while `to` is being made; [`Error::Damaged`] when the original is
+    /// known to be; those of the store.
+    pub fn copy(
+        &self,
+        organization: OrganizationId,
+        from: SnapshotId,
+        to: SnapshotId,
+        name: &str,
+    ) -> Result<Saved, Error> {
+        copy::copy(self, organization, from, to, name)
+    }
+
+    /// Reads the first bytes of a snapshot, at most [`SEGMENT_SIZE`]; zeros follow where its disk is smaller.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSnapshot`], [`Error::Damaged`], [`Error::InvalidRequest`], and those of the store.
+    pub fn read_head(
+        &self,
+        organization: OrganizationId,
+        snapshot: SnapshotId,
+        head: &mut [u8],
+    ) -> Result<(), Error> {
+        head::read_head(self, organization, snapshot, head)
     }
 
     /// What is known of a snapshot. Costs no access to the store after the organization's first use.

@@ -5,7 +5,7 @@
 //! one run, one segment and 1 MiB.
 
 use super::error::{Damage, Error};
-use super::format::Kind;
+use super::format::{Kind, ObjectId};
 use super::keys::Key;
 use super::manifest::{Manifest, SegmentUse};
 use super::organization::{self, Organization, Pins};
@@ -49,7 +49,7 @@ pub fn restore(
 ) -> Result<Restored, Error> {
     let store = &archive.shared.store;
     let organization = archive.organization(organization)?;
-    let (manifest, pins) = pinned_manifest(store, &organization, snapshot)?;
+    let (manifest, _, pins) = pinned_manifest(store, &organization, snapshot)?;
     let result = restore_manifest(archive, &organization, &manifest, target, progress);
     drop(pins);
     if let Err(error) = archive.sweep_if_deleted(&organization) {
@@ -58,12 +58,12 @@ pub fn restore(
     result
 }
 
-/// The manifest, and pins on everything that it needs.
-fn pinned_manifest(
+/// The manifest, the id of its key, and pins on everything that it needs.
+pub(super) fn pinned_manifest(
     store: &Store,
     organization: &Arc<Organization>,
     snapshot: SnapshotId,
-) -> Result<(Manifest, Pins), Error> {
+) -> Result<(Manifest, ObjectId, Pins), Error> {
     let (known, keys) = {
         let state = organization.state();
         let known = state.ledger.snapshot(snapshot).cloned();
@@ -86,7 +86,7 @@ fn pinned_manifest(
         )
     };
     let read = organization::read_manifest(store, organization.id, snapshot, known.manifest, &keys);
-    let (manifest, _) = store.runtime().block_on(read)?;
+    let (manifest, key) = store.runtime().block_on(read)?;
     let pins = Pins::new(organization);
     let mut state = organization.state();
     if state.ledger.snapshot(snapshot).is_none() {
@@ -102,7 +102,7 @@ fn pinned_manifest(
         }
     }
     drop(state);
-    Ok((manifest, pins))
+    Ok((manifest, key, pins))
 }
 
 fn restore_manifest(

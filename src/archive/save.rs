@@ -2,12 +2,13 @@
 
 use super::error::{Damage, Error};
 use super::format::{Kind, ObjectId};
+use super::keys::Key;
 use super::manifest::Manifest;
 use super::organization::{self, Organization, PARALLEL, Pins, WHOLE};
 use super::packer::Packer;
 use super::pipeline::{Queue, Reader};
 use super::plan::{self, Plan};
-use super::store;
+use super::store::{self, Store};
 use super::{Archive, CHUNK_SIZE, Progress, SaveRequest, Saved};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -16,7 +17,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 /// Removes the mark that a snapshot is being saved.
-struct Saving<'a>(&'a Organization, crate::domain::id::SnapshotId);
+pub(super) struct Saving<'a>(pub &'a Organization, pub crate::domain::id::SnapshotId);
 
 impl Drop for Saving<'_> {
     fn drop(&mut self) {
@@ -111,7 +112,7 @@ fn save_pinned(
     if progress.done(to_read).is_break() {
         return Err(Error::Cancelled);
     }
-    write_manifest(&reader, &manifest)?;
+    write_manifest(store, organization, &key, &pins, &manifest)?;
     Ok(Saved {
         read_bytes: to_read,
         incremental: old.is_some(),
@@ -245,12 +246,17 @@ async fn check_packs(
 }
 
 /// Writes the manifest, reads it back, and enters it into the ledger.
-fn write_manifest(reader: &Reader<'_>, manifest: &Manifest) -> Result<(), Error> {
-    let (store, organization) = (reader.store, reader.organization);
+pub(super) fn write_manifest(
+    store: &Store,
+    organization: &Organization,
+    key: &Key,
+    pins: &Pins,
+    manifest: &Manifest,
+) -> Result<(), Error> {
     let id = ObjectId::new();
     let path = store::manifest_name(organization.id, manifest.description.snapshot, id);
     let bytes = manifest
-        .encode(reader.key, organization.id, id)
+        .encode(key, organization.id, id)
         .map_err(|error| Error::Process {
             what: "the manifest cannot be written down",
             source: error.into(),
@@ -284,7 +290,7 @@ fn write_manifest(reader: &Reader<'_>, manifest: &Manifest) -> Result<(), Error>
         Err((error, false)) => {
             // It may stand there, whole, and be found at the next look: then what it needs must be there, too.
             organization.state().uncertain = true;
-            reader.pins.keep_for_ever();
+            pins.keep_for_ever();
             Err(error)
         }
     }

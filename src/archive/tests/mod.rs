@@ -1,6 +1,7 @@
 //! Tests of the archive: what they share.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod copies;
 mod cost;
 mod device;
 mod faults;
