@@ -24,6 +24,7 @@ use crate::engine::record::LogHeader;
 use crate::engine::storage::File;
 use crate::engine::volume::{Stack, Volume};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Heads that were swapped out at one moment.
 pub(crate) struct Swap(Mutex<Vec<Member>>);
@@ -133,14 +134,14 @@ pub(crate) fn write_map(core: &Core, header: &MapHeader, maps: &Maps) -> Result<
 
 impl Inner {
     /// See [`crate::engine::Pool::checkpoint`].
-    pub(crate) fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> {
+    pub(crate) fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<Option<Duration>> {
         let result = self.prepare_swap_seal(of);
         // Where sealing needed the reserve, writers wait until it is whole again.
         self.core.room.restore(&*self.core.storage);
         result
     }
 
-    fn prepare_swap_seal(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> {
+    fn prepare_swap_seal(&self, of: &[(VolumeId, CheckpointId)]) -> Result<Option<Duration>> {
         let mut wanted = of.to_vec();
         // One order for all who take several volumes' locks.
         wanted.sort_unstable();
@@ -157,7 +158,7 @@ impl Inner {
             .collect();
         let _admins: Vec<_> = slots.iter().map(|slot| lock(&slot.admin)).collect();
         if self.all_there(&wanted)? {
-            return Ok(());
+            return Ok(None);
         }
         let volumes = wanted
             .iter()
@@ -166,6 +167,7 @@ impl Inner {
         let swapped = lock(&self.swaps)
             .iter()
             .any(|swap| wanted.iter().all(|(v, c)| swap.wants(*v, *c)));
+        let mut shut = None;
         if !swapped {
             // A head can be swapped out only when those below it are sealed.
             if volumes
@@ -178,14 +180,13 @@ impl Inner {
                 return Err(Error::Poisoned(volume.id));
             }
             let heads = self.prepare(&volumes)?;
-            self.swap(&wanted, &volumes, heads);
+            shut = Some(self.swap(&wanted, &volumes, heads));
         }
         let sealed = self.seal_all();
-        if self.all_there(&wanted)? {
-            Ok(())
-        } else {
-            sealed
+        if !self.all_there(&wanted)? {
+            sealed?;
         }
+        Ok(shut)
     }
 
     /// Whether these checkpoints exist already.
@@ -260,14 +261,15 @@ impl Inner {
         }
     }
 
-    /// The one moment. Nothing in here waits for a disk.
+    /// The one moment, and how long it was. Nothing in here waits for a disk.
     fn swap(
         &self,
         wanted: &[(VolumeId, CheckpointId)],
         volumes: &[Arc<Volume>],
         heads: Vec<Arc<Head>>,
-    ) {
+    ) -> Duration {
         let mut members = Vec::with_capacity(volumes.len());
+        let shut = Instant::now();
         let mut gates: Vec<_> = volumes.iter().map(|volume| volume.gate()).collect();
         for (((gate, volume), new), (_, checkpoint)) in
             gates.iter_mut().zip(volumes).zip(heads).zip(wanted)
@@ -292,6 +294,8 @@ impl Inner {
         }
         // Listed before the gates open, so that the order of the list is the order of the swaps.
         lock(&self.swaps).push(Arc::new(Swap(Mutex::new(members))));
+        drop(gates);
+        shut.elapsed()
     }
 
     /// Seals what is swapped, in the order of the swaps. One that fails holds up only those of its own volumes.

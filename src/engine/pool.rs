@@ -19,6 +19,7 @@ use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 /// A folder of volumes and checkpoints. Clones share it; it is closed when the last one, the last [`Lease`] and the
 /// last [`CheckpointDevice`] are dropped.
@@ -226,9 +227,12 @@ impl Pool {
     ///
     /// After an error the same call tries again where it stopped; [`Pool::delete_checkpoint`] cancels it.
     ///
+    /// Tells how long the writers were held up, from before the first of them to after the last; none when an earlier
+    /// call has done that already.
+    ///
     /// # Errors
     /// [`Error::NoVolume`], [`Error::CheckpointExists`], [`Error::Poisoned`], [`Error::NoSpace`].
-    pub fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<()> {
+    pub fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<Option<Duration>> {
         self.inner.checkpoint(of)
     }
 

@@ -178,3 +178,48 @@ fn checkpoints_clones_and_rollbacks() {
     assert_eq!(pool.check().unwrap(), []);
     assert_eq!(sim.files(), ["reserve"]);
 }
+
+#[test]
+fn what_a_volume_differs_by_is_told_on_the_same_branch_and_on_another() {
+    let sim = Sim::new(1);
+    let pool = open(&sim).unwrap();
+    pool.create_volume(volume(1), MIB).unwrap();
+    let put = |blocks: std::ops::Range<u64>| {
+        let lease = pool.lease(volume(1)).unwrap();
+        for block in blocks {
+            lease.write_at(block * 4096, &[9; 4096], false).unwrap();
+        }
+    };
+    let changed = |from| {
+        let set = pool.changed_since(checkpoint(from), volume(1)).unwrap();
+        set.map(|set| set.len())
+    };
+    put(0..4);
+    assert!(
+        pool.checkpoint(&[(volume(1), checkpoint(1))])
+            .unwrap()
+            .is_some()
+    );
+    // Done already: nobody was held up.
+    assert_eq!(
+        pool.checkpoint(&[(volume(1), checkpoint(1))]).unwrap(),
+        None
+    );
+    put(2..7);
+    pool.checkpoint(&[(volume(1), checkpoint(2))]).unwrap();
+    assert_eq!((changed(1), changed(2)), (Some(5), Some(0)));
+    pool.rollback(volume(1), checkpoint(1)).unwrap();
+    put(10..13);
+    // On another branch: what either side wrote since they parted.
+    assert_eq!((changed(1), changed(2)), (Some(3), Some(8)));
+    pool.delete_checkpoint(checkpoint(1)).unwrap();
+    pool.reclaim().unwrap();
+    assert_eq!(changed(1), None);
+    assert!(changed(2) >= Some(8));
+    pool.checkpoint(&[(volume(1), checkpoint(3))]).unwrap();
+    pool.rollback(volume(1), checkpoint(2)).unwrap();
+    assert!(changed(3) >= Some(8));
+    // A mere base tells nothing about another branch.
+    pool.retire_checkpoint(checkpoint(3)).unwrap();
+    assert_eq!(changed(3), None);
+}

@@ -180,7 +180,10 @@ impl Driver {
                     .iter()
                     .map(|(v, c)| (volume(*v), checkpoint(*c)))
                     .collect();
-                self.pool.checkpoint(&of).map_err(|error| text(&error))
+                self.pool
+                    .checkpoint(&of)
+                    .map(|_| ())
+                    .map_err(|error| text(&error))
             }
             Act::Clone { volume: id, from } => self
                 .pool
