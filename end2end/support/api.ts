@@ -10,6 +10,14 @@ export interface Zone { id: string; name: string; free: number }
 export interface Job { id: string; state: string; kind: string; subject: string; fault: { code: string } | null }
 export interface Volume { id: string; name: string; zone: string; state: string; size: number; written: number | null; snapshots: number; job: Job | null }
 export interface Snapshot { id: string; name: string; volume: string; state: string; data: number | null; reclaimable: number | null; fault: { code: string } | null; job: Job | null }
+export interface Instance { id: string; name: string; zone: string; state: string; fault: { code: string } | null; points: number; job: Job | null }
+export interface Point {
+  id: string; name: string; description: string; kind: 'made' | 'safety'; state: string; consistency: string | null; running: boolean;
+  stood_still: number | null; depth: number; children: number; on_path: boolean; disks: { name: string }[]; job: Job | null;
+}
+export interface Points { points: Point[]; current: string | null; undo: [string, unknown] | null }
+export interface Template { id: string; name: string; state: string; fault: { code: string } | null }
+export interface Serial { from: number; text: string; end: number; kept_from: number }
 
 export class Api {
   private constructor(private readonly context: APIRequestContext) {}
@@ -64,6 +72,27 @@ export class Api {
   snapshots(): Promise<Snapshot[]> { return this.all('/api/snapshots/list'); }
   async volume(name: string): Promise<Volume | undefined> { return (await this.volumes()).find((row) => row.name === name); }
   async snapshot(name: string): Promise<Snapshot | undefined> { return (await this.snapshots()).find((row) => row.name === name); }
+
+  instances(): Promise<Instance[]> { return this.all('/api/instances/list'); }
+  templates(): Promise<Template[]> { return this.all('/api/templates/list'); }
+  async instance(name: string): Promise<Instance | undefined> { return (await this.instances()).find((row) => row.name === name); }
+  async template(name: string): Promise<Template | undefined> { return (await this.templates()).find((row) => row.name === name); }
+  async volumesOf(instance: Instance): Promise<Volume[]> {
+    return (await this.read<{ volumes: Volume[] }>(`/api/instances/get?instance=${instance.id}`)).volumes;
+  }
+  points(instance: Instance): Promise<Points> { return this.read(`/api/points/list?instance=${instance.id}`); }
+  serial(instance: Instance, from?: number): Promise<Serial> {
+    return this.read(`/api/instances/serial?instance=${instance.id}${from === undefined ? '' : `&from=${from}`}`);
+  }
+
+  /** Waits until the instance is as wanted and no work on it is at hand. */
+  async settled(name: string, state: 'running' | 'stopped'): Promise<Instance> {
+    return until(`${name} is ${state}`, async () => {
+      const row = await this.instance(name);
+      if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
+      return row?.state === state && row.job === null ? row : undefined;
+    }, 90);
+  }
 
   /** An empty volume of 1 GiB, or one with the image's content; ready. */
   async createVolume(name: string, zone?: string, image?: string): Promise<Volume> {

@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -13,7 +13,12 @@ const site = process.env.REPRISE_SITE ?? join(root, 'target/site');
 export interface Settings {
   /** The configuration file's text, if one is wanted. */
   config?: string;
+  /** Whether the sample data has instances, one of which runs. They cost minutes of a small machine. */
+  guests?: boolean;
 }
+
+/** The template of the sample instances, where ./dev test could make it and QEMU is there. */
+export const guestImage = process.env.REPRISE_GUEST_IMAGE;
 
 export class Server {
   private child: ChildProcess;
@@ -49,7 +54,9 @@ export class Server {
       args.push('--config', file);
     }
     // A shell's redirection would do as well, but this way the process is the server itself.
-    const env = { ...process.env, RUST_BACKTRACE: '1', NO_COLOR: '1' };
+    const env: NodeJS.ProcessEnv = { ...process.env, RUST_BACKTRACE: '1', NO_COLOR: '1' };
+    delete env.REPRISE_DEMO_TEMPLATE;
+    if (this.settings.guests && guestImage) env.REPRISE_DEMO_TEMPLATE = guestImage;
     const child = spawn(binary, args, { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const keep = (text: Buffer) => writeFileSync(this.logFile, text, { flag: 'a' });
     child.stdout.on('data', (text: Buffer) => {
@@ -86,6 +93,18 @@ export class Server {
     return readdirSync(run).filter((name) => name.endsWith('.sock')).map((name) => join(run, name));
   }
 
+  /** The processes of its guests: they outlive it. */
+  guests(): number[] {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+        return basename(line.split('\0')[0]!).startsWith('qemu-system') && line.includes(this.folder);
+      } catch {
+        return false; // It has ended in between.
+      }
+    });
+  }
+
   /** Ends the process, by default as an operator would, and waits until it is gone. Says how it ended. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
     if (this.exit === null) {
@@ -106,6 +125,7 @@ export class Server {
   async dispose(): Promise<void> {
     const how = await this.stop();
     const log = this.log();
+    for (const pid of this.guests()) process.kill(pid, 'SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
     if (how !== 0) throw new Error(`the server did not stop cleanly (${how}):\n${log.slice(-4000)}`);
   }
