@@ -45,7 +45,8 @@ pub struct ListedTemplate {
     pub job: Option<Job>,
 }
 
-const COLUMNS: &str = "t.id, t.organization, t.name, t.description, t.state, t.fault, t.content, t.size, t.data,
+const COLUMNS: &str =
+    "t.id, t.organization, t.name, t.description, t.state, t.fault, t.content, t.size, t.data,
                        t.origin, t.created";
 
 fn template_at(row: &Row<'_>) -> rusqlite::Result<Template> {
@@ -87,15 +88,12 @@ impl Catalog {
                  WHERE t.organization = ?1 ORDER BY t.created DESC, t.id DESC LIMIT ?2 OFFSET ?3"
             );
             let mut query = tx.prepare_cached(&sql).context("list the templates")?;
-            let rows = query.query_map(
-                (organization, window.limit, window.offset as i64),
-                |row| {
-                    Ok(ListedTemplate {
-                        template: template_at(row)?,
-                        job: job_at(row, 11)?,
-                    })
-                },
-            );
+            let rows = query.query_map((organization, window.limit, window.offset as i64), |row| {
+                Ok(ListedTemplate {
+                    template: template_at(row)?,
+                    job: job_at(row, 11)?,
+                })
+            });
             Ok(window.with(
                 rows.and_then(Iterator::collect)
                     .context("list the templates")?,

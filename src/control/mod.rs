@@ -10,6 +10,7 @@
 //! All calls block: call them from threads that may wait.
 
 mod activity;
+mod boot;
 mod caller;
 mod clock;
 mod core;
@@ -25,6 +26,7 @@ pub mod people;
 mod reconcile;
 mod snapshots;
 pub mod tasks;
+mod templates;
 mod uploads;
 mod volumes;
 mod work;
@@ -39,6 +41,7 @@ pub use error::Error;
 pub use exports::ZoneDoor;
 pub use open::{First, Settings, Tuning, ZoneSettings};
 pub use reconcile::Quarantined;
+pub use templates::TemplateImport;
 pub use uploads::{ImportRequest, UploadSlot};
 
 use self::core::Core;

@@ -7,7 +7,7 @@
 )]
 use super::{Caller, Control};
 use crate::domain::fault::Fault;
-use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId, ZoneId};
+use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId, ZoneId};
 use crate::view::*;
 
 // (I)
@@ -111,24 +111,3 @@ impl Control {
     }
 }
 
-// (T)
-impl Control {
-    pub fn list_templates(&self, c: &Caller, page: u32) -> Result<Page<TemplateRow>, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn create_template(
-        &self,
-        c: &Caller,
-        snapshot: SnapshotId,
-        name: &str,
-        description: &str,
-    ) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn template_deletion(&self, c: &Caller, id: TemplateId) -> Result<DeletionPlan, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn delete_template(&self, c: &Caller, id: TemplateId) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-}

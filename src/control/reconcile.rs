@@ -2,14 +2,17 @@
 
 use super::core::Core;
 use super::error::{Error, chain, internal};
+use super::tasks::parse_template;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::snapshots::{Held, move_snapshot};
+use crate::catalog::templates::move_template;
 use crate::catalog::volumes::move_volume;
 use crate::catalog::zones::set_quarantine;
 use crate::domain::fault::Fault;
-use crate::domain::id::{JobId, OrganizationId};
+use crate::domain::id::{JobId, OrganizationId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::snapshot::{SnapshotEvent, SnapshotState};
+use crate::domain::template::{TemplateEvent, TemplateState};
 use crate::domain::volume::{VolumeEvent, VolumeState};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -21,6 +24,7 @@ impl Core {
     pub fn reconcile(&self) -> Result<(), Error> {
         self.mend_volumes()?;
         self.mend_snapshots()?;
+        self.mend_templates()?;
         self.retire_saved()?;
         self.set_apart()?;
         self.clear_uploads()?;
@@ -107,6 +111,31 @@ impl Core {
         Ok(())
     }
 
+    fn mend_templates(&self) -> Result<(), Error> {
+        for template in self.catalog.stranded_templates()? {
+            tracing::warn!(template = %template.id, state = ?template.state, "nothing works on a template in a passing state");
+            match template.state.next(TemplateEvent::Broke) {
+                Ok(after) => {
+                    let fault = self.lost_work("mend a template");
+                    self.catalog.write(|tx| {
+                        move_template(tx, template.id, template.state, after, Some(&fault))
+                    })?;
+                }
+                Err(_) if template.state == TemplateState::Deleting => {
+                    let id = template.id.to_string();
+                    self.delete_after_all(
+                        template.organization,
+                        JobKind::DeleteTemplate,
+                        id,
+                        &template.name,
+                    )?;
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Checkpoints of saved snapshots that their jobs could not retire: their data has been kept long enough.
     fn retire_saved(&self) -> Result<(), Error> {
         for zone in self.zones.0.iter().filter(|zone| zone.pool("").is_ok()) {
@@ -122,11 +151,24 @@ impl Core {
         Ok(())
     }
 
+    /// The volumes of imports that will go on: they are in no list.
+    fn work_volumes(&self) -> Result<HashSet<VolumeId>, Error> {
+        let live = self.catalog.live_jobs()?;
+        Ok(live
+            .iter()
+            .filter(|job| job.kind == JobKind::ImportTemplate)
+            .filter_map(|job| parse_template(&job.args).ok())
+            .map(|args| args.work)
+            .collect())
+    }
+
     fn set_apart(&self) -> Result<(), Error> {
+        let at_work = self.work_volumes()?;
         for zone in &self.zones.0 {
             let Ok(pool) = zone.pool("") else { continue };
             let volumes = self.catalog.volumes_of_zone(zone.id)?;
-            let known: HashSet<_> = volumes.iter().map(|volume| volume.id).collect();
+            let mut known: HashSet<_> = volumes.iter().map(|volume| volume.id).collect();
+            known.extend(&at_work);
             let there: HashSet<_> = pool.volumes().into_iter().collect();
             let checkpoints: HashSet<_> = self
                 .catalog
@@ -179,7 +221,7 @@ impl Core {
         let live = self.catalog.live_jobs()?;
         let needed: HashSet<PathBuf> = live
             .iter()
-            .filter(|job| job.kind == JobKind::ImportVolume)
+            .filter(|job| matches!(job.kind, JobKind::ImportVolume | JobKind::ImportTemplate))
             .map(|job| self.folders.upload_of(job.id))
             .collect();
         let folder = self.folders.uploads();

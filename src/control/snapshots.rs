@@ -301,7 +301,11 @@ impl Control {
         })
     }
 
-    fn snapshot_of(&self, organization: OrganizationId, id: SnapshotId) -> Result<Snapshot, Fault> {
+    pub(super) fn snapshot_of(
+        &self,
+        organization: OrganizationId,
+        id: SnapshotId,
+    ) -> Result<Snapshot, Fault> {
         self.core
             .look(|tx| Ok(snapshot_of(tx, organization, id)?.ok_or(NO_SNAPSHOT)?))
     }

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::image::{self, Format};
 use super::volumes::write_new;
 use super::work::Asked;
+use super::zones::Zone;
 use super::{Caller, Control};
 use crate::catalog::volumes::volume_name_taken;
 use crate::domain::fault::Fault;
@@ -71,26 +72,7 @@ impl Control {
         {
             return Err(Fault::NameTaken { name });
         }
-        if !image::importer_is_there() {
-            return Err(Fault::ImporterMissing);
-        }
-        let uploads = self.core.folders.uploads();
-        if let Some(bytes) = bytes {
-            // What no image could shrink to: the pool as a whole is smaller.
-            let total = zone.total();
-            if bytes > total.0 {
-                return Err(Fault::ImageTooLarge {
-                    needed: Bytes(bytes),
-                    free: zone.free(),
-                });
-            }
-            if room(&uploads).is_some_and(|room| bytes > room) {
-                return Err(Fault::ServerFull);
-            }
-        }
-        Ok(UploadSlot {
-            path: uploads.join(format!("{}.part", JobId::new())),
-        })
+        self.upload_slot(zone, bytes)
     }
 
     /// Makes a volume of an uploaded image. On success the file is taken over; otherwise it is the caller's to remove.
@@ -102,27 +84,10 @@ impl Control {
         let name = checked_name(&request.name)?;
         let zone = self.core.zones.choice(request.zone)?;
         zone.pool(&name)?;
-        if request.file.parent() != Some(self.core.folders.uploads().as_path()) {
+        if !self.is_upload(&request.file) {
             return Err(Fault::BadRequest);
         }
-        let image = image::inspect(&request.file, &request.file_name)
-            .map_err(|refused| refused.into_fault())?;
-        let size = Bytes(image.virtual_size)
-            .round_up_to_volume()
-            .filter(|size| size.0 <= MAX_VOLUME_GIB * GIB);
-        let free = zone.free();
-        let Some(size) = size else {
-            return Err(Fault::ImageTooLarge {
-                needed: Bytes(image.virtual_size),
-                free,
-            });
-        };
-        if image.at_least > free.0 {
-            return Err(Fault::ImageTooLarge {
-                needed: Bytes(image.at_least),
-                free,
-            });
-        }
+        let (image, size) = measured(zone, &request.file, &request.file_name)?;
         let volume = self.new_volume(
             actor,
             zone,
@@ -142,25 +107,88 @@ impl Control {
                 source,
             })
         })?;
-        // First the name that the job will look for: a file that no job looks for is removed at the next start.
-        let place = self.core.folders.upload_of(asked.id);
-        let moved = std::fs::rename(&request.file, &place)
+        self.take_over(&request.file, asked.id, || {
+            self.begin(caller, actor, &asked, |tx| write_new(tx, &volume))
+        })
+    }
+
+    /// Gives an upload the name that the job looks for, then has the job asked for; a refused upload is given back.
+    ///
+    /// First the name: a file that no job looks for is removed at the next start, a job without its file fails.
+    pub(super) fn take_over(
+        &self,
+        file: &Path,
+        job: JobId,
+        begin: impl FnOnce() -> Result<Started, Fault>,
+    ) -> Result<Started, Fault> {
+        let place = self.core.folders.upload_of(job);
+        let moved = std::fs::rename(file, &place)
             .and_then(|()| std::fs::File::open(self.core.folders.uploads())?.sync_all());
         moved.map_err(|source| {
             self.fault(Error::Io {
                 operation: "take over",
-                path: request.file.clone(),
+                path: file.to_owned(),
                 source,
             })
         })?;
-        let started = self.begin(caller, actor, &asked, |tx| write_new(tx, &volume));
+        let started = begin();
         if started.is_err()
-            && let Err(error) = std::fs::rename(&place, &request.file)
+            && let Err(error) = std::fs::rename(&place, file)
         {
             tracing::warn!(%error, path = %place.display(), "a refused upload could not be given back");
         }
         started
     }
+
+    /// Whether a file lies where [`Control::upload_check`] has uploads written.
+    pub(super) fn is_upload(&self, file: &Path) -> bool {
+        file.parent() == Some(self.core.folders.uploads().as_path())
+    }
+
+    /// The part of [`Control::upload_check`] that is about the file alone.
+    pub(super) fn upload_slot(&self, zone: &Zone, bytes: Option<u64>) -> Result<UploadSlot, Fault> {
+        if !image::importer_is_there() {
+            return Err(Fault::ImporterMissing);
+        }
+        let uploads = self.core.folders.uploads();
+        if let Some(bytes) = bytes {
+            // What no image could shrink to: the pool as a whole is smaller.
+            if bytes > zone.total().0 {
+                return Err(Fault::ImageTooLarge {
+                    needed: Bytes(bytes),
+                    free: zone.free(),
+                });
+            }
+            if room(&uploads).is_some_and(|room| bytes > room) {
+                return Err(Fault::ServerFull);
+            }
+        }
+        Ok(UploadSlot {
+            path: uploads.join(format!("{}.part", JobId::new())),
+        })
+    }
+}
+
+/// The disk in the image, and the size of the volume that takes it: refused where the zone has no room for it.
+pub(super) fn measured(
+    zone: &Zone,
+    file: &Path,
+    file_name: &str,
+) -> Result<(image::Image, Bytes), Fault> {
+    let image = image::inspect(file, file_name).map_err(|refused| refused.into_fault())?;
+    let size = Bytes(image.virtual_size)
+        .round_up_to_volume()
+        .filter(|size| size.0 <= MAX_VOLUME_GIB * GIB);
+    let free = zone.free();
+    let too_large = |needed| Fault::ImageTooLarge {
+        needed: Bytes(needed),
+        free,
+    };
+    let size = size.ok_or_else(|| too_large(image.virtual_size))?;
+    if image.at_least > free.0 {
+        return Err(too_large(image.at_least));
+    }
+    Ok((image, size))
 }
 
 /// Bytes that can still be written to the file system of a folder; none when it cannot be told.

@@ -39,6 +39,10 @@ pub fn router(state: &AppState) -> Router {
             "/upload/volume",
             post(upload::volume).layer(DefaultBodyLimit::disable()),
         )
+        .route(
+            "/upload/template",
+            post(upload::template).layer(DefaultBodyLimit::disable()),
+        )
         .route("/live", get(live::live))
         .route("/healthz", get(health::healthz))
         .route("/api/{*function}", get(no_function).post(no_function))

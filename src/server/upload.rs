@@ -1,4 +1,4 @@
-//! `POST /upload/volume`: a disk image on its way to becoming a volume.
+//! `POST /upload/volume` and `POST /upload/template`: a disk image on its way to becoming a volume or a template.
 //!
 //! The form's fields come before its file, so that everything that can be refused is refused before the file is read.
 //! The file goes straight to `uploads/` in the data folder; a cut-off upload leaves nothing there.
@@ -6,8 +6,9 @@
 use super::security::refusal;
 use super::session::{Visit, blocking, query_value};
 use super::state::AppState;
-use crate::control::ImportRequest;
+use crate::control::{ImportRequest, TemplateImport};
 use crate::domain::fault::{Fault, Noun};
+use crate::domain::id::ZoneId;
 use crate::domain::volume::VolumeKind;
 use crate::view::Started;
 use axum::extract::multipart::{Field, Multipart};
@@ -22,14 +23,45 @@ const MAX_FIELD: usize = 4096;
 /// How much of a refused upload is still read, so that the browser gets to read the refusal.
 const DRAIN: u64 = 1 << 30;
 
-/// Takes an upload and starts its import. Answers JSON to scripts, a redirect to plain forms.
+/// What an upload becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Becomes {
+    Volume,
+    Template,
+}
+
+impl Becomes {
+    /// The list that shows it.
+    const fn page(self) -> &'static str {
+        match self {
+            Self::Volume => "/volumes",
+            Self::Template => "/templates",
+        }
+    }
+}
+
+/// Takes an image that becomes a volume. Answers JSON to scripts, a redirect to plain forms.
 pub async fn volume(
     State(state): State<AppState>,
     axum::Extension(visit): axum::Extension<Visit>,
     request: Request,
 ) -> Response {
+    answer(Becomes::Volume, &state, &visit, request).await
+}
+
+/// As [`volume`], for an image that becomes a template.
+pub async fn template(
+    State(state): State<AppState>,
+    axum::Extension(visit): axum::Extension<Visit>,
+    request: Request,
+) -> Response {
+    answer(Becomes::Template, &state, &visit, request).await
+}
+
+async fn answer(becomes: Becomes, state: &AppState, visit: &Visit, request: Request) -> Response {
     let by_script = wants_json(request.headers());
-    match receive(&state, &visit, request).await {
+    let page = becomes.page();
+    match receive(becomes, state, visit, request).await {
         Ok(started) if by_script => {
             let body = serde_json::to_string(&started).unwrap_or_default();
             (
@@ -39,15 +71,16 @@ pub async fn volume(
             )
                 .into_response()
         }
-        Ok(_) => redirect("/volumes?done=import"),
+        Ok(_) => redirect(&format!("{page}?done=import")),
         Err(fault) if by_script => refusal(&fault),
-        Err(Fault::SignInNeeded) => redirect("/sign-in?next=%2Fvolumes%3Fdialog%3Dimport"),
+        Err(Fault::SignInNeeded) => {
+            let next = query_value(&format!("{page}?dialog=import"));
+            redirect(&format!("/sign-in?next={next}"))
+        }
         Err(fault) => {
             let fault = serde_json::to_string(&fault).unwrap_or_default();
-            redirect(&format!(
-                "/volumes?dialog=import&fault={}",
-                query_value(&fault)
-            ))
+            let fault = query_value(&fault);
+            redirect(&format!("{page}?dialog=import&fault={fault}"))
         }
     }
 }
@@ -69,9 +102,15 @@ struct Fields {
     name: String,
     zone: String,
     kind: Option<VolumeKind>,
+    description: String,
 }
 
-async fn receive(state: &AppState, visit: &Visit, request: Request) -> Result<Started, Fault> {
+async fn receive(
+    becomes: Becomes,
+    state: &AppState,
+    visit: &Visit,
+    request: Request,
+) -> Result<Started, Fault> {
     let length = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -88,8 +127,11 @@ async fn receive(state: &AppState, visit: &Visit, request: Request) -> Result<St
         };
         match field.name() {
             Some("name") => fields.name = text(field).await?,
-            Some("zone") => fields.zone = text(field).await?,
-            Some("kind") => {
+            Some("description") if becomes == Becomes::Template => {
+                fields.description = text(field).await?;
+            }
+            Some("zone") if becomes == Becomes::Volume => fields.zone = text(field).await?,
+            Some("kind") if becomes == Becomes::Volume => {
                 fields.kind = Some(match text(field).await?.as_str() {
                     "root" => VolumeKind::Root,
                     "data" => VolumeKind::Data,
@@ -97,7 +139,7 @@ async fn receive(state: &AppState, visit: &Visit, request: Request) -> Result<St
                 });
             }
             Some("file") => {
-                let result = keep(state, visit, &fields, length, field).await;
+                let result = keep(becomes, state, visit, fields, length, field).await;
                 if result.is_err() {
                     drain(form).await;
                 }
@@ -138,24 +180,29 @@ impl Drop for Received {
 }
 
 async fn keep(
+    becomes: Becomes,
     state: &AppState,
     visit: &Visit,
-    fields: &Fields,
+    fields: Fields,
     length: Option<u64>,
     mut field: Field<'_>,
 ) -> Result<Started, Fault> {
-    let zone = fields
-        .zone
-        .parse()
-        .map_err(|_| Fault::NotFound { what: Noun::Zone })?;
+    let zone = fields.zone.parse::<ZoneId>();
+    let zone = move || zone.map_err(|_| Fault::NotFound { what: Noun::Zone });
     let kind = fields.kind.unwrap_or(VolumeKind::Data);
     let file_name = field.file_name().unwrap_or_default().to_owned();
-    let (control, caller, name) = (
-        state.control.clone(),
-        visit.caller.clone(),
-        fields.name.clone(),
-    );
-    let slot = blocking(move || control.upload_check(&caller, &name, zone, kind, length)).await?;
+    let (name, description) = (fields.name, fields.description);
+    let (control, caller) = (state.control.clone(), visit.caller.clone());
+    let slot = {
+        let (name, description) = (name.clone(), description.clone());
+        blocking(move || match becomes {
+            Becomes::Volume => control.upload_check(&caller, &name, zone()?, kind, length),
+            Becomes::Template => {
+                control.template_upload_check(&caller, &name, &description, length)
+            }
+        })
+        .await?
+    };
     let mut received = Received {
         path: slot.path.clone(),
         handed_over: false,
@@ -164,23 +211,28 @@ async fn keep(
     if bytes == 0 {
         return Err(Fault::UploadMissing);
     }
-    let (control, caller, name) = (
-        state.control.clone(),
-        visit.caller.clone(),
-        fields.name.clone(),
-    );
-    let file = slot.path.clone();
-    let started = blocking(move || {
-        control.import_volume(
-            &caller,
-            ImportRequest {
+    let (control, caller) = (state.control.clone(), visit.caller.clone());
+    let file = slot.path;
+    let started = blocking(move || match becomes {
+        Becomes::Volume => {
+            let request = ImportRequest {
                 name,
-                zone,
+                zone: zone()?,
                 kind,
                 file,
                 file_name,
-            },
-        )
+            };
+            control.import_volume(&caller, request)
+        }
+        Becomes::Template => {
+            let request = TemplateImport {
+                name,
+                description,
+                file,
+                file_name,
+            };
+            control.import_template(&caller, request)
+        }
     })
     .await?;
     received.handed_over = true;

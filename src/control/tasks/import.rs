@@ -5,8 +5,10 @@ use super::super::core::Core;
 use super::super::error::{About, Error, explain};
 use super::super::image;
 use super::super::uploads::ImportArgs;
+use super::super::zones::Zone;
 use crate::catalog::jobs::Job;
 use crate::domain::fault::Fault;
+use crate::domain::id::VolumeId;
 use crate::engine::Lease;
 use crate::engine::block::{BlockDevice, DeviceError, Extent, ZeroOptions};
 use crate::jobs::{Failure, Watch};
@@ -22,6 +24,17 @@ use std::time::Duration;
 /// How often the job is asked whether it should stop while the tool says nothing.
 const LOOK: Duration = Duration::from_millis(100);
 const EXPORT: &str = "import";
+
+/// Where an image's content goes.
+pub(super) struct Target<'a> {
+    pub zone: &'a Zone,
+    /// A volume of the zone's pool that nobody else has open.
+    pub volume: VolumeId,
+    /// The name of what it becomes.
+    pub name: &'a str,
+    /// Bytes of the disk in the image.
+    pub total: u64,
+}
 
 impl Core {
     fn import_args(&self, job: &Job) -> Result<ImportArgs, Failure> {
@@ -65,17 +78,36 @@ impl Core {
 
     /// The image's content goes into the new volume, and is synced. Done again, it is written again.
     pub(super) fn convert(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let volume = self.subject_volume(job)?;
+        let target = Target {
+            zone: self.zones.get(volume.zone).map_err(Failure::Final)?,
+            volume: volume.id,
+            name: &volume.name,
+            total: job.total.map_or(volume.size.0, |total| total.0),
+        };
+        self.pour(job, &target, watch)
+    }
+
+    /// As [`Core::convert`], into any empty volume.
+    pub(super) fn pour(
+        &self,
+        job: &Job,
+        target: &Target<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
         let (args, path) = (self.import_args(job)?, self.folders.upload_of(job.id));
         if !path.exists() {
             return Err(Failure::Final(Fault::UploadMissing));
         }
-        let volume = self.subject_volume(job)?;
-        let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
-        let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
-        let failed = |error| explain("import an image", error, zone.about(&volume.name));
-        let lease = pool
-            .lease(volume.id)
-            .map_err(|error| failed(error.into()))?;
+        let &Target {
+            zone,
+            volume,
+            name,
+            total,
+        } = target;
+        let pool = zone.pool(name).map_err(Failure::Passing)?;
+        let failed = |error| explain("import an image", error, zone.about(name));
+        let lease = pool.lease(volume).map_err(|error| failed(error.into()))?;
         let disk = Arc::new(Noting {
             lease,
             refused: AtomicU8::new(0),
@@ -89,11 +121,11 @@ impl Core {
                 source,
             })
         })?;
-        let mut target = std::ffi::OsString::from(format!(
+        let mut options = std::ffi::OsString::from(format!(
             "driver=nbd,export={EXPORT},server.type=unix,server.path="
         ));
         // A comma is doubled in these options.
-        target.push(socket.to_string_lossy().replace(',', ",,"));
+        options.push(socket.to_string_lossy().replace(',', ",,"));
         let mut command = image::importer();
         command
             .args([
@@ -106,8 +138,7 @@ impl Core {
                 "--target-image-opts",
             ])
             .arg(&path)
-            .arg(target);
-        let total = job.total.map_or(volume.size.0, |total| total.0);
+            .arg(options);
         watch.total(total);
         let mut child = Running::start(command)?;
         let ended = child.wait(watch, |text| progress(text, total));
@@ -117,11 +148,7 @@ impl Core {
         let ended = ended?;
         if ended.code != Some(0) {
             if let Some(failure) = disk.refusal() {
-                return Err(explain(
-                    "import an image",
-                    failure.into(),
-                    zone.about(&volume.name),
-                ));
+                return Err(failed(failure.into()));
             }
             tracing::warn!(code = ?ended.code, said = ended.stderr.trim(), "an image could not be converted");
             // The volume took everything: what could not be read is the image.

@@ -12,6 +12,8 @@ mod snapshot;
 mod template;
 mod volume;
 
+pub(super) use template::{TemplateArgs, parse as parse_template};
+
 use super::core::Core;
 use super::error::{About, Error, explain, internal};
 use crate::archive;
@@ -78,6 +80,20 @@ pub const fn undo_steps(kind: JobKind, ending: Ending) -> &'static [&'static str
     }
 }
 
+/// Whether the work asks for, or changes, what runs: it waits until that is known.
+const fn is_of_guests(kind: JobKind) -> bool {
+    matches!(
+        kind,
+        JobKind::StartInstance
+            | JobKind::StopInstance
+            | JobKind::RebootInstance
+            | JobKind::DeleteInstance
+            | JobKind::CreatePoint
+            | JobKind::DeletePoint
+            | JobKind::Rollback
+    )
+}
+
 /// The work, for the runner.
 pub(super) struct Tasks {
     core: Arc<Core>,
@@ -123,6 +139,9 @@ impl Work for Tasks {
 
     fn step(&self, job: &Job, step: &'static str, watch: &mut dyn Watch) -> Result<(), Failure> {
         let core = &*self.core;
+        if is_of_guests(job.kind) {
+            core.guests_known(&job.subject_name, watch)?;
+        }
         let done = match (job.kind, step) {
             (
                 JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume,
@@ -187,7 +206,7 @@ impl Work for Tasks {
             | JobKind::StartInstance
             | JobKind::StopInstance
             | JobKind::RebootInstance
-            | JobKind::DeleteInstance => instance::conclude(tx, job, ending),
+            | JobKind::DeleteInstance => instance::conclude(tx, job, ending, self.core.now()),
             JobKind::CreatePoint | JobKind::DeletePoint => point::conclude(tx, job, ending),
             JobKind::Rollback => rollback::conclude(tx, job, ending),
             JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {

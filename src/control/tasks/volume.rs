@@ -2,16 +2,14 @@
 
 use super::super::core::Core;
 use super::super::error::explain;
-use super::Told;
 use crate::catalog;
 use crate::catalog::jobs::{Ending, Job};
 use crate::catalog::snapshots::Held;
-use crate::catalog::volumes::{forget_volume, move_volume, volume_of};
+use crate::catalog::volumes::{Volume, forget_volume, move_volume, volume_of};
 use crate::domain::fault::Fault;
 use crate::domain::id::VolumeId;
 use crate::domain::job::JobKind;
 use crate::domain::volume::VolumeEvent;
-use crate::engine::block::BlockDevice;
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
 
@@ -37,7 +35,11 @@ impl Core {
     /// What only served to compare later states of the volume with goes with it. Checkpoints that a failed save still
     /// needs stay: their snapshots can be tried again without the volume.
     pub(super) fn delete_bases(&self, job: &Job) -> Result<(), Failure> {
-        let volume = self.subject_volume(job)?;
+        self.delete_bases_of(&self.subject_volume(job)?)
+    }
+
+    /// As [`Core::delete_bases`].
+    pub(super) fn delete_bases_of(&self, volume: &Volume) -> Result<(), Failure> {
         let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
         let failed = |error| explain("delete a volume's bases", error, zone.about(&volume.name));
         let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
@@ -61,28 +63,7 @@ impl Core {
     pub(super) fn fill(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
         let volume = self.subject_volume(job)?;
         let snapshot = self.snapshot_named(job.source.as_deref().unwrap_or_default())?;
-        let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
-        let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
-        let failed = |error| {
-            explain(
-                "fill a volume from a snapshot",
-                error,
-                zone.about(&volume.name),
-            )
-        };
-        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
-        let lease = pool
-            .lease(volume.id)
-            .map_err(|error| failed(error.into()))?;
-        archive
-            .restore(
-                snapshot.organization,
-                snapshot.id,
-                &*lease,
-                &mut Told(watch),
-            )
-            .map_err(|error| failed(error.into()))?;
-        lease.flush().map_err(|error| failed(error.into()))
+        self.fill_from_archive(snapshot.organization, snapshot.id, &volume, watch)
     }
 }
 
