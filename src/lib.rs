@@ -33,7 +33,7 @@ mod tests;
 /// Entry of the browser half: called by the script that the page carries.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() {
     console_error_panic_hook::set_once();
-    web::hydrate();
+    web::hydrate().await;
 }

@@ -5,17 +5,17 @@
 
 pub mod instances;
 pub mod jobs;
+pub mod json;
 pub mod session;
 pub mod snapshots;
 pub mod templates;
 pub mod volumes;
 
 use crate::domain::fault::Fault;
-use leptos::server_fn::codec::JsonEncoding;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
 impl FromServerFnError for Fault {
-    type Encoder = JsonEncoding;
+    type Encoder = json::Json;
 
     /// What the framework itself finds wrong with a call. Its own words are for the log, never for a page.
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {

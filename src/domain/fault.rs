@@ -30,7 +30,9 @@ pub enum Noun {
 
 /// An act that did not succeed, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(rename_all = "kebab-case", tag = "code")]
+#[serde(rename_all = "kebab-case")]
+// The browser's reader (`api::json`) knows this form by itself; what serde makes of it would be many times its size there.
+#[cfg_attr(feature = "ssr", serde(tag = "code"))]
 pub enum Fault {
     /// Nobody is signed in, or the session has ended.
     #[error("sign in first")]

@@ -1,62 +1,48 @@
 //! Words: Fluent messages, and the forms of numbers, sizes, dates and times, in the reader's language.
 //!
-//! Server and browser run the same code on the same messages, so that they write the same text to the letter. What may
-//! never be true: a loader that changes its language (one loader a language, loaded once), a sentence put together from
-//! pieces, a number or a date that Fluent formats by itself. Both languages are part of the program; nothing is fetched.
+//! The server says them with Fluent. The browser gets the messages of its page's language as a [`plain`] sheet, which the
+//! server writes from the same files (`sheet`), and says them with a reader of a few lines: it carries neither Fluent
+//! nor any text. Both write the same text to the letter; a test compares them for every message. What may never be true:
+//! a loader that changes its language (one loader a language, loaded once), a sentence put together from pieces, a
+//! number or a date that Fluent formats by itself, a page that comes to life before its words are there.
 
 pub mod fault;
 pub mod format;
+#[cfg(feature = "ssr")]
+mod loader;
+pub mod plain;
+#[cfg(feature = "ssr")]
+mod sheet;
 pub mod words;
 
-use crate::domain::locale::Locale;
-use i18n_embed::LanguageLoader;
-use i18n_embed::fluent::FluentLanguageLoader;
-use rust_embed::RustEmbed;
-use std::sync::LazyLock;
-use unic_langid::LanguageIdentifier;
-use unic_langid::subtags::Language;
-
-/// `locales/`, inside the program.
-#[derive(RustEmbed)]
-#[folder = "locales/"]
-struct Messages;
-
-static FR: LazyLock<FluentLanguageLoader> = LazyLock::new(|| load("fr"));
-static EN: LazyLock<FluentLanguageLoader> = LazyLock::new(|| load("en"));
-
-fn load(code: &str) -> FluentLanguageLoader {
-    let language = |code: &str| {
-        LanguageIdentifier::from_parts(
-            Language::from_bytes(code.as_bytes()).unwrap_or_default(),
-            None,
-            None,
-            &[],
-        )
-    };
-    let loader = FluentLanguageLoader::new("reprise", language("en"));
-    // The messages are in the program and parsed by a test; if they were not, pages would show identifiers.
-    let loaded = loader.load_languages(&Messages, &[language(code)]);
-    debug_assert!(loaded.is_ok(), "{loaded:?}");
-    // Isolation marks (U+2068, U+2069) would end up in copied names and in titles; names stand in `<bdi>` instead.
-    loader.set_use_isolating(false);
-    loader
-}
-
-/// The messages of a language. English stands in for a message that is missing, which a test rules out.
-#[must_use]
-pub fn loader(locale: Locale) -> &'static FluentLanguageLoader {
-    match locale {
-        Locale::Fr => &FR,
-        Locale::En => &EN,
-    }
-}
+#[cfg(feature = "ssr")]
+pub use loader::loader;
+#[cfg(feature = "ssr")]
+pub use sheet::{Sheet, sheet};
 
 /// A message in a language: `t!(locale, "nav-volumes")`, `t!(locale, "act-select", name = value)`. Ids and arguments are
-/// checked at compile time.
+/// checked when the server is compiled.
+#[cfg(feature = "ssr")]
 macro_rules! t {
     ($locale:expr, $($message:tt)+) => {
         ::i18n_embed_fl::fl!($crate::i18n::loader($locale), $($message)+)
     };
+}
+
+/// A message in the page's language, as on the server; there its id and its arguments are checked.
+#[cfg(not(feature = "ssr"))]
+macro_rules! t {
+    ($locale:expr, $id:literal $(,)?) => {{
+        let _ = $locale;
+        $crate::i18n::plain::say($id, &[])
+    }};
+    ($locale:expr, $id:literal, $($name:ident = $value:expr),+ $(,)?) => {{
+        let _ = $locale;
+        $crate::i18n::plain::say(
+            $id,
+            &[$((stringify!($name), $crate::i18n::plain::Value::from($value))),+],
+        )
+    }};
 }
 pub(crate) use t;
 

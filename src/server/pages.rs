@@ -4,10 +4,12 @@ use super::session::Visit;
 use super::state::AppState;
 use super::{health, live, security, session, upload};
 use crate::domain::fault::{Fault, Noun};
+use crate::domain::locale::Locale;
+use crate::i18n;
 use crate::web;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -17,6 +19,7 @@ use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, ResponseOptions, generate_route_list};
 use std::sync::Arc;
 use tower::ServiceExt;
+use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
 
 /// Forms and server functions are short; uploads have their own bound.
@@ -51,6 +54,8 @@ pub fn router(state: &AppState) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(close_dialogs))
         .layer(from_fn_with_state(state.clone(), session::identify))
+        // The same for everyone: no session is looked up, none renewed, and a copy holds for good.
+        .route("/words/{name}", get(words).layer(CompressionLayer::new()))
         .layer(from_fn_with_state(state.clone(), security::same_origin))
         .layer(from_fn(security::headers))
         .with_state(state.clone())
@@ -101,6 +106,19 @@ async fn close_dialogs(request: Request, next: Next) -> Response {
         }
     }
     response
+}
+
+/// The messages of a language, for the browser half. A name that is not today's is an older page's.
+async fn words(Path(name): Path<String>) -> Response {
+    let mut sheets = Locale::ALL.into_iter().map(i18n::sheet);
+    let Some(sheet) = sheets.find(|sheet| sheet.name == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, sheet.text.as_str()).into_response()
 }
 
 /// A file of the site folder, or the page that says there is nothing here.

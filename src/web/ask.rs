@@ -5,10 +5,10 @@
 //! and one action.
 
 use super::erased::memo;
+use crate::api::json::Json;
 use crate::api::{jobs, snapshots, volumes};
 use crate::domain::fault::Fault;
-use crate::domain::id::{JobId, SnapshotId, VolumeId, ZoneId};
-use crate::domain::size::{MAX_VOLUME_GIB, MIN_VOLUME_GIB};
+use crate::domain::id::{SnapshotId, VolumeId};
 use crate::view::{
     ActivityRow, DeletionPlan, JobView, Page, SnapshotPlan, SnapshotRow, Started, VolumeRow,
 };
@@ -17,6 +17,7 @@ use leptos::server::ServerActionError;
 use leptos::server_fn::ServerFn;
 use leptos::server_fn::error::ServerFnUrlError;
 use serde::{Deserialize, Serialize};
+use std::pin::Pin;
 
 /// What a page may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,32 +60,56 @@ pub enum Answer {
 }
 
 /// An answer that is on its way or there.
-pub type Asked = Resource<Result<Answer, Fault>>;
+pub type Asked = Resource<Result<Answer, Fault>, Json>;
+
+/// An answer that comes later. One type for all questions: only what is particular to each is compiled for it.
+type Later = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
 
 /// Asks, and asks again whenever the question or the number beside it changes.
 pub fn ask(question: impl Fn() -> (Question, u32) + Send + Sync + 'static) -> Asked {
     let question: Box<dyn Fn() -> (Question, u32) + Send + Sync> = Box::new(question);
-    Resource::new(question, |(question, _)| answer(question))
+    Resource::new_with_options(question, |(question, _)| answer(question), false)
 }
 
-async fn answer(question: Question) -> Result<Answer, Fault> {
+fn answer(question: Question) -> Later {
     match question {
-        Question::Volumes(page) => volumes::list_volumes(page).await.map(Answer::Volumes),
-        Question::Snapshots(page) => snapshots::list_snapshots(page).await.map(Answer::Snapshots),
-        Question::Activity(page) => jobs::list_activity(page).await.map(Answer::Activity),
-        Question::Jobs => jobs::current_jobs().await.map(Answer::Jobs),
-        Question::SnapshotPlan(volume) => volumes::plan_snapshot(volume).await.map(Answer::Plan),
+        Question::Volumes(page) => get(volumes::ListVolumes { page }, Answer::Volumes),
+        Question::Snapshots(page) => get(snapshots::ListSnapshots { page }, Answer::Snapshots),
+        Question::Activity(page) => get(jobs::ListActivity { page }, Answer::Activity),
+        Question::Jobs => get(jobs::CurrentJobs {}, Answer::Jobs),
+        Question::SnapshotPlan(volume) => get(volumes::PlanSnapshot { volume }, Answer::Plan),
         Question::VolumeDeletion(volume) => {
-            volumes::volume_deletion(volume).await.map(Answer::Deletion)
+            get(volumes::VolumeDeletion { volume }, Answer::Deletion)
         }
-        Question::SnapshotDeletion(snapshot) => snapshots::snapshot_deletion(snapshot)
-            .await
-            .map(Answer::Deletion),
-        Question::Snapshot(snapshot) => snapshots::get_snapshot(snapshot)
-            .await
-            .map(Box::new)
-            .map(Answer::Snapshot),
+        Question::SnapshotDeletion(snapshot) => {
+            get(snapshots::SnapshotDeletion { snapshot }, Answer::Deletion)
+        }
+        Question::Snapshot(snapshot) => get(snapshots::GetSnapshot { snapshot }, |row| {
+            Answer::Snapshot(Box::new(row))
+        }),
     }
+}
+
+/// Asks a server function that reads: on the server its body, in the browser its address. The framework's own client
+/// would be compiled once for each function.
+#[cfg(not(feature = "hydrate"))]
+fn get<F>(function: F, answer: impl FnOnce(F::Output) -> Answer + Send + 'static) -> Later
+where
+    F: ServerFn<Error = Fault> + 'static,
+{
+    Box::pin(async move { function.run_body().await.map(answer) })
+}
+
+/// The same in the browser.
+#[cfg(feature = "hydrate")]
+fn get<F>(function: F, answer: impl FnOnce(F::Output) -> Answer + Send + 'static) -> Later
+where
+    F: ServerFn<Error = Fault> + Serialize,
+    F::Output: serde::de::DeserializeOwned,
+{
+    let query = serde_qs::to_string(&function);
+    let read = |text: &str| crate::api::json::read::<F::Output>(text).map(answer);
+    browser::get(F::PATH, query.ok(), Box::new(read))
 }
 
 /// What a form has the server do.
@@ -121,24 +146,11 @@ impl Act {
     }
 }
 
-/// The fields of a form that was filled in. Which of them count depends on the act.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields {
-    /// The name of something new.
-    pub name: String,
-    /// The zone of something new.
-    pub zone: String,
-    /// Its size in GiB.
-    pub size_gib: String,
-    /// The id of what it is about.
-    pub about: String,
-}
-
 /// What came of an act: what was set going, where it is long work.
 pub type Outcome = Result<Option<Started>, Fault>;
 
 /// An act that can be started, and how its last start went.
-pub type Acting = Action<(Act, Fields), Outcome>;
+pub type Acting = Action<(Act, String), Outcome>;
 
 /// An act of a page. A form that was sent without scripts comes back with its refusal in the address: it is the first
 /// outcome.
@@ -146,43 +158,21 @@ pub fn acting(act: Act) -> Acting {
     let brought = use_context::<ServerActionError>()
         .filter(|error| error.path() == act.path())
         .map(|error| Err(ServerFnUrlError::<Fault>::decode_err(error.err())));
-    Action::new_with_value(brought, |(act, fields): &(Act, Fields)| {
-        perform(*act, fields.clone())
+    Action::new_with_value(brought, |(act, fields): &(Act, String)| {
+        post(act.path(), fields.clone())
     })
 }
 
-async fn perform(act: Act, fields: Fields) -> Outcome {
-    let bad = |_| Fault::BadRequest;
-    let volume = || fields.about.parse::<VolumeId>().map_err(bad);
-    let snapshot = || fields.about.parse::<SnapshotId>().map_err(bad);
-    let job = || fields.about.parse::<JobId>().map_err(bad);
-    let zone = || fields.zone.parse::<ZoneId>().map_err(bad);
-    match act {
-        Act::TakeSnapshot => volumes::take_snapshot(volume()?, fields.name)
-            .await
-            .map(Some),
-        Act::CreateVolume => {
-            let out_of_range = Fault::SizeOutOfRange {
-                min_gib: MIN_VOLUME_GIB,
-                max_gib: MAX_VOLUME_GIB,
-            };
-            let size = fields.size_gib.trim().parse().map_err(|_| out_of_range)?;
-            let zone = zone()?;
-            volumes::create_volume(fields.name, zone, size)
-                .await
-                .map(Some)
-        }
-        Act::Restore => {
-            let (snapshot, zone) = (snapshot()?, zone()?);
-            snapshots::create_volume_from_snapshot(snapshot, zone, fields.name)
-                .await
-                .map(Some)
-        }
-        Act::DeleteVolume => volumes::delete_volume(volume()?).await.map(Some),
-        Act::DeleteSnapshot => snapshots::delete_snapshot(snapshot()?).await.map(Some),
-        Act::Interrupt => jobs::interrupt_job(job()?).await.map(|()| None),
-        Act::Retry => jobs::retry_job(job()?).await.map(|()| None),
-    }
+/// An outcome that comes later.
+type Sent = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+#[cfg(feature = "hydrate")]
+use browser::post;
+
+/// Nothing is sent from the server: where there are no scripts, the form itself goes to the act's path.
+#[cfg(not(feature = "hydrate"))]
+fn post(_: &'static str, _: String) -> Sent {
+    Box::pin(std::future::ready(Err(Fault::Unreachable)))
 }
 
 /// A form of an act: plain without scripts, sent in the background with them. `class` is for its looks.
@@ -217,22 +207,79 @@ pub fn refusal(acting: Acting) -> Memo<Option<Fault>> {
 
 #[cfg(feature = "hydrate")]
 mod browser {
-    use super::Fields;
+    use super::{Answer, Later, Sent};
+    use crate::api::json::{self, Unreadable};
+    use crate::domain::fault::Fault;
+    use crate::domain::size::{MAX_VOLUME_GIB, MIN_VOLUME_GIB};
     use leptos::ev::SubmitEvent;
-    use wasm_bindgen::JsCast;
-    use web_sys::{FormData, HtmlFormElement};
+    use leptos::prelude::window;
+    use send_wrapper::SendWrapper;
+    use wasm_bindgen::{JsCast, JsValue};
+    use wasm_bindgen_futures::JsFuture;
+    use web_sys::{FormData, Headers, HtmlFormElement, RequestInit, Response, UrlSearchParams};
 
-    /// What the form that is sent was filled in with.
-    pub fn fields(event: &SubmitEvent) -> Option<Fields> {
+    /// What the form that is sent was filled in with, as it would be sent without scripts.
+    pub fn fields(event: &SubmitEvent) -> Option<String> {
         let form = event.current_target()?.dyn_into::<HtmlFormElement>().ok()?;
         let data = FormData::new_with_form(&form).ok()?;
-        let field = |name: &str| data.get(name).as_string();
-        let about = ["volume", "snapshot", "job"].into_iter().find_map(field);
-        Some(Fields {
-            name: field("name").unwrap_or_default(),
-            zone: field("zone").unwrap_or_default(),
-            size_gib: field("size_gib").unwrap_or_default(),
-            about: about.unwrap_or_default(),
-        })
+        let fields = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+        Some(fields.to_string().into())
+    }
+
+    type Read = Box<dyn FnOnce(&str) -> Result<Answer, Unreadable> + Send>;
+
+    /// Asks at `path` and reads what comes back.
+    pub fn get(path: &'static str, query: Option<String>, read: Read) -> Later {
+        Box::pin(SendWrapper::new(async move {
+            let address = format!("{path}?{}", query.ok_or(Fault::BadRequest)?);
+            let text = send(&address, None).await?;
+            read(&text).map_err(|_| Fault::Unreachable)
+        }))
+    }
+
+    /// Sends a form to `path`, as it would go there without scripts.
+    pub fn post(path: &'static str, fields: String) -> Sent {
+        Box::pin(SendWrapper::new(async move {
+            // What is no number is no size either: the server could only call the whole form unreadable.
+            let size = fields
+                .split('&')
+                .find_map(|field| field.strip_prefix("size_gib="));
+            if size.is_some_and(|size| size.parse::<u64>().is_err()) {
+                return Err(Fault::SizeOutOfRange {
+                    min_gib: MIN_VOLUME_GIB,
+                    max_gib: MAX_VOLUME_GIB,
+                });
+            }
+            let text = send(path, Some(fields)).await?;
+            json::read(&text).map_err(|_| Fault::Unreachable)
+        }))
+    }
+
+    /// The text that comes back, or the fault that it is.
+    async fn send(address: &str, form: Option<String>) -> Result<String, Fault> {
+        let cut_off = |_: JsValue| Fault::Unreachable;
+        let headers = Headers::new().map_err(cut_off)?;
+        _ = headers.set("Accept", "application/json");
+        let request = RequestInit::new();
+        if let Some(form) = form {
+            request.set_method("POST");
+            request.set_body(&form.into());
+            _ = headers.set("Content-Type", "application/x-www-form-urlencoded");
+        }
+        request.set_headers(&headers);
+        let answer = window().fetch_with_str_and_init(address, &request);
+        let answer: Response = JsFuture::from(answer)
+            .await
+            .map_err(cut_off)?
+            .unchecked_into();
+        let text = JsFuture::from(answer.text().map_err(cut_off)?)
+            .await
+            .map_err(cut_off)?;
+        let text = text.as_string().unwrap_or_default();
+        if answer.ok() {
+            Ok(text)
+        } else {
+            Err(json::read(&text).unwrap_or(Fault::Unreachable))
+        }
     }
 }

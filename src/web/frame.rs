@@ -7,6 +7,7 @@ use super::erased::{follow, mark, maybe, memo, text, value};
 use super::links;
 use super::live::Live;
 use super::toasts::{ToastRegion, Toasts, tell_ends};
+use crate::api::json::Json;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t, words};
@@ -23,7 +24,7 @@ pub fn Surroundings() -> impl IntoView {
     let must_choose = use_context::<MustChoosePassword>().is_some_and(|must| must.0);
     // Not a resource: under its `Suspense` the server would make the whole page more than once, each time with resources
     // of its own, and the browser would take the first's answers for the last one's page.
-    let session = SharedValue::new(|| {
+    let session = SharedValue::<_, Json>::new_with_encoding(|| {
         let visitor = use_context::<Visitor>();
         visitor.map_or(Err(Fault::Unreachable), |visitor| (visitor.0)())
     });

@@ -71,6 +71,7 @@ impl Live {
 #[cfg(feature = "hydrate")]
 mod browser {
     use super::Live;
+    use crate::api::json;
     use crate::view::Change;
     use leptos::prelude::*;
     use std::cell::Cell;
@@ -95,7 +96,7 @@ mod browser {
             let Some(text) = event.data().as_string() else {
                 return;
             };
-            let bit = match serde_json::from_str(&text) {
+            let bit = match json::read(&text) {
                 Ok(Change::Volumes) => 1,
                 Ok(Change::Snapshots) => 2,
                 Ok(Change::Jobs) => 4,

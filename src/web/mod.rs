@@ -25,10 +25,12 @@ pub use links::after_form;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 
-/// Brings the page to life that the server has written, in the language it was written in.
+/// Brings the page to life that the server has written, in the language it was written in. Without its words it stays as
+/// it is, and works as it does without scripts.
 #[cfg(feature = "hydrate")]
-pub fn hydrate() {
+pub async fn hydrate() {
     use crate::domain::locale::Locale;
+    use crate::i18n::plain;
     use leptos::prelude::{document, provide_context};
 
     let root = document().document_element();
@@ -37,6 +39,10 @@ pub fn hydrate() {
         .and_then(|html| html.get_attribute("lang"))
         .unwrap_or_default();
     let locale = Locale::from_tag(&tag).unwrap_or_default();
+    let Some(words) = words().await else {
+        return;
+    };
+    plain::bring(locale, words);
     leptos::mount::hydrate_body(move || {
         provide_context(locale);
         App()
@@ -45,4 +51,24 @@ pub fn hydrate() {
     if let Some(html) = root {
         _ = html.set_attribute("data-hydrated", "");
     }
+}
+
+/// The messages of the page's language, from where the page says they are.
+#[cfg(feature = "hydrate")]
+async fn words() -> Option<String> {
+    use leptos::prelude::{document, window};
+    use wasm_bindgen::JsCast;
+    use wasm_bindgen_futures::JsFuture;
+
+    let address = document()
+        .get_element_by_id("words")?
+        .get_attribute("href")?;
+    let answer = JsFuture::from(window().fetch_with_str(&address))
+        .await
+        .ok()?;
+    let answer = answer.dyn_into::<web_sys::Response>().ok()?;
+    if !answer.ok() {
+        return None;
+    }
+    JsFuture::from(answer.text().ok()?).await.ok()?.as_string()
 }

@@ -2,6 +2,7 @@
 
 use super::app::App;
 use super::context::use_locale;
+use crate::i18n::sheet;
 use leptos::hydration::HydrationScripts;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
@@ -9,6 +10,7 @@ use leptos_meta::MetaTags;
 /// The whole document. The server provides the language (`Locale`) and the nonce that its policy names.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let words = format!("/words/{}", sheet(use_locale()).name);
     // Translating the page in the browser would replace the nodes that hydration looks for; it speaks both languages.
     view! {
         <!DOCTYPE html>
@@ -22,6 +24,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="manifest" href="/manifest.webmanifest"/>
                 <link rel="preload" href="/fonts/inter-latin.woff2" r#as="font" type="font/woff2" crossorigin=""/>
                 <link rel="stylesheet" href="/pkg/reprise.css"/>
+                // The browser half says nothing of its own: it comes to life once it has these.
+                <link id="words" rel="preload" href=words r#as="fetch" type="text/plain" crossorigin=""/>
                 <HydrationScripts options/>
                 <MetaTags/>
             </head>

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 /// A message: its arguments, what its selections choose from, and every way its text can read. In a text, an argument
 /// stands as U+FFFC.
 #[derive(Default)]
-struct Message {
-    arguments: BTreeSet<String>,
-    variants: BTreeMap<String, BTreeSet<String>>,
+pub(super) struct Message {
+    pub(super) arguments: BTreeSet<String>,
+    pub(super) variants: BTreeMap<String, BTreeSet<String>>,
     texts: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn messages(locale: Locale) -> BTreeMap<String, Message> {
+pub(super) fn messages(locale: Locale) -> BTreeMap<String, Message> {
     let path = root()
         .join("locales")
         .join(locale.code())

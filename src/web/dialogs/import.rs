@@ -1,6 +1,7 @@
 //! *Importer une image disque*: a plain form with a file. With scripts the same form is sent in the background, with its
 //! progress and a way to stop.
 
+use crate::api::json;
 use crate::domain::fault::Fault;
 use crate::domain::size::Bytes;
 use crate::i18n::{format, t};
@@ -21,7 +22,7 @@ pub fn body(frame: Frame, close: String) -> AnyView {
     let brought = use_query_map().with_untracked(|query| {
         query
             .get_str("fault")
-            .and_then(|fault| serde_json::from_str::<Fault>(fault).ok())
+            .and_then(|fault| json::read::<Fault>(fault).ok())
     });
     let refused = RwSignal::new(brought);
     let sending: RwSignal<Sending> = RwSignal::new(None);

@@ -1,6 +1,7 @@
 //! Sending a file in the background. `fetch` cannot tell how much was sent, so this is an `XMLHttpRequest`.
 
 use super::import::Sending;
+use crate::api::json;
 use crate::domain::fault::Fault;
 use crate::domain::size::Bytes;
 use crate::view::Started;
@@ -162,8 +163,8 @@ fn send(
 fn answer_of(request: &XmlHttpRequest) -> Result<Started, Fault> {
     let text = request.response_text().ok().flatten().unwrap_or_default();
     if request.status() == Ok(200) {
-        serde_json::from_str(&text).map_err(|_| Fault::Unreachable)
+        json::read(&text).map_err(|_| Fault::Unreachable)
     } else {
-        Err(serde_json::from_str(&text).unwrap_or(Fault::Unreachable))
+        Err(json::read(&text).unwrap_or(Fault::Unreachable))
     }
 }

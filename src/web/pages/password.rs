@@ -1,5 +1,6 @@
 //! Replacing a one-time password: a plain form.
 
+use crate::api::json;
 use crate::domain::fault::Fault;
 use crate::i18n::t;
 use crate::web::components::field::{Field, form_refusal, new_password};
@@ -17,7 +18,7 @@ pub fn page() -> AnyView {
     let brought = use_query_map().with_untracked(|query| {
         query
             .get_str("fault")
-            .and_then(|fault| serde_json::from_str::<Fault>(fault).ok())
+            .and_then(|fault| json::read::<Fault>(fault).ok())
     });
     let refusal = memo(move |_| brought.clone());
     view! {

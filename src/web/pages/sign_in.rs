@@ -1,5 +1,6 @@
 //! Signing in: a plain form, the same with and without scripts.
 
+use crate::api::json;
 use crate::domain::fault::Fault;
 use crate::i18n::{fault, t};
 use crate::web::components::icon;
@@ -26,7 +27,7 @@ fn refusal(query: &ParamsMap) -> Option<Fault> {
         Some("foreign") => Some(Fault::ForeignOrigin),
         _ => query
             .get_str("fault")
-            .and_then(|fault| serde_json::from_str(fault).ok()),
+            .and_then(|fault| json::read(fault).ok()),
     }
 }
 
