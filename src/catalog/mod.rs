@@ -9,9 +9,11 @@
 //! One connection writes, under a lock; reads use connections of their own and never wait for the writer.
 
 pub mod events;
+pub mod instances;
 pub mod jobs;
 pub mod paging;
 pub mod people;
+pub mod points;
 mod row;
 pub mod snapshots;
 pub mod templates;

@@ -4,7 +4,7 @@ use super::jobs::{JOB, Job, LIVE, job_at};
 use super::paging::{Paged, Window};
 use super::{Catalog, Context, Error};
 use crate::domain::fault::Fault;
-use crate::domain::id::{OrganizationId, VolumeId, ZoneId};
+use crate::domain::id::{InstanceId, OrganizationId, VolumeId, ZoneId};
 use crate::domain::size::Bytes;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use rusqlite::{OptionalExtension, Row, Transaction, named_params};
@@ -30,6 +30,10 @@ pub struct Volume {
     pub fault: Option<Fault>,
     /// When it was asked for.
     pub created: i64,
+    /// The instance it is attached to.
+    pub instance: Option<InstanceId>,
+    /// Its place among that instance's disks; 0 is the root volume. Set where `instance` is.
+    pub slot: Option<u32>,
 }
 
 /// A row of the list of volumes.
@@ -39,6 +43,8 @@ pub struct ListedVolume {
     pub volume: Volume,
     /// The zone's name.
     pub zone_name: String,
+    /// The name of the instance it is attached to.
+    pub instance_name: Option<String>,
     /// Snapshots of it in the object store.
     pub snapshots: u32,
     /// Snapshots of it that are being taken or saved.
@@ -47,8 +53,8 @@ pub struct ListedVolume {
     pub job: Option<Job>,
 }
 
-const COLUMNS: &str =
-    "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created";
+const COLUMNS: &str = "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created, v.instance, v.slot";
+const COUNT: usize = 11;
 
 fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
     Ok(Volume {
@@ -61,6 +67,32 @@ fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
         state: row.get(6)?,
         fault: row.get(7)?,
         created: row.get(8)?,
+        instance: row.get(9)?,
+        slot: row.get(10)?,
+    })
+}
+
+/// What a row of the list is made of; `j` is the live work, if any.
+fn listed_sql(rest: &str) -> String {
+    format!(
+        "SELECT {COLUMNS}, z.name, i.name,
+           (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('saved', 'verified')),
+           (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('creating', 'saving')),
+           {JOB}
+         FROM volumes v JOIN zones z ON z.id = v.zone LEFT JOIN instances i ON i.id = v.instance
+           LEFT JOIN jobs j ON j.subject = v.id AND j.state IN {LIVE}
+         WHERE {rest}"
+    )
+}
+
+fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedVolume> {
+    Ok(ListedVolume {
+        volume: volume_at(row)?,
+        zone_name: row.get(COUNT)?,
+        instance_name: row.get(COUNT + 1)?,
+        snapshots: row.get(COUNT + 2)?,
+        in_snapshot: row.get(COUNT + 3)?,
+        job: job_at(row, COUNT + 4)?,
     })
 }
 
@@ -81,25 +113,64 @@ impl Catalog {
                 .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
                 .context("count the volumes")?;
             let window = Window::of(total, page, limit);
-            let sql = format!(
-                "SELECT {COLUMNS}, z.name,
-                   (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('saved', 'verified')),
-                   (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('creating', 'saving')),
-                   {JOB}
-                 FROM volumes v JOIN zones z ON z.id = v.zone LEFT JOIN jobs j ON j.subject = v.id AND j.state IN {LIVE}
-                 WHERE v.organization = ?1 ORDER BY v.created DESC, v.id DESC LIMIT ?2 OFFSET ?3"
+            let sql = listed_sql(
+                "v.organization = ?1 ORDER BY v.created DESC, v.id DESC LIMIT ?2 OFFSET ?3",
             );
             let mut query = tx.prepare_cached(&sql).context("list the volumes")?;
-            let rows = query.query_map((organization, window.limit, window.offset as i64), |row| {
-                Ok(ListedVolume {
-                    volume: volume_at(row)?,
-                    zone_name: row.get(9)?,
-                    snapshots: row.get(10)?,
-                    in_snapshot: row.get(11)?,
-                    job: job_at(row, 12)?,
-                })
-            });
+            let rows = query.query_map(
+                (organization, window.limit, window.offset as i64),
+                listed_at,
+            );
             Ok(window.with(rows.and_then(Iterator::collect).context("list the volumes")?))
+        })
+    }
+
+    /// The rows of an instance's volumes, the root volume first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn listed_disks(&self, instance: InstanceId) -> Result<Vec<ListedVolume>, Error> {
+        self.read(|tx| {
+            let sql = listed_sql("v.instance = ?1 ORDER BY v.slot");
+            let mut query = tx
+                .prepare_cached(&sql)
+                .context("list an instance's volumes")?;
+            query
+                .query_map([instance], listed_at)
+                .and_then(Iterator::collect)
+                .context("list an instance's volumes")
+        })
+    }
+
+    /// An instance's volumes, the root volume first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn disks_of(&self, instance: InstanceId) -> Result<Vec<Volume>, Error> {
+        self.read(|tx| disks_of(tx, instance))
+    }
+
+    /// Data volumes of the organization in the zone that are ready and not attached, by name.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn attachable_volumes(
+        &self,
+        organization: OrganizationId,
+        zone: ZoneId,
+    ) -> Result<Vec<Volume>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM volumes v WHERE v.organization = ?1 AND v.zone = ?2 AND v.kind = 'data'
+                   AND v.state = 'ready' AND v.instance IS NULL ORDER BY v.name_key"
+            );
+            let mut query = tx
+                .prepare_cached(&sql)
+                .context("list the volumes that can be attached")?;
+            query
+                .query_map((organization, zone), volume_at)
+                .and_then(Iterator::collect)
+                .context("list the volumes that can be attached")
         })
     }
 
@@ -130,7 +201,7 @@ impl Catalog {
         })
     }
 
-    /// Volumes in a passing state that no live work will move on.
+    /// Volumes in a passing state that no live work on them, or on their instance, will move on.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
@@ -139,7 +210,7 @@ impl Catalog {
             let sql = format!(
                 "SELECT {COLUMNS} FROM volumes v
                  WHERE v.state IN ('creating', 'importing', 'restoring', 'deleting')
-                   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = v.id AND j.state IN {LIVE})"
+                   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject IN (v.id, v.instance) AND j.state IN {LIVE})"
             );
             let mut query = tx.prepare_cached(&sql).context("look for stranded volumes")?;
             query.query_map([], volume_at).and_then(Iterator::collect).context("look for stranded volumes")
@@ -161,6 +232,37 @@ pub fn volume_of(
     ))
     .and_then(|mut query| query.query_row((id, organization), volume_at).optional())
     .context("find a volume")
+}
+
+/// An instance's volumes, the root volume first.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn disks_of(tx: &Transaction<'_>, instance: InstanceId) -> Result<Vec<Volume>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM volumes v WHERE v.instance = ?1 ORDER BY v.slot");
+    let mut query = tx
+        .prepare_cached(&sql)
+        .context("list an instance's disks")?;
+    query
+        .query_map([instance], volume_at)
+        .and_then(Iterator::collect)
+        .context("list an instance's disks")
+}
+
+/// Attaches the volume to an instance at a place among its disks, or detaches it.
+///
+/// # Errors
+/// [`Error::Sqlite`], also where the place is taken.
+pub fn set_attachment(
+    tx: &Transaction<'_>,
+    id: VolumeId,
+    to: Option<(InstanceId, u32)>,
+) -> Result<(), Error> {
+    let (instance, slot) = to.unzip();
+    tx.prepare_cached("UPDATE volumes SET instance = ?2, slot = ?3 WHERE id = ?1")
+        .and_then(|mut update| update.execute((id, instance, slot)))
+        .context("attach or detach a volume")?;
+    Ok(())
 }
 
 /// Whether a volume of the organization has this name, in any case.
@@ -196,8 +298,8 @@ pub fn snapshots_under_way(tx: &Transaction<'_>, volume: VolumeId) -> Result<u32
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn insert_volume(tx: &Transaction<'_>, volume: &Volume) -> Result<(), Error> {
-    let sql = "INSERT INTO volumes (id, organization, zone, name, name_key, kind, size, state, created)
-               VALUES (:id, :organization, :zone, :name, :name_key, :kind, :size, :state, :created)";
+    let sql = "INSERT INTO volumes (id, organization, zone, name, name_key, kind, size, state, created, instance, slot)
+               VALUES (:id, :organization, :zone, :name, :name_key, :kind, :size, :state, :created, :instance, :slot)";
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
@@ -210,6 +312,8 @@ pub fn insert_volume(tx: &Transaction<'_>, volume: &Volume) -> Result<(), Error>
                 ":size": volume.size,
                 ":state": volume.state,
                 ":created": volume.created,
+                ":instance": volume.instance,
+                ":slot": volume.slot,
             })
         })
         .context("write a volume")?;

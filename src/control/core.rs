@@ -2,12 +2,13 @@
 
 use super::Clock;
 use super::error::{About, Error, explain};
+use super::guests::Guests;
 use super::live::Live;
 use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
 use crate::archive::{self, Archive};
 use crate::catalog::Catalog;
 use crate::domain::fault::Fault;
-use crate::domain::id::{JobId, OrganizationId, ZoneId};
+use crate::domain::id::{InstanceId, JobId, OrganizationId, ZoneId};
 use crate::view::Change;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,7 @@ pub(super) struct Core {
     pub zones: Zones,
     pub archive: ArchiveDoor,
     pub live: Live,
+    pub guests: Guests,
 }
 
 impl Core {
@@ -66,6 +68,7 @@ impl Folders {
             this.uploads(),
             this.run(),
             this.data.join("zones"),
+            this.data.join("instances"),
         ] {
             std::fs::create_dir_all(&folder).map_err(|source| Error::Io {
                 operation: "make",
@@ -82,6 +85,11 @@ impl Folders {
 
     pub fn pool(&self, zone: ZoneId) -> PathBuf {
         self.data.join("zones").join(zone.to_string()).join("pool")
+    }
+
+    /// What belongs to an instance's process: its sockets and its logs.
+    pub fn instance(&self, instance: InstanceId) -> PathBuf {
+        self.data.join("instances").join(instance.to_string())
     }
 
     pub fn archive(&self) -> PathBuf {

@@ -122,7 +122,7 @@ fn as_member(
 impl Control {
     fn make_sample(&self, caller: &Caller, sample: &Sample) -> Result<VolumeId, Fault> {
         let actor = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?;
-        let zones = self.core.zones.views();
+        let zones = self.core.zones.views(None);
         let zone = zones
             .get(sample.zone)
             .or(zones.last())

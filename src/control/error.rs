@@ -9,6 +9,7 @@ use crate::domain::fault::Fault;
 use crate::domain::size::{Bytes, MAX_VOLUME_GIB, MIN_VOLUME_GIB};
 use crate::engine;
 use crate::engine::block::DeviceError;
+use crate::hypervisor;
 use crate::jobs::Failure;
 use std::io;
 use std::path::PathBuf;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The region's object store.
     #[error("the object store failed")]
     Archive(#[from] archive::Error),
+    /// The hypervisor.
+    #[error("the hypervisor failed")]
+    Hypervisor(#[from] hypervisor::Error),
     /// A disk.
     #[error("the disk failed")]
     Device(#[from] DeviceError),
@@ -130,7 +134,7 @@ pub(super) fn explain(doing: &'static str, error: Error, about: About<'_>) -> Fa
             }
             _ => Failure::Passing(internal(doing, &error)),
         },
-        Error::Catalog(_) => Failure::Passing(internal(doing, &error)),
+        Error::Catalog(_) | Error::Hypervisor(_) => Failure::Passing(internal(doing, &error)),
         Error::Json { .. } | Error::Importer(_) | Error::Broken(_) => {
             Failure::Final(internal(doing, &error))
         }

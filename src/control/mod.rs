@@ -17,13 +17,16 @@ mod core;
 pub mod demo;
 mod error;
 mod exports;
+mod guests;
 mod image;
+mod instances;
 mod live;
 mod moments;
 mod open;
 mod pending;
 pub mod people;
 mod reconcile;
+mod serial;
 mod snapshots;
 pub mod tasks;
 mod templates;
@@ -68,10 +71,11 @@ impl Control {
         self.ask(self.catalog().is_empty())
     }
 
-    /// Stops the long work where it is, to be resumed by the next start, and tells listeners that nothing more comes.
-    /// Returns when all of it has stopped.
+    /// Stops the long work where it is, to be resumed by the next start, lets go of the guests, which run on, and tells
+    /// listeners that nothing more comes. Returns when all of it has stopped.
     pub fn stop(&self) {
         self.runner.shutdown();
+        self.core.guests.let_go();
         self.core.live.stop();
     }
 
@@ -100,7 +104,8 @@ impl Control {
 
     /// The region's zones, by name.
     pub(super) fn zone_views(&self) -> Vec<ZoneView> {
-        self.core.zones.views()
+        let accelerator = self.core.hypervisor().ok();
+        self.core.zones.views(accelerator.map(guests::accelerator))
     }
 
     /// What a user may know of an error.

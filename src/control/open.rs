@@ -2,11 +2,13 @@
 
 use super::core::{ArchiveDoor, Core, Folders};
 use super::error::{Error, chain};
+use super::guests::Guests;
 use super::live::Live;
 use super::tasks::Tasks;
 use super::zones::{Zone, Zones};
 use super::{Clock, Control, SystemClock};
 use crate::catalog::Catalog;
+use crate::domain::instance::STOP_SECONDS;
 use crate::engine::PoolOptions;
 use crate::jobs::{Runner, RunnerOptions};
 use std::path::PathBuf;
@@ -54,6 +56,10 @@ pub struct Tuning {
     pub runner: RunnerOptions,
     /// How pools are opened; the limit comes from the settings.
     pub pool: PoolOptions,
+    /// Whether to look for a hypervisor on this host.
+    pub hypervisor: bool,
+    /// How long a guest has to shut down after the power button, in seconds.
+    pub stop_seconds: u32,
 }
 
 impl Default for Tuning {
@@ -62,6 +68,8 @@ impl Default for Tuning {
             clock: Arc::new(SystemClock),
             runner: RunnerOptions::default(),
             pool: PoolOptions::default(),
+            hypervisor: true,
+            stop_seconds: STOP_SECONDS,
         }
     }
 }
@@ -118,7 +126,7 @@ impl Control {
                 "the object store cannot be opened; it is tried again when it is needed"
             );
         }
-        let core = Arc::new(Core {
+        let core = Arc::new_cyclic(|core| Core {
             catalog: catalog.clone(),
             clock: tuning.clock,
             region,
@@ -126,6 +134,7 @@ impl Control {
             zones: Zones(zones),
             archive,
             live,
+            guests: Guests::new(core.clone(), tuning.hypervisor, tuning.stop_seconds),
         });
         core.reconcile()?;
         let options = RunnerOptions {

@@ -10,61 +10,6 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId, ZoneId};
 use crate::view::*;
 
-// (I)
-impl Control {
-    pub fn list_instances(&self, c: &Caller, page: u32) -> Result<Page<InstanceRow>, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn instance(&self, c: &Caller, id: InstanceId) -> Result<InstanceView, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn create_instance(
-        &self,
-        c: &Caller,
-        name: &str,
-        template: TemplateId,
-        zone: ZoneId,
-        offering: u32,
-        start: bool,
-    ) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn start_instance(&self, c: &Caller, id: InstanceId) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn stop_instance(&self, c: &Caller, id: InstanceId, force: bool) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn reboot_instance(&self, c: &Caller, id: InstanceId) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn instance_deletion(&self, c: &Caller, id: InstanceId) -> Result<InstanceDeletion, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn delete_instance(
-        &self,
-        c: &Caller,
-        id: InstanceId,
-        volumes: bool,
-    ) -> Result<Started, Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn attach_volume(&self, c: &Caller, id: InstanceId, volume: VolumeId) -> Result<(), Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn detach_volume(&self, c: &Caller, volume: VolumeId) -> Result<(), Fault> {
-        Err(Fault::BadRequest)
-    }
-    pub fn serial_log(
-        &self,
-        c: &Caller,
-        id: InstanceId,
-        from: Option<u64>,
-    ) -> Result<SerialView, Fault> {
-        Err(Fault::BadRequest)
-    }
-}
-
 // (P)
 impl Control {
     pub fn list_points(&self, c: &Caller, id: InstanceId) -> Result<PointsView, Fault> {
@@ -110,4 +55,3 @@ impl Control {
         Err(Fault::BadRequest)
     }
 }
-

@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::error::{Error, chain, internal};
 use super::tasks::parse_template;
+use crate::catalog::instances::move_instance;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::snapshots::{Held, move_snapshot};
 use crate::catalog::templates::move_template;
@@ -10,6 +11,7 @@ use crate::catalog::volumes::move_volume;
 use crate::catalog::zones::set_quarantine;
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, OrganizationId, VolumeId};
+use crate::domain::instance::{InstanceEvent, InstanceState};
 use crate::domain::job::JobKind;
 use crate::domain::snapshot::{SnapshotEvent, SnapshotState};
 use crate::domain::template::{TemplateEvent, TemplateState};
@@ -22,6 +24,7 @@ pub use crate::catalog::zones::Quarantined;
 impl Core {
     /// Compares what the stores know. Nothing that is not known is deleted, but uploads without an import.
     pub fn reconcile(&self) -> Result<(), Error> {
+        self.mend_instances()?;
         self.mend_volumes()?;
         self.mend_snapshots()?;
         self.mend_templates()?;
@@ -59,6 +62,35 @@ impl Core {
             asked_by: None,
         };
         Ok(self.catalog.write(|tx| insert_job(tx, &job, self.now()))?)
+    }
+
+    /// Those that should run are looked for later, when the doors are open.
+    fn mend_instances(&self) -> Result<(), Error> {
+        for instance in self.catalog.stranded_instances()? {
+            match instance.state {
+                InstanceState::Creating => {
+                    tracing::warn!(instance = %instance.id, "nothing makes an instance that is being made");
+                    let fault = self.lost_work("mend an instance");
+                    if let Ok(after) = instance.state.next(InstanceEvent::Broke) {
+                        self.catalog.write(|tx| {
+                            move_instance(tx, instance.id, instance.state, after, Some(&fault))
+                        })?;
+                    }
+                }
+                InstanceState::Deleting => {
+                    tracing::warn!(instance = %instance.id, "nothing removes an instance that is being removed");
+                    let id = instance.id.to_string();
+                    self.delete_after_all(
+                        instance.organization,
+                        JobKind::DeleteInstance,
+                        id,
+                        &instance.name,
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     fn mend_volumes(&self) -> Result<(), Error> {

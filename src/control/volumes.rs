@@ -5,6 +5,7 @@ use super::moments::{moment, time_zone};
 use super::work::Asked;
 use super::zones::Zone;
 use super::{Actor, Caller, Control};
+use crate::catalog::instances::instance;
 use crate::catalog::jobs::is_being_read;
 use crate::catalog::snapshots::Held;
 use crate::catalog::volumes::{
@@ -18,7 +19,7 @@ use crate::domain::role::Permission;
 use crate::domain::size::{Bytes, MAX_VOLUME_GIB, MIN_VOLUME_GIB};
 use crate::domain::volume::{VolumeEvent, VolumeKind, VolumeState};
 use crate::engine::Reference;
-use crate::view::{DeletionPlan, PAGE_ROWS, Page, Started, VolumeRow};
+use crate::view::{DeletionPlan, InstanceLink, PAGE_ROWS, Page, Started, VolumeRow};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
@@ -49,7 +50,7 @@ impl Control {
         })
     }
 
-    fn volume_row(&self, actor: &Actor, time_zone: &TimeZone, listed: ListedVolume) -> VolumeRow {
+    pub(super) fn volume_row(&self, actor: &Actor, time_zone: &TimeZone, listed: ListedVolume) -> VolumeRow {
         let volume = listed.volume;
         // Only what is ready is asked of the pool: all else is not there yet, or not to be counted on.
         let seen = if volume.state == VolumeState::Ready {
@@ -72,7 +73,7 @@ impl Control {
             fault: volume.fault.or(broken),
             in_snapshot: listed.in_snapshot > 0,
             snapshots: listed.snapshots,
-            instance: None,
+            instance: volume.instance.zip(listed.instance_name).map(|(id, name)| InstanceLink { id, name }),
             created: moment(time_zone, volume.created),
             job: listed
                 .job
@@ -147,6 +148,8 @@ impl Control {
             state,
             fault: None,
             created: self.now_ms(),
+            instance: None,
+            slot: None,
         }
     }
 
@@ -187,8 +190,8 @@ impl Control {
     /// Deletes the volume; its snapshots stay.
     ///
     /// # Errors
-    /// [`Fault::NotFound`]; [`Fault::InUse`] while a client has it open, a snapshot of it is under way, or it is being
-    /// made.
+    /// [`Fault::NotFound`]; [`Fault::Attached`]; [`Fault::InUse`] while a client has it open, a snapshot of it is under
+    /// way, or it is being made.
     pub fn delete_volume(&self, caller: &Caller, id: VolumeId) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let volume = self.volume_of(actor.organization, id)?;
@@ -205,6 +208,7 @@ impl Control {
         let asked = Asked::new(JobKind::DeleteVolume, &id, &volume.name);
         self.begin(caller, actor, &asked, |tx| {
             let volume = volume_of(tx, actor.organization, id)?.ok_or(NO_VOLUME)?;
+            not_attached(tx, &volume)?;
             let after = volume
                 .state
                 .next(VolumeEvent::DeleteAsked)
@@ -225,6 +229,19 @@ impl Control {
     ) -> Result<Volume, Fault> {
         self.core
             .look(|tx| Ok(volume_of(tx, organization, id)?.ok_or(NO_VOLUME)?))
+    }
+}
+
+/// Refuses where the volume is attached to an instance.
+pub(super) fn not_attached(tx: &Transaction<'_>, volume: &Volume) -> Result<(), Refusal> {
+    let holder = volume.instance.map(|id| instance(tx, id)).transpose()?;
+    match holder.flatten() {
+        None => Ok(()),
+        Some(holder) => Err(Fault::Attached {
+            name: volume.name.clone(),
+            instance: holder.name,
+        }
+        .into()),
     }
 }
 

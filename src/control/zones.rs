@@ -5,6 +5,7 @@ use super::error::{Error, chain, explain};
 use crate::catalog;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::ZoneId;
+use crate::domain::instance::Accelerator;
 use crate::domain::size::Bytes;
 use crate::engine;
 use crate::engine::{Pool, PoolOptions};
@@ -97,13 +98,13 @@ impl Zone {
         Bytes(space.map_or(0, |space| space.total))
     }
 
-    pub fn view(&self) -> ZoneView {
+    pub fn view(&self, hypervisor: Option<Accelerator>) -> ZoneView {
         ZoneView {
             id: self.id,
             name: self.name.clone(),
             free: self.free(),
             total: self.total(),
-            hypervisor: None,
+            hypervisor,
         }
     }
 
@@ -139,11 +140,12 @@ impl Zones {
         })
     }
 
-    pub fn views(&self) -> Vec<ZoneView> {
+    /// What one can choose from. All zones are on one host, which has one hypervisor or none.
+    pub fn views(&self, hypervisor: Option<Accelerator>) -> Vec<ZoneView> {
         self.0
             .iter()
             .filter(|zone| zone.in_settings)
-            .map(|zone| zone.view())
+            .map(|zone| zone.view(hypervisor))
             .collect()
     }
 }

@@ -32,6 +32,8 @@ fn fill(house: &House, from: u32, to: u32) {
             state: VolumeState::Failed,
             fault: None,
             created: now + i64::from(number),
+            instance: None,
+            slot: None,
         };
         let snapshot = Snapshot {
             id: SnapshotId::new(),
