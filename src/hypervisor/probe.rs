@@ -1,0 +1,236 @@
+//! What this host can do. It is tried, not read off: an empty machine is started with the very command line that
+//! instances get, and ended again.
+
+use super::{Error, Machine, Spec, command, launch};
+use crate::domain::{id::InstanceId, size::Bytes};
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+use uuid::Uuid;
+
+const BINARY: &str = "qemu-system-x86_64";
+/// The CPU that guests see, the same with and without hardware help, so that one may take the other's place: QEMU's own
+/// 64-bit model in its first version, with what makes it x86-64-v2 and AES. No guest needs protection from flaws it does
+/// not have (Meltdown). `enforce`: QEMU refuses to start rather than leave one of these out.
+const CPU: &str = "qemu64-v1,svm=off,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-lm,+aes,enforce";
+
+/// What makes guests run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor's own virtualization.
+    Kvm,
+    /// Translation: works anywhere, and is slow.
+    Tcg,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// QEMU's version, such as `7.2.22`.
+    pub version: String,
+    /// The newest versioned machine type, such as `pc-i440fx-7.2`.
+    pub machine: String,
+    /// The CPU model for new instances, with its features.
+    pub cpu: String,
+    /// What makes guests run here.
+    pub accelerator: Accelerator,
+}
+
+/// The way to start machines on this host. Clones are the same.
+#[derive(Clone)]
+pub struct Hypervisor {
+    found: Arc<Found>,
+}
+
+struct Found {
+    capabilities: Capabilities,
+    programs: launch::Programs,
+    sandbox: bool,
+}
+
+impl Hypervisor {
+    /// Looks for QEMU and tries what it can do here. Takes a second or so.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Unusable`], [`Error::Io`] on the folder for temporary files.
+    pub fn probe() -> Result<Self, Error> {
+        let qemu = in_path(BINARY).ok_or(Error::Missing)?;
+        let version = version(&ask(&qemu, &["--version"])?)
+            .ok_or_else(|| unusable(&qemu, "it does not say its version"))?;
+        let machine = newest_machine(&ask(&qemu, &["-machine", "help"])?)
+            .ok_or_else(|| unusable(&qemu, "it has no versioned type of the machine \"pc\""))?;
+        let programs = launch::Programs {
+            qemu: qemu.clone(),
+            setsid: in_path("setsid"),
+        };
+        let mut tries = Vec::new();
+        if kvm() {
+            tries.extend([(Accelerator::Kvm, true), (Accelerator::Kvm, false)]);
+        }
+        tries.extend([(Accelerator::Tcg, true), (Accelerator::Tcg, false)]);
+        let mut words = String::new();
+        for (accelerator, sandbox) in tries {
+            let hypervisor = Self {
+                found: Arc::new(Found {
+                    capabilities: Capabilities {
+                        version: version.clone(),
+                        machine: machine.clone(),
+                        cpu: CPU.to_owned(),
+                        accelerator,
+                    },
+                    programs: programs.clone(),
+                    sandbox,
+                }),
+            };
+            match hypervisor.rehearse() {
+                Ok(()) => {
+                    if !sandbox {
+                        tracing::warn!("QEMU runs without its sandbox here");
+                    }
+                    return Ok(hypervisor);
+                }
+                Err(Error::NotStarted { how, words: last }) => {
+                    tracing::warn!(?accelerator, sandbox, how, last, "QEMU does not run so");
+                    words = last;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(unusable(&qemu, words))
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.found.capabilities
+    }
+
+    /// Starts a machine. When this returns its guest runs, in a process that outlives this one.
+    ///
+    /// # Errors
+    /// [`Error::Spec`]; [`Error::AlreadyRunning`]; [`Error::NotStarted`] with QEMU's own last words, and nothing left
+    /// but its log; [`Error::Io`].
+    pub fn start(&self, spec: &Spec) -> Result<Machine, Error> {
+        let machine = self.launch(spec)?;
+        match machine.resume() {
+            Ok(()) => Ok(machine),
+            Err(error) => Err(launch::undo(&machine, &error)),
+        }
+    }
+
+    /// The machine that runs in a folder, whoever started it. Needs no QEMU installed. One that does not answer is
+    /// handed over all the same, to be killed. Its run state may be any: a start that was cut off leaves it in
+    /// [`RunState::Prelaunch`](super::RunState::Prelaunch).
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn find(folder: &Path) -> Result<Option<Machine>, Error> {
+        launch::find(folder)
+    }
+
+    fn launch(&self, spec: &Spec) -> Result<Machine, Error> {
+        let accelerator = self.found.capabilities.accelerator;
+        let arguments = command::arguments(spec, accelerator, self.found.sandbox)?;
+        launch::launch(&self.found.programs, &arguments, &spec.folder)
+    }
+
+    /// Starts an empty machine and ends it.
+    fn rehearse(&self) -> Result<(), Error> {
+        let folder = env::temp_dir().join(format!("reprise-probe-{}", Uuid::new_v4()));
+        let tried = self
+            .launch(&Spec {
+                instance: InstanceId::from_bytes([0; 16]),
+                name: "probe".to_owned(),
+                vcpus: 1,
+                memory: Bytes(64 << 20),
+                machine: self.found.capabilities.machine.clone(),
+                cpu: self.found.capabilities.cpu.clone(),
+                generation: Uuid::nil(),
+                mac: [0x52, 0x54, 0, 0, 0, 0],
+                disks: Vec::new(),
+                folder: folder.clone(),
+            })
+            .map(|machine| machine.kill());
+        if let Err(error) = fs::remove_dir_all(&folder) {
+            tracing::warn!(%error, folder = %folder.display(), "a temporary folder remains");
+        }
+        tried.map(drop)
+    }
+}
+
+fn unusable(binary: &Path, words: impl Into<String>) -> Error {
+    Error::Unusable {
+        binary: binary.to_owned(),
+        words: words.into(),
+    }
+}
+
+/// An executable of this name.
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(name))
+        .find(|file| {
+            fs::metadata(file)
+                .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        })
+}
+
+fn ask(qemu: &Path, arguments: &[&str]) -> Result<String, Error> {
+    let output = Command::new(qemu)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .output()
+        .map_err(Error::io("run", qemu))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(unusable(qemu, String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+/// `QEMU emulator version 7.2.22 (…)`.
+pub(super) fn version(text: &str) -> Option<String> {
+    let (_, rest) = text.lines().next()?.split_once(" version ")?;
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
+/// What `pc` stands for: `pc   Standard PC (…) (alias of pc-i440fx-7.2)`.
+pub(super) fn newest_machine(help: &str) -> Option<String> {
+    help.lines().find_map(|line| {
+        let (name, rest) = line.split_once(' ')?;
+        if name != "pc" {
+            return None;
+        }
+        let (_, alias) = rest.split_once("(alias of ")?;
+        alias.split_once(')').map(|(alias, _)| alias.to_owned())
+    })
+}
+
+/// Whether KVM can run a guest here. That `/dev/kvm` opens is not enough: there are kernels that offer it without the
+/// processor's help, and do not get through a guest's boot.
+fn kvm() -> bool {
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    has_virtualization(&processor)
+        && fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/kvm")
+            .is_ok()
+}
+
+/// Whether `/proc/cpuinfo` names Intel's or AMD's extension.
+pub(super) fn has_virtualization(cpuinfo: &str) -> bool {
+    cpuinfo
+        .lines()
+        .filter(|line| line.starts_with("flags"))
+        .any(|line| {
+            line.split_whitespace()
+                .any(|flag| flag == "vmx" || flag == "svm")
+        })
+}
