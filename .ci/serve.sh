@@ -67,7 +67,7 @@ run_server() {
   mkdir -p "$local_data"
   steps=$((steps + 1))
   say "${bold}$steps. Start${plain} ${dim}$(clock $((SECONDS - started)))${plain}"
-  "$server" serve --demo --data "$local_data/data" --site "$site" --listen "$address" >"$local_data/server.log" 2>&1 &
+  "$server" serve --demo --stop-guests --data "$local_data/data" --site "$site" --listen "$address" >"$local_data/server.log" 2>&1 &
   pid=$!
   trap 'kill -TERM "$pid" 2>/dev/null || true' INT TERM HUP
   printf '%s\n%s\n' "$pid" "$address" >"$running"
@@ -94,13 +94,23 @@ curl_health() {
   [[ $line == *" 200 "* ]]
 }
 
+# Ends the guests of the sample data. The server does that when it ends; here for those that outlived one that was killed.
+end_guests() {
+  local process
+  for process in /proc/[0-9]*; do
+    # A guest runs in its own folder of the data.
+    [[ $(readlink "$process/exe" 2>/dev/null) == */qemu-system-* && $(readlink "$process/cwd") == "$local_data/data/"* ]] || continue
+    kill "${process#/proc/}" 2>/dev/null || true
+  done
+}
+
 stop_server() {
   local pid
   pid=$(server_pid)
-  [ -n "$pid" ] || { say "No server of ./dev run is running."; return; }
+  [ -n "$pid" ] || { end_guests; say "No server of ./dev run is running."; return; }
   kill -TERM "$pid"
   for _ in $(seq 150); do
-    kill -0 "$pid" 2>/dev/null || { rm -f "$running"; say "Stopped."; return; }
+    kill -0 "$pid" 2>/dev/null || { rm -f "$running"; end_guests; say "Stopped."; return; }
     sleep 0.2
   done
   die "Process $pid has not stopped after 30 seconds."

@@ -35,7 +35,7 @@ export class Guest {
       const begin = lines.findIndex((line) => line.startsWith('counter begins at '));
       if (begin < 0) return undefined;
       // What it said before it began to count belongs to it as well; another start may follow.
-      const next = lines.findIndex((line, index) => index > begin && line.startsWith('reprise-guest: Linux'));
+      const next = lines.findIndex((line, index) => index > begin && line.includes('reprise-guest: Linux'));
       const own = lines.slice(0, next < 0 ? undefined : next);
       const ticks = own.slice(begin).flatMap((line) => {
         const found = /^tick disk=(\d+) (?:disk\d=\d+ )*memory=(\d+)$/.exec(line);

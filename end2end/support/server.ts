@@ -1,7 +1,7 @@
 // The real server, on a port and a data folder of its own.
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,12 +93,12 @@ export class Server {
     return readdirSync(run).filter((name) => name.endsWith('.sock')).map((name) => join(run, name));
   }
 
-  /** The processes of its guests: they outlive it. */
+  /** The processes of its guests, each in a folder of its own: they outlive it. */
   guests(): number[] {
     return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
       try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        return basename(line.split('\0')[0]!).startsWith('qemu-system') && line.includes(this.folder);
+        const program = basename(readlinkSync(`/proc/${pid}/exe`));
+        return program.startsWith('qemu-system') && readlinkSync(`/proc/${pid}/cwd`).startsWith(`${this.folder}/`);
       } catch {
         return false; // It has ended in between.
       }
