@@ -26,6 +26,9 @@ pub struct Flags {
     /// Fill an empty data folder with two sample organizations and their volumes
     #[arg(long, env = "REPRISE_DEMO")]
     pub demo: bool,
+    /// End the instances when the server ends; else they run on and the next server finds them again
+    #[arg(long, env = "REPRISE_STOP_GUESTS")]
+    pub stop_guests: bool,
 }
 
 /// A setting that cannot be used.
@@ -132,6 +135,8 @@ pub struct Settings {
     pub workers: usize,
     /// Whether to fill an empty data folder with sample data.
     pub demo: bool,
+    /// Whether instances end when the server ends.
+    pub stop_guests: bool,
     /// First start: the organization's name.
     pub organization: String,
     /// First start: the Owner's address.
@@ -211,6 +216,7 @@ impl Settings {
             log: file.log,
             workers: file.workers.unwrap_or(3).clamp(1, 64),
             demo: flags.demo,
+            stop_guests: flags.stop_guests,
             organization: file
                 .organization
                 .name

@@ -11,11 +11,13 @@ pub struct Doors {
 
 /// Opens a socket for each zone whose pool is open, and writes `run/zones.json`: which socket is whose.
 ///
-/// A socket that cannot be opened is said in the log and does not keep the console from serving.
+/// A socket that cannot be opened is said in the log and does not keep the console from serving. When all are open, the
+/// guests that an earlier server left running are found again: their disks are behind these doors.
 pub fn open(control: &Control, data: &Path) -> Doors {
     let run = data.join("run");
     let mut servers = Vec::new();
     let mut list = Vec::new();
+    let mut open = Vec::new();
     for zone in control.zone_doors() {
         let id = zone.id.to_string();
         // The end of an id is random, its beginning is a time that zones made together share.
@@ -23,6 +25,7 @@ pub fn open(control: &Control, data: &Path) -> Doors {
         match nbd::Server::listen(&socket, zone.exports) {
             Ok(server) => {
                 servers.push(server);
+                open.push((zone.id, socket.clone()));
                 list.push(serde_json::json!({ "zone": id, "name": zone.name, "socket": socket }));
             }
             Err(error) => {
@@ -36,5 +39,6 @@ pub fn open(control: &Control, data: &Path) -> Doors {
     ) {
         tracing::warn!(%error, "run/zones.json could not be written");
     }
+    control.doors_open(open);
     Doors { _servers: servers }
 }

@@ -1,9 +1,11 @@
 //! The server: settings, routes, cookies, headers, start and stop.
 //!
 //! Order of a start: settings, the data folder's lock, the port, the use cases (which open the pools and the archive and
-//! take up what was under way), the zones' NBD sockets, then HTTP. Order of a stop, on SIGTERM or Ctrl-C: HTTP takes no more
-//! requests and finishes those it has, long work pauses at its last persisted step, NBD drains, the pools close. A
-//! server that is killed instead loses nothing that it acknowledged; the next start takes its work up again.
+//! take up what was under way), the zones' NBD sockets, the instances that an earlier server left running, then HTTP.
+//! Order of a stop, on SIGTERM or Ctrl-C: HTTP takes no more requests and finishes those it has, long work pauses at its
+//! last persisted step, instances are ended where that was asked for (else they run on, their disks waiting for the next
+//! server), NBD drains, the pools close. A server that is killed instead loses nothing that it acknowledged; the next
+//! start takes its work up again.
 
 pub mod command;
 pub mod config;
@@ -84,10 +86,15 @@ pub fn serve(flags: config::Flags) -> Result<(), Error> {
         .map_err(|source| Error::Listen { address, source })?;
     let control = Control::open(region(&settings, folder.path()))
         .map_err(|error| Error::Control(Box::new(error)))?;
-    first::fill(&control, &settings).map_err(Error::First)?;
+    // First the disks, then what may start guests on them.
     let doors = doors::open(&control, folder.path());
+    first::fill(&control, &settings).map_err(Error::First)?;
+    let stop_guests = settings.stop_guests;
     let served = runtime.block_on(listen(listener, settings, control.clone()));
     tracing::info!("stopping");
+    if stop_guests {
+        control.stop_guests();
+    }
     control.stop();
     drop(doors);
     runtime.shutdown_timeout(Duration::from_secs(5));
