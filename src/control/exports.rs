@@ -137,7 +137,9 @@ impl ZoneExports {
         for _ in 0..DRAINS.0 {
             {
                 let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(shared) = leases.get(&id).and_then(Weak::upgrade) {
+                let shared = leases.get(&id).and_then(Weak::upgrade);
+                // One that a rollback revoked stays with the connections that had it, until they end.
+                if let Some(shared) = shared.filter(|lease| !lease.is_revoked()) {
                     return Ok(shared);
                 }
                 match lease() {

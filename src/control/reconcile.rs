@@ -2,7 +2,7 @@
 
 use super::core::Core;
 use super::error::{Error, chain, internal};
-use super::tasks::parse_template;
+use super::tasks::{made_anew, parse_template};
 use crate::catalog::instances::move_instance;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::snapshots::{Held, move_snapshot};
@@ -28,6 +28,7 @@ impl Core {
         self.mend_volumes()?;
         self.mend_snapshots()?;
         self.mend_templates()?;
+        self.remove_old_points()?;
         self.retire_saved()?;
         self.set_apart()?;
         self.clear_uploads()?;
@@ -183,15 +184,18 @@ impl Core {
         Ok(())
     }
 
-    /// The volumes of imports that will go on: they are in no list.
+    /// The volumes of imports that will go on, and those that a rollback makes anew: they are in no list.
     fn work_volumes(&self) -> Result<HashSet<VolumeId>, Error> {
         let live = self.catalog.live_jobs()?;
-        Ok(live
+        let mut volumes: HashSet<VolumeId> = live
             .iter()
             .filter(|job| job.kind == JobKind::ImportTemplate)
             .filter_map(|job| parse_template(&job.args).ok())
             .map(|args| args.work)
-            .collect())
+            .collect();
+        let rollbacks = live.iter().filter(|job| job.kind == JobKind::Rollback);
+        volumes.extend(rollbacks.flat_map(made_anew));
+        Ok(volumes)
     }
 
     fn set_apart(&self) -> Result<(), Error> {
@@ -202,12 +206,13 @@ impl Core {
             let mut known: HashSet<_> = volumes.iter().map(|volume| volume.id).collect();
             known.extend(&at_work);
             let there: HashSet<_> = pool.volumes().into_iter().collect();
-            let checkpoints: HashSet<_> = self
+            let mut checkpoints: HashSet<_> = self
                 .catalog
                 .snapshots_of_zone(zone.id)?
                 .into_iter()
                 .map(|snapshot| snapshot.checkpoint)
                 .collect();
+            checkpoints.extend(self.catalog.point_checkpoints_of_zone(zone.id)?);
             let mut apart: Vec<(&'static str, String)> = Vec::new();
             apart.extend(
                 there

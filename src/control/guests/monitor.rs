@@ -79,6 +79,9 @@ impl Told {
             drop(stopping);
             let Some(core) = core.upgrade() else { return };
             core.ask_again();
+            if let Err(error) = core.remove_old_points() {
+                internal("look for recovery points that are to go", &error);
+            }
             let machines: Vec<_> = lock(&core.guests.running)
                 .iter()
                 .map(|(id, kept)| (*id, kept.machine.clone()))

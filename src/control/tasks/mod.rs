@@ -12,6 +12,7 @@ mod snapshot;
 mod template;
 mod volume;
 
+pub(super) use rollback::made_anew;
 pub(super) use template::{TemplateArgs, parse as parse_template};
 
 use super::core::Core;

@@ -1,34 +1,482 @@
 //! Bringing an instance back to a recovery point.
+//!
+//! ```text
+//!  pause ──▶ safety ──▶ stop ──▶ disks ──▶ start ──▶ clear        it ends in the state it promised,
+//!    └─────────┴─────────┴────────┴──────────┴──▶ put-back ──▶ run-again ──▶ drop-safety     or as it was
+//! ```
+//! What may never be true: disks that change under a process (it is gone before they do, and that is made sure of); a
+//! disk that is overwritten and that the safety point does not hold; a guest that stands still when the job has ended.
 
 use super::super::core::Core;
+use super::super::error::{About, Error, chain, explain};
+use super::super::points::consistency_at_rest;
+use super::super::rollback::{RollbackArgs, free_name};
+use super::point::{all_there, args_of, pairs};
 use crate::catalog;
+use crate::catalog::instances::{Instance, instance, move_instance, set_lineage};
 use crate::catalog::jobs::{Ending, Job};
+use crate::catalog::points::{
+    Disk, Point, attach_exactly, move_point, point_of, replace_volume, set_hardware,
+};
+use crate::catalog::volumes::{Volume, forget_volume, insert_volume, move_volume, volume_of};
 use crate::domain::fault::Fault;
+use crate::domain::id::VolumeId;
+use crate::domain::instance::{InstanceEvent, InstanceState};
+use crate::domain::recovery::{Consistency, PointKind, PointState};
+use crate::domain::volume::VolumeState;
+use crate::hypervisor::Hypervisor;
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
 
 /// The steps that do it, in order.
-pub(super) const STEPS: &[&str] = &["later"];
+pub(super) const STEPS: &[&str] = &["pause", "safety", "stop", "disks", "start", "clear"];
 /// The steps that undo it, in order.
-pub(super) const UNDO_STEPS: &[&str] = &[];
+pub(super) const UNDO_STEPS: &[&str] = &["put-back", "run-again", "drop-safety"];
+
+/// Why the disks of a point could not be attached: a user's matter, or the catalog's.
+enum Refused {
+    Fault(Fault),
+    Catalog(catalog::Error),
+}
+
+impl From<catalog::Error> for Refused {
+    fn from(error: catalog::Error) -> Self {
+        Self::Catalog(error)
+    }
+}
 
 impl Core {
     /// One step, of either list.
     pub(super) fn rollback_step(
         &self,
-        _job: &Job,
+        job: &Job,
         step: &'static str,
-        _watch: &mut dyn Watch,
+        watch: &mut dyn Watch,
     ) -> Result<(), Failure> {
-        Err(self.broken(step, "a step that no work has"))
+        let args: RollbackArgs = args_of(job)?;
+        let instance = self.subject_instance(job)?;
+        if instance.state.may_run() {
+            self.guests_known(&instance.name, watch)?;
+        }
+        match step {
+            "pause" => self.pause(&instance),
+            "safety" => self.make_safety(&instance, &args),
+            "stop" => self.stop_for_good(&instance),
+            "disks" => self.bring_disks_back(&instance, &args),
+            "start" => self.start_after(&instance, &args),
+            "clear" => {
+                self.clear(&instance, &args);
+                Ok(())
+            }
+            "put-back" => self.put_back(&instance, &args),
+            "run-again" => self.run_again(&instance, &args),
+            "drop-safety" => {
+                self.drop_or_leave(&instance, &args);
+                Ok(())
+            }
+            _ => Err(self.broken(step, "a step that no work has")),
+        }
+    }
+
+    /// The guest stands still, so that nothing it still writes is lost between the safety point and its end.
+    fn pause(&self, instance: &Instance) -> Result<(), Failure> {
+        let Some(machine) = self.machine(instance.id) else {
+            return Ok(());
+        };
+        if instance.frozen {
+            self.thaw(instance, &machine);
+        }
+        machine.pause().map_err(|error| {
+            tracing::warn!(instance = %instance.id, error = chain(&error), "a guest could not be paused");
+            Failure::Final(Fault::NoSafetyPoint)
+        })
+    }
+
+    /// Everything that will be overwritten is kept first. Without it nothing begins.
+    fn make_safety(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
+        let zone = self.zones.get(instance.zone).map_err(Failure::Final)?;
+        let failed = |error: Error| {
+            // Logged; what there is to do about a full pool is said by the pool itself.
+            match explain("make a safety point", error, zone.about(&instance.name)) {
+                Failure::Final(full @ Fault::PoolFull { .. }) => Failure::Final(full),
+                _ => Failure::Final(Fault::NoSafetyPoint),
+            }
+        };
+        let pool = zone
+            .pool(&instance.name)
+            .map_err(|_| Failure::Final(Fault::NoSafetyPoint))?;
+        let Some((point, disks)) = self.point_and_disks(args.safety)? else {
+            return Err(self.broken("make a safety point", "its row is not there"));
+        };
+        let pairs = pairs(&disks);
+        if point.consistency.is_none() || !all_there(pool, &pairs) {
+            let consistency = if self.machine(instance.id).is_some() {
+                Consistency::PowerCut
+            } else {
+                consistency_at_rest(instance)
+            };
+            self.take(&point, consistency, pool, &pairs)
+                .map_err(failed)?;
+        }
+        self.catalog
+            .write(|tx| move_point(tx, point.id, PointState::Creating, PointState::Ready))
+            .map(drop)
+            .map_err(|error: catalog::Error| failed(error.into()))
+    }
+
+    /// The process ends, and no other has the disks.
+    fn stop_for_good(&self, instance: &Instance) -> Result<(), Failure> {
+        self.kill_machine(instance.id);
+        let failed = |error| {
+            let about = About {
+                name: &instance.name,
+                ..About::default()
+            };
+            explain("end a guest", error, about)
+        };
+        match Hypervisor::find(&self.folders.instance(instance.id)) {
+            Ok(None) => Ok(()),
+            Ok(Some(machine)) => {
+                machine.kill();
+                Ok(())
+            }
+            // Where it cannot be told, nothing is done to the disks.
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// The disks hold what the point holds, and are attached as they were.
+    fn bring_disks_back(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
+        let zone = self.zones.get(instance.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&instance.name).map_err(Failure::Passing)?;
+        let failed = |error: Error| {
+            explain(
+                "bring an instance's disks back",
+                error,
+                zone.about(&instance.name),
+            )
+        };
+        let Some((point, disks)) = self.point_and_disks(args.point)? else {
+            return Err(self.broken("bring an instance's disks back", "the point is not there"));
+        };
+        // First those that are made anew, under ids that nobody knows yet.
+        for (old, new) in &args.back {
+            let held = disks
+                .iter()
+                .find(|disk| disk.volume == *old || disk.volume == *new);
+            if let Some(disk) = held {
+                pool.clone_volume(*new, disk.checkpoint)
+                    .map_err(|error| failed(error.into()))?;
+            }
+        }
+        // Then all of them are this instance's: from here on nobody else takes one of them.
+        let attached = self
+            .catalog
+            .write(|tx| attach(tx, instance, args, &point, &disks, self.now()));
+        attached.map_err(|refused| match refused {
+            Refused::Fault(fault) => Failure::Final(fault),
+            Refused::Catalog(error) => failed(error.into()),
+        })?;
+        // And then the engine gives them new heads; whoever still has one of them open loses it.
+        for disk in &disks {
+            let anew = args
+                .back
+                .iter()
+                .any(|(old, new)| disk.volume == *old || disk.volume == *new);
+            if !anew {
+                pool.rollback(disk.volume, disk.checkpoint)
+                    .map_err(|error| failed(error.into()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start_after(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
+        if args.was_running {
+            self.start_machine(instance)?;
+        }
+        Ok(())
+    }
+
+    /// The instance is where it should be. What is not needed any more goes; where it does not, it goes later.
+    fn clear(&self, instance: &Instance, args: &RollbackArgs) {
+        let used = match self.point_and_disks(args.point) {
+            Ok(Some((point, _))) if point.kind == PointKind::Safety => Some(point.id),
+            _ => None,
+        };
+        let unwanted = (!args.keep_safety).then_some(args.safety);
+        for id in used.into_iter().chain(unwanted) {
+            if let Err(failure) = self.drop_point(instance, id) {
+                tracing::warn!(point = %id, ?failure, "a safety point that is not needed stays for a while");
+            }
+        }
+    }
+
+    /// Every disk that the rollback may have touched is as the safety point holds it, and the instance has those it had.
+    fn put_back(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
+        let safety = self.point_and_disks(args.safety)?;
+        let Some((safety, held)) = safety.filter(|(point, _)| point.state == PointState::Ready)
+        else {
+            // Nothing was touched.
+            return Ok(());
+        };
+        let zone = self.zones.get(instance.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&instance.name).map_err(Failure::Passing)?;
+        let failed = |error: Error| {
+            explain(
+                "put an instance's disks back",
+                error,
+                zone.about(&instance.name),
+            )
+        };
+        let target = self.point_and_disks(args.point)?;
+        let target = target.map(|(_, disks)| disks).unwrap_or_default();
+        self.stop_for_good(instance)?;
+        let mine: Vec<VolumeId> = self
+            .catalog
+            .write(|tx| put_attachments_back(tx, instance, args, &safety, &held))
+            .map_err(|error: catalog::Error| failed(error.into()))?;
+        for disk in &held {
+            let touched = target.iter().any(|other| other.volume == disk.volume);
+            if touched && mine.contains(&disk.volume) {
+                pool.rollback(disk.volume, disk.checkpoint)
+                    .map_err(|error| failed(error.into()))?;
+            }
+        }
+        for (_, new) in &args.back {
+            pool.delete_volume(*new)
+                .map_err(|error| failed(error.into()))?;
+        }
+        Ok(())
+    }
+
+    /// It ran: it runs.
+    fn run_again(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
+        if !args.was_running {
+            return Ok(());
+        }
+        if let Some(machine) = self.machine(instance.id)
+            && machine.exit().is_none()
+        {
+            if instance.frozen {
+                self.thaw(instance, &machine);
+            }
+            return machine
+                .resume()
+                .map_err(|error| explain("have a guest go on", error.into(), About::default()));
+        }
+        match self.start_machine(instance) {
+            Ok(()) => self.is_running(instance),
+            Err(Failure::Final(fault)) => {
+                // Its disks are as they were; that it does not run is said.
+                let written = self.catalog.write(|tx| died(tx, instance, &fault));
+                written.map_err(|error: catalog::Error| {
+                    explain("write a state", error.into(), About::default())
+                })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn is_running(&self, instance: &Instance) -> Result<(), Failure> {
+        self.catalog
+            .write(|tx| runs(tx, instance))
+            .map_err(|error: catalog::Error| {
+                explain("write a state", error.into(), About::default())
+            })
+    }
+
+    /// The safety point of a rollback that did not happen goes. Where it does not, it goes later.
+    fn drop_or_leave(&self, instance: &Instance, args: &RollbackArgs) {
+        if let Err(failure) = self.drop_point(instance, args.safety) {
+            tracing::warn!(point = %args.safety, ?failure, "a safety point that is not needed stays for a while");
+            let moved = self.catalog.write(|tx| {
+                move_point(tx, args.safety, PointState::Ready, PointState::Deleting)?;
+                move_point(tx, args.safety, PointState::Creating, PointState::Deleting)
+            });
+            if let Err::<_, catalog::Error>(error) = moved {
+                tracing::warn!(error = chain(&error), "a safety point is kept");
+            }
+        }
     }
 }
 
-/// What the end means for the object, in the transaction in which the job ends.
-pub(super) fn conclude(
-    _tx: &Transaction<'_>,
-    _job: &Job,
-    _ending: Option<(Ending, &Fault)>,
-) -> Result<(), catalog::Error> {
+/// Gives the instance the disks of the point, in one transaction. What others took meanwhile is not taken from them.
+fn attach(
+    tx: &Transaction<'_>,
+    instance: &Instance,
+    args: &RollbackArgs,
+    point: &Point,
+    disks: &[Disk],
+    now: i64,
+) -> Result<(), Refused> {
+    let mut wanted = Vec::new();
+    for disk in disks {
+        let back = args
+            .back
+            .iter()
+            .find(|(old, new)| disk.volume == *old || disk.volume == *new);
+        let id = back.map_or(disk.volume, |(_, new)| *new);
+        match volume_of(tx, instance.organization, id)? {
+            Some(volume) => {
+                if let Some(other) = volume.instance.filter(|other| *other != instance.id) {
+                    let name = catalog::instances::instance(tx, other)?.map(|other| other.name);
+                    return Err(Refused::Fault(Fault::DiskElsewhere {
+                        volume: volume.name,
+                        instance: name.unwrap_or_default(),
+                    }));
+                }
+                if volume.state != VolumeState::Ready {
+                    return Err(Refused::Fault(Fault::InUse { name: volume.name }));
+                }
+            }
+            None if back.is_some() => {
+                let name = free_name(tx, instance.organization, &disk.volume_name, &[])?;
+                let volume = Volume {
+                    id,
+                    organization: instance.organization,
+                    zone: instance.zone,
+                    name,
+                    kind: disk.kind,
+                    size: disk.size,
+                    state: VolumeState::Ready,
+                    fault: None,
+                    created: now,
+                    instance: None,
+                    slot: None,
+                };
+                insert_volume(tx, &volume)?;
+                replace_volume(tx, instance.id, disk.volume, id)?;
+            }
+            // Deleted since it was asked for.
+            None => return Err(Refused::Fault(Fault::PlanOutdated)),
+        }
+        if !disk.beside {
+            wanted.push((id, disk.slot));
+        }
+    }
+    attach_exactly(tx, instance.id, &wanted)?;
+    set_hardware(tx, instance.id, &point.hardware)?;
     Ok(())
+}
+
+/// Undoes [`attach`], in one transaction. Gives the disks that may be put back: one that another instance has taken
+/// meanwhile was not touched, and is left there.
+fn put_attachments_back(
+    tx: &Transaction<'_>,
+    instance: &Instance,
+    args: &RollbackArgs,
+    safety: &Point,
+    held: &[Disk],
+) -> Result<Vec<VolumeId>, catalog::Error> {
+    let (mut wanted, mut mine) = (Vec::new(), Vec::new());
+    for disk in held {
+        let Some(volume) = volume_of(tx, instance.organization, disk.volume)? else {
+            tracing::error!(volume = %disk.volume, "a disk was deleted while its instance was being rolled back");
+            continue;
+        };
+        if volume.instance.is_some_and(|other| other != instance.id) {
+            tracing::error!(volume = %disk.volume, "a disk was taken while its instance was being rolled back");
+            continue;
+        }
+        mine.push(disk.volume);
+        if !disk.beside {
+            wanted.push((disk.volume, disk.slot));
+        }
+    }
+    attach_exactly(tx, instance.id, &wanted)?;
+    set_hardware(tx, instance.id, &safety.hardware)?;
+    for (old, new) in &args.back {
+        replace_volume(tx, instance.id, *new, *old)?;
+        if move_volume(tx, *new, VolumeState::Ready, VolumeState::Deleting, None)? {
+            forget_volume(tx, *new)?;
+        }
+    }
+    Ok(mine)
+}
+
+/// The instance runs, whatever a start of the server in between may have taken it for.
+fn runs(tx: &Transaction<'_>, known: &Instance) -> Result<(), catalog::Error> {
+    let Some(mut state) = instance(tx, known.id)?.map(|found| found.state) else {
+        return Ok(());
+    };
+    for event in [InstanceEvent::StartAsked, InstanceEvent::Started] {
+        if state != InstanceState::Running
+            && let Ok(after) = state.next(event)
+        {
+            move_instance(tx, known.id, state, after, None)?;
+            state = after;
+        }
+    }
+    if state == InstanceState::Running {
+        move_instance(tx, known.id, state, state, None)?;
+    }
+    Ok(())
+}
+
+/// The instance has no process, and the reason stands beside.
+fn died(tx: &Transaction<'_>, known: &Instance, fault: &Fault) -> Result<(), catalog::Error> {
+    let Some(found) = instance(tx, known.id)? else {
+        return Ok(());
+    };
+    if let Ok(after) = found.state.next(InstanceEvent::Died) {
+        move_instance(tx, known.id, found.state, after, Some(fault))?;
+    }
+    Ok(())
+}
+
+/// Where the instance stands in the tree, in the transaction in which the job ends.
+pub(super) fn conclude(
+    tx: &Transaction<'_>,
+    job: &Job,
+    ending: Option<(Ending, &Fault)>,
+) -> Result<(), catalog::Error> {
+    let (Ok(args), Ok(id)) = (
+        serde_json::from_str::<RollbackArgs>(&job.args),
+        job.subject.parse(),
+    ) else {
+        tracing::error!(job = %job.id, "a job's arguments cannot be read");
+        return Ok(());
+    };
+    let Some(instance) = instance(tx, id)? else {
+        tracing::error!(job = %job.id, instance = %id, "a job's instance is not in the catalog");
+        return Ok(());
+    };
+    let safety = point_of(tx, job.organization, args.safety)?;
+    let Some((_, fault)) = ending else {
+        if args.was_running {
+            runs(tx, &instance)?;
+        }
+        let kept = safety.as_ref().filter(|_| args.keep_safety);
+        set_lineage(tx, id, args.current, kept.map(|safety| safety.id))?;
+        // What `clear` could not remove, the program removes later.
+        let used = point_of(tx, job.organization, args.point)?
+            .filter(|point| point.kind == PointKind::Safety);
+        for point in used.into_iter().chain(safety.filter(|_| !args.keep_safety)) {
+            move_point(tx, point.id, point.state, PointState::Deleting)?;
+        }
+        return Ok(());
+    };
+    match safety {
+        // It could not be undone wholly: what the disks held is in the safety point, which a member may go back to.
+        Some(safety) if safety.state == PointState::Ready => {
+            tracing::error!(job = %job.id, instance = %id, point = %safety.id, "a rollback could not be undone: the safety point has the state before it");
+            set_lineage(tx, id, instance.current, Some(safety.id))?;
+            if args.was_running {
+                died(tx, &instance, fault)?;
+            }
+        }
+        Some(safety) if safety.state == PointState::Creating => {
+            move_point(tx, safety.id, safety.state, PointState::Deleting)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Volumes that a rollback under way makes anew: the pool may have them before the catalog does.
+pub(in crate::control) fn made_anew(job: &Job) -> Vec<VolumeId> {
+    let args = serde_json::from_str::<RollbackArgs>(&job.args);
+    args.map(|args| args.back.into_iter().map(|(_, new)| new).collect())
+        .unwrap_or_default()
 }
