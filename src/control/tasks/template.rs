@@ -98,7 +98,7 @@ impl Core {
     }
 
     /// Puts what the object store has under `content` into the volume, and syncs it. Done again, it is written again.
-    pub(super) fn fill_from_archive(
+    pub(in crate::control) fn fill_from_archive(
         &self,
         organization: OrganizationId,
         content: SnapshotId,

@@ -9,3 +9,4 @@ mod import;
 mod lists;
 mod stores;
 mod story;
+mod templates;
