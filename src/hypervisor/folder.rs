@@ -3,7 +3,7 @@
 //! A socket's name may be 107 bytes long, a data folder's path may be longer. QEMU runs *in* the folder and gives its
 //! sockets short names; we reach them through `/proc/self/fd/<folder>/<name>`. So no length of path is too long.
 
-use super::Error;
+use super::{Error, Serial};
 use rustix::{
     io::Errno,
     net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType},
@@ -118,6 +118,11 @@ impl Folder {
             .create(true)
             .open(&log)
             .map_err(Error::io("make", log))
+    }
+
+    /// Gives back the room of old output, as for the serial console: a guest may make QEMU complain for ever.
+    pub fn trim_log(&self) -> Result<(), Error> {
+        Serial::of_file(self.path.join(LOG)).trim_file()
     }
 
     /// The end of QEMU's output, for an error's text: one line.

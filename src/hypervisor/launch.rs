@@ -20,7 +20,7 @@ use std::{
 };
 
 /// How long a QEMU may take to open its disks and answer.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+pub(super) const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a QEMU found running may take to answer before it is handed over as it is.
 const FIND_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -33,11 +33,12 @@ pub(super) struct Programs {
     pub setsid: Option<std::path::PathBuf>,
 }
 
-/// Starts QEMU in a folder; its guest does not run yet.
+/// Starts QEMU in a folder; its guest does not run yet. It has so long to open its socket, and then to answer.
 pub(super) fn launch(
     programs: &Programs,
     arguments: &[String],
     path: &Path,
+    within: Duration,
 ) -> Result<Machine, Error> {
     let folder = Arc::new(Folder::create(path)?);
     let _turn = folder.turn();
@@ -75,12 +76,12 @@ pub(super) fn launch(
         folder: Arc::clone(&folder),
         child: Some(child),
     };
-    let (process, stream) = start.connect()?;
+    let (process, stream) = start.connect(within)?;
     let machine = match start.child.take() {
         Some(child) => Machine::attach(folder, process, Some(child), stream)?,
         None => return Err(Error::Gone),
     };
-    if let Err(error) = machine.ready(START_DEADLINE) {
+    if let Err(error) = machine.ready(within) {
         return Err(undo(&machine, &error));
     }
     Ok(machine)
@@ -114,13 +115,13 @@ struct Start {
 
 impl Start {
     /// Waits for the machine protocol's socket, or for the end of the process.
-    fn connect(&mut self) -> Result<(Process, UnixStream), Error> {
+    fn connect(&mut self, within: Duration) -> Result<(Process, UnixStream), Error> {
         let Some(child) = self.child.as_mut() else {
             return Err(Error::Gone);
         };
         let folder = &self.folder;
         let id = child.id();
-        let deadline = Instant::now() + START_DEADLINE;
+        let deadline = Instant::now() + within;
         let stream = until(deadline, || {
             match child.try_wait() {
                 Ok(None) => {}

@@ -377,7 +377,8 @@ impl Core {
     }
 
     fn end(&self, how: &str) {
-        let (exit, told) = {
+        // Callbacks that keep a handle are let go of here.
+        let (exit, told, _never) = {
             let mut watch = self.watch();
             let (guest_asked, why) = watch
                 .shutdown
@@ -389,7 +390,8 @@ impl Core {
                 reason,
             };
             watch.exit = Some(exit.clone());
-            (exit, std::mem::take(&mut watch.on_exit))
+            let told = std::mem::take(&mut watch.on_exit);
+            (exit, told, std::mem::take(&mut watch.on_block_error))
         };
         self.ended.notify_all();
         for tell in told {
@@ -420,12 +422,13 @@ fn attend(
         if child.is_none() && core.strong_count() == 0 {
             return;
         }
-        if let Err(error) = Serial::trim(folder.path())
+        let trimmed = Serial::trim(folder.path()).and_then(|()| folder.trim_log());
+        if let Err(error) = trimmed
             && !std::mem::replace(&mut said, true)
         {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "a serial log cannot be trimmed and will grow"
+                "the logs of a machine cannot be trimmed and will grow"
             );
         }
     }

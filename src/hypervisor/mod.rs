@@ -34,7 +34,7 @@
 //! | `qmp.sock` | the machine protocol; one client at a time, us |
 //! | `agent.sock` | the guest agent's port |
 //! | `serial.log` | the serial console, appended over restarts; its head is a hole beyond 4 MiB |
-//! | `qemu.log`, `qemu.log.old` | what QEMU itself had to say, this run and the one before |
+//! | `qemu.log`, `qemu.log.old` | what QEMU itself had to say, this run and the one before; trimmed likewise |
 //! | `qemu.pid` | the process, for people; locked by QEMU while it lives |
 
 mod agent;

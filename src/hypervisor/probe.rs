@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    time::Duration,
 };
 use uuid::Uuid;
 
@@ -115,7 +116,7 @@ impl Hypervisor {
     /// [`Error::Spec`]; [`Error::AlreadyRunning`]; [`Error::NotStarted`] with QEMU's own last words, and nothing left
     /// but its log; [`Error::Io`].
     pub fn start(&self, spec: &Spec) -> Result<Machine, Error> {
-        let machine = self.launch(spec)?;
+        let machine = self.launch(spec, launch::START_DEADLINE)?;
         match machine.resume() {
             Ok(()) => Ok(machine),
             Err(error) => Err(launch::undo(&machine, &error)),
@@ -132,28 +133,30 @@ impl Hypervisor {
         launch::find(folder)
     }
 
-    fn launch(&self, spec: &Spec) -> Result<Machine, Error> {
+    /// As [`start`](Self::start), and the guest does not run yet.
+    pub(super) fn launch(&self, spec: &Spec, within: Duration) -> Result<Machine, Error> {
         let accelerator = self.found.capabilities.accelerator;
         let arguments = command::arguments(spec, accelerator, self.found.sandbox)?;
-        launch::launch(&self.found.programs, &arguments, &spec.folder)
+        launch::launch(&self.found.programs, &arguments, &spec.folder, within)
     }
 
     /// Starts an empty machine and ends it.
     fn rehearse(&self) -> Result<(), Error> {
         let folder = env::temp_dir().join(format!("reprise-probe-{}", Uuid::new_v4()));
+        let empty = Spec {
+            instance: InstanceId::from_bytes([0; 16]),
+            name: "probe".to_owned(),
+            vcpus: 1,
+            memory: Bytes(64 << 20),
+            machine: self.found.capabilities.machine.clone(),
+            cpu: self.found.capabilities.cpu.clone(),
+            generation: Uuid::nil(),
+            mac: [0x52, 0x54, 0, 0, 0, 0],
+            disks: Vec::new(),
+            folder: folder.clone(),
+        };
         let tried = self
-            .launch(&Spec {
-                instance: InstanceId::from_bytes([0; 16]),
-                name: "probe".to_owned(),
-                vcpus: 1,
-                memory: Bytes(64 << 20),
-                machine: self.found.capabilities.machine.clone(),
-                cpu: self.found.capabilities.cpu.clone(),
-                generation: Uuid::nil(),
-                mac: [0x52, 0x54, 0, 0, 0, 0],
-                disks: Vec::new(),
-                folder: folder.clone(),
-            })
+            .launch(&empty, launch::START_DEADLINE)
             .map(|machine| machine.kill());
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, folder = %folder.display(), "a temporary folder remains");

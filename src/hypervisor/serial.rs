@@ -94,11 +94,19 @@ impl Serial {
     /// # Errors
     /// [`Error::Io`], also where the file system cannot make holes.
     pub fn trim(folder: &Path) -> Result<(), Error> {
-        let serial = Self::open(folder);
-        let Some(log) = serial.file(true)? else {
+        Self::open(folder).trim_file()
+    }
+
+    /// Any other log that is appended to.
+    pub(super) fn of_file(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    pub(super) fn trim_file(&self) -> Result<(), Error> {
+        let Some(log) = self.file(true)? else {
             return Ok(());
         };
-        let (kept_from, end) = serial.bounds(&log)?;
+        let (kept_from, end) = self.bounds(&log)?;
         let cut = end.saturating_sub(KEPT) / GRAIN * GRAIN;
         if cut <= kept_from {
             return Ok(());
@@ -109,7 +117,7 @@ impl Serial {
             0,
             cut,
         )
-        .map_err(|error| Error::io("make a hole in", &serial.path)(error.into()))
+        .map_err(|error| Error::io("make a hole in", &self.path)(error.into()))
     }
 
     fn file(&self, write: bool) -> Result<Option<File>, Error> {

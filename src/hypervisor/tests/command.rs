@@ -95,7 +95,8 @@ fn hardware_help_and_a_missing_sandbox_change_nothing_else() {
 #[test]
 fn what_qemu_would_misread_is_refused() {
     let disk = || spec().disks.swap_remove(0);
-    let wrong: Vec<(&str, Box<dyn Fn(&mut Spec)>)> = vec![
+    type Spoil = Box<dyn Fn(&mut Spec)>;
+    let wrong: Vec<(&str, Spoil)> = vec![
         ("no processor", Box::new(|spec| spec.vcpus = 0)),
         ("too many processors", Box::new(|spec| spec.vcpus = 65)),
         ("no memory", Box::new(|spec| spec.memory = Bytes(0))),

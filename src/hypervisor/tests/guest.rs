@@ -7,7 +7,10 @@ use super::{
 use crate::domain::{id::InstanceId, size::Bytes};
 use std::{
     env, fs,
-    os::unix::{fs::PermissionsExt, net::UnixStream},
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixListener, UnixStream},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, OnceLock, PoisonError, mpsc},
@@ -391,6 +394,41 @@ fn a_start_that_fails_leaves_nothing_and_says_why() {
 }
 
 #[test]
+fn a_disk_server_that_says_nothing_is_given_up() {
+    let Some(hypervisor) = hypervisor() else {
+        return;
+    };
+    let stage = Stage::new(&[]);
+    let _mute = UnixListener::bind(stage.socket()).unwrap();
+    let started = hypervisor.launch(&stage.spec(hypervisor), Duration::from_secs(2));
+    match started {
+        Err(Error::NotStarted { how, .. }) => assert!(how.contains("greeting"), "{how}"),
+        other => panic!("{:?}", other.map(|machine| machine.pid())),
+    }
+    assert!(processes_in(&stage.folder()).is_empty());
+    assert!(!stage.folder().join(folder::QMP).exists());
+}
+
+#[test]
+fn a_machine_that_does_not_answer_is_found_and_can_be_killed() {
+    let Some(hypervisor) = hypervisor() else {
+        return;
+    };
+    let stage = Stage::serving(&boot::counter());
+    let machine = hypervisor.start(&stage.spec(hypervisor)).unwrap();
+    let pid = machine.pid();
+    drop(machine);
+    let stopped = Command::new("kill")
+        .args(["-STOP", &pid.to_string()])
+        .status();
+    assert!(stopped.unwrap().success());
+    let found = Hypervisor::find(&stage.folder()).unwrap().unwrap();
+    assert_eq!(found.pid(), pid);
+    assert!(found.kill().is_some());
+    assert!(processes_in(&stage.folder()).is_empty());
+}
+
+#[test]
 fn a_disk_that_goes_away_and_comes_back_is_waited_for() {
     let Some(hypervisor) = hypervisor() else {
         return;
@@ -454,7 +492,7 @@ fn a_folder_without_a_machine_has_none() {
     assert_eq!(find(place.path()).unwrap(), None);
     // A socket that a dead one left.
     let socket = place.path().join(folder::QMP);
-    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    drop(UnixListener::bind(&socket).unwrap());
     assert!(socket.exists());
     fs::write(place.path().join(folder::PID), "1\n").unwrap();
     assert_eq!(find(place.path()).unwrap(), None);
