@@ -25,14 +25,21 @@ browser_test_types() {
   (cd end2end && npx tsc --noEmit)
 }
 
+# browser_tests NAME [OPTION…]: its options are Playwright's; what it counted is kept under the name.
 browser_tests() {
+  local name=$1
+  shift
   have chromium || skip "chromium is missing (package chromium)"
   have nbdcopy || skip "nbdcopy is missing (package libnbd-bin)"
   [ -x end2end/node_modules/.bin/playwright ] || skip "the node modules are missing"
   [ -x "$server" ] || { warn "   the server was not built"; return 1; }
   [ -d "$site/pkg" ] || { warn "   the browser half was not built"; return 1; }
-  rm -f "$logs/playwright.json"
-  (cd end2end && PLAYWRIGHT_JSON_OUTPUT_NAME=$logs/playwright.json npx playwright test)
+  (cd end2end && PLAYWRIGHT_JSON_OUTPUT_NAME=$logs/playwright-$name.json npx playwright test "$@")
+}
+
+guest_browser_tests() {
+  [ -n "${REPRISE_GUEST_IMAGE:-}" ] || skip "no QEMU, or no guest image"
+  browser_tests "$@"
 }
 
 # The number of test cases that passed, failed and were skipped, from what the runners wrote.
@@ -40,10 +47,10 @@ count_cases() {
   local log=$1 counted
   counted=$(awk '/^test result:/ { for (i = 1; i <= NF; i++) { if ($i ~ /^passed/) p += $(i-1); if ($i ~ /^failed/) f += $(i-1); if ($i ~ /^ignored/) s += $(i-1) } }
     END { print p + 0, f + 0, s + 0 }' "$log")
-  if [ -e "$logs/playwright.json" ] && [ "$2" = browser ]; then
+  if [ -e "$logs/playwright-$2.json" ]; then
     counted=$(node -e '
       const { stats } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-      console.log(stats.expected + stats.flaky, stats.unexpected, stats.skipped, stats.flaky);' "$logs/playwright.json")
+      console.log(stats.expected + stats.flaky, stats.unexpected, stats.skipped, stats.flaky);' "$logs/playwright-$2.json")
   fi
   echo "$counted"
 }
@@ -78,7 +85,7 @@ offer_guest_to_tests() {
 }
 
 run_checks() {
-  rm -f "$logs/playwright.json"
+  rm -f "$logs"/playwright*.json
   prepare "${needs_build[@]}" "${needs_test[@]}" "${needs_guest[@]}"
   check formatting "Formatting" check_formatting
   check clippy-server "Clippy, server" clippy --all-targets --features "$test_features"
@@ -92,7 +99,8 @@ run_checks() {
   check budget "Browser half: budget" check_browser_budget
   check modules "Node modules" bring_node_modules
   check types "Browser tests: types" browser_test_types
-  check browser "Browser tests" browser_tests
+  check browser "Browser tests" browser_tests browser
+  check browser-guest "Browser tests on a real guest" guest_browser_tests browser-guest --config guest.config.ts
   table
   say
   say "$passed passed, $failed failed, $skipped skipped"

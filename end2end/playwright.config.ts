@@ -13,9 +13,9 @@ export const chromium = {
   },
 };
 
-const desktop = { ...chromium, viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Paris' };
-const french = { locale: 'fr-CA', words: 'fr' } as const;
-const english = { locale: 'en-CA', words: 'en' } as const;
+export const desktop = { ...chromium, viewport: { width: 1280, height: 900 }, timezoneId: 'Europe/Paris' };
+export const french = { locale: 'fr-CA', words: 'fr' } as const;
+export const english = { locale: 'en-CA', words: 'en' } as const;
 
 // The browser's time zone is not the organization's: what a page shows must not depend on it.
 const config: PlaywrightTestConfig<Options> = {
@@ -31,8 +31,8 @@ const config: PlaywrightTestConfig<Options> = {
   reporter: [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON_OUTPUT_NAME ?? 'test-results/report.json' }]],
   use: { trace: 'on-first-retry', screenshot: 'only-on-failure' },
   projects: [
-    { name: 'fr', testIgnore: /nojs|phone/, use: { ...desktop, ...french } },
-    { name: 'en', testIgnore: /nojs|phone/, use: { ...desktop, ...english } },
+    { name: 'fr', testIgnore: /nojs|phone|guest/, use: { ...desktop, ...french } },
+    { name: 'en', testIgnore: /nojs|phone|guest/, use: { ...desktop, ...english } },
     { name: 'fr-nojs', testMatch: /nojs/, use: { ...desktop, ...french, javaScriptEnabled: false } },
     {
       name: 'phone',

@@ -85,6 +85,26 @@ export class Api {
     return this.read(`/api/instances/serial?instance=${instance.id}${from === undefined ? '' : `&from=${from}`}`);
   }
 
+  /** A recovery point, made. */
+  async createPoint(instance: Instance, name: string): Promise<Point> {
+    await this.act('/api/points/create', { instance: instance.id, name, description: '' });
+    return this.point(instance, name);
+  }
+  /** The point of this name, once it is made. */
+  async point(instance: Instance, name: string): Promise<Point> {
+    return until(`the point ${name} is made`, async () => {
+      const { points } = await this.points(instance);
+      return points.find((row) => row.name === name && row.kind === 'made' && row.state === 'ready');
+    });
+  }
+  /** Begins to bring the instance back to the point, with a safety point, as the dialog would. */
+  async rollBack(point: Point): Promise<void> {
+    const plan = await this.read<{ seal: string; refused: unknown }>(`/api/points/rollback-plan?point=${point.id}`);
+    if (plan.refused) throw new Error(`rolling back to ${point.name}: ${JSON.stringify(plan.refused)}`);
+    await this.act('/api/points/rollback', { point: point.id, seal: plan.seal, safety: 'true' });
+  }
+  async start(instance: Instance): Promise<void> { await this.act('/api/instances/start', { instance: instance.id }); }
+
   /** Waits until the instance is as wanted and no work on it is at hand. */
   async settled(name: string, state: 'running' | 'stopped'): Promise<Instance> {
     return until(`${name} is ${state}`, async () => {

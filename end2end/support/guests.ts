@@ -4,11 +4,20 @@ import { Api, until, type Instance } from './api.ts';
 
 /** One start of the guest: the count it found on its disk, what it said, and the counts it told since. */
 export interface Boot {
-  /** Offset in the log of its first line. */
-  at: number;
   found: number;
-  ticks: { disk: number; memory: number }[];
+  ticks: Tick[];
   lines: string[];
+  /** The last count that was told before it, after the offset that was asked from. */
+  before: number | undefined;
+}
+
+interface Tick { disk: number; memory: number }
+
+function ticks(lines: string[]): Tick[] {
+  return lines.flatMap((line) => {
+    const found = /^tick disk=(\d+) (?:disk\d=\d+ )*memory=(\d+)$/.exec(line);
+    return found ? [{ disk: Number(found[1]), memory: Number(found[2]) }] : [];
+  });
 }
 
 export class Guest {
@@ -37,20 +46,17 @@ export class Guest {
       // What it said before it began to count belongs to it as well; another start may follow.
       const next = lines.findIndex((line, index) => index > begin && line.includes('reprise-guest: Linux'));
       const own = lines.slice(0, next < 0 ? undefined : next);
-      const ticks = own.slice(begin).flatMap((line) => {
-        const found = /^tick disk=(\d+) (?:disk\d=\d+ )*memory=(\d+)$/.exec(line);
-        return found ? [{ disk: Number(found[1]), memory: Number(found[2]) }] : [];
-      });
-      if (ticks.length === 0) return undefined;
-      return { at: from, found: Number(/disk=(\d+)/.exec(lines[begin]!)![1]), ticks, lines: own };
+      const told = ticks(own.slice(begin));
+      if (told.length === 0) return undefined;
+      const found = Number(/disk=(\d+)/.exec(lines[begin]!)![1]);
+      return { found, ticks: told, lines: own, before: ticks(lines.slice(0, begin)).at(-1)?.disk };
     }, 90);
   }
 
   /** The newest count it told. */
   async count(): Promise<number> {
     const { text } = await this.log();
-    const all = [...text.matchAll(/^tick disk=(\d+) .*memory=\d+\r?$/gm)];
-    return Number(all.at(-1)?.[1] ?? Number.NaN);
+    return ticks(text.split(/\r?\n/)).at(-1)?.disk ?? Number.NaN;
   }
 
   /** Waits until it has told a count of at least this; says which. */
