@@ -56,6 +56,23 @@ pub(super) struct CreateArgs {
     pub start: bool,
 }
 
+/// An instance to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is made from.
+    pub template: TemplateId,
+    /// Where.
+    pub zone: ZoneId,
+    /// Counts [`OFFERINGS`] from 0.
+    pub offering: u32,
+    /// Whether it is started then.
+    pub start: bool,
+    /// Name and size of its root volume; none: its own name, and the template's size.
+    pub root: Option<(&'a str, Bytes)>,
+}
+
 /// How an instance is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StopArgs {
@@ -157,6 +174,31 @@ impl Control {
         offering: u32,
         start: bool,
     ) -> Result<Started, Fault> {
+        let wanted = Wanted {
+            name,
+            template,
+            zone,
+            offering,
+            start,
+            root: None,
+        };
+        self.make_instance(caller, &wanted)
+    }
+
+    /// As [`Control::create_instance`], where the root volume may have another name and size than the proposed ones.
+    pub(super) fn make_instance(
+        &self,
+        caller: &Caller,
+        wanted: &Wanted<'_>,
+    ) -> Result<Started, Fault> {
+        let &Wanted {
+            name,
+            template,
+            zone,
+            offering,
+            start,
+            root: given,
+        } = wanted;
         let actor = caller.must(Permission::Change)?;
         // First whether there is such a template: a stranger's mistakes beyond that are not told.
         let template = self
@@ -206,9 +248,9 @@ impl Control {
             ..self.new_volume(
                 actor,
                 zone,
-                &name,
+                given.map_or(&name, |(name, _)| name),
                 VolumeKind::Root,
-                template.size,
+                given.map_or(template.size, |(_, size)| size.max(template.size)),
                 VolumeState::Restoring,
             )
         };
@@ -228,7 +270,11 @@ impl Control {
                 return Err(Fault::NameTaken { name: name.clone() }.into());
             }
             insert_instance(tx, &instance)?;
-            let name = free_volume_name(tx, actor.organization, &name)?;
+            let name = if given.is_some() {
+                root.name.clone()
+            } else {
+                free_volume_name(tx, actor.organization, &name)?
+            };
             write_new(tx, &Volume { name, ..root })
         })
     }
@@ -330,10 +376,8 @@ impl Control {
         let instance = self.instance_of(actor.organization, id)?;
         let disks = self.ask(self.catalog().disks_of(id))?;
         let checkpoints = self.ask(self.catalog().checkpoints_of_instance(id))?;
-        let mut keeping: Vec<Reference> = checkpoints
-            .into_iter()
-            .map(Reference::Checkpoint)
-            .collect();
+        let mut keeping: Vec<Reference> =
+            checkpoints.into_iter().map(Reference::Checkpoint).collect();
         let mut all = keeping.clone();
         for disk in disks.iter().filter(|disk| disk.state == VolumeState::Ready) {
             all.push(Reference::Volume(disk.id));
@@ -516,11 +560,7 @@ impl Control {
         })
     }
 
-    fn instance_of(
-        &self,
-        organization: OrganizationId,
-        id: InstanceId,
-    ) -> Result<Instance, Fault> {
+    fn instance_of(&self, organization: OrganizationId, id: InstanceId) -> Result<Instance, Fault> {
         self.core
             .look(|tx| Ok(instance_of(tx, organization, id)?.ok_or(NO_INSTANCE)?))
     }

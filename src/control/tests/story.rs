@@ -130,7 +130,7 @@ fn the_sample_data_is_there_and_real() {
     let folder = tempfile::tempdir().expect("a folder");
     let control =
         super::super::Control::open(super::house::settings(folder.path())).expect("a region");
-    demo::seed(&control).expect("seeded");
+    demo::seed(&control, None).expect("seeded");
     let owner = caller(&control, "mt@boreale.example");
     let volumes = control.list_volumes(&owner, 1).expect("a list").rows;
     let names: Vec<_> = volumes.iter().map(|volume| volume.name.as_str()).collect();
