@@ -7,8 +7,10 @@
 app-title = { $page } – Reprise
 frame-skip = Skip to content
 frame-nav = Main navigation
+nav-instances = Instances
 nav-volumes = Volumes
 nav-snapshots = Snapshots
+nav-templates = Templates
 nav-activity = Activity log
 nav-help = Help
 frame-region = { $region } region, { $count ->
@@ -197,6 +199,93 @@ dialog-confirm = Confirm
 dialog-pending = Sending
 dialog-optional = optional
 
+## Instances
+
+instances-title = Instances
+instances-caption = The organization’s instances, newest first
+instances-column-name = Instance
+instances-column-state = State
+instances-empty-title = No instances
+instances-empty = An instance is a virtual machine with its volumes. It is created from a template, which holds its system.
+instances-empty-viewer = An instance is a virtual machine with its volumes. Nobody has created one in this organization yet.
+instance-configuration = { $vcpus } vCPU, { $memory }
+instance-tabs = Pages of the instance
+instance-tab-overview = Overview
+instance-tab-volumes = Volumes
+instance-tab-points = Recovery points
+instance-tab-serial = Serial log
+instance-zone = Zone
+instance-template = Template
+instance-config = Configuration
+instance-created = Created
+instance-started = Last started
+instance-accelerator = Acceleration
+instance-kvm = KVM: runs directly on the processor
+instance-tcg = None (TCG): runs by translation, many times slower
+instance-machine = Virtual machine
+instance-machine-value = { $machine }, processor { $cpu }, QEMU { $qemu }
+instance-never = Not started yet
+instance-volumes-caption = The instance’s volumes, the root volume first
+act-menu-instance-selected = Action on the selected instance
+act-none-selected-instance = Select an instance in the list first.
+act-create-instance = Create an instance
+act-start = Start
+act-stop = Stop
+act-reboot = Reboot
+act-force-stop = Force stop
+act-see-points = View recovery points
+act-see-serial = Serial log
+act-attach = Attach a volume
+act-detach = Detach
+act-detach-named = Detach { $name }
+create-instance-what = The new instance gets a root volume of its own, filled from the template.
+create-instance-template-option = { $name } ({ $size })
+create-instance-start = Start the instance once it is created
+create-instance-no-hypervisor = Zone { $zone } cannot run instances: QEMU is not installed there. An instance can be created in it, but not started.
+create-instance-no-template = An instance is created from a template, and the organization has none that is ready. Import a disk image, or create a template from the snapshot of a root volume.
+create-instance-to-templates = Go to templates
+start-title = Start an instance
+start-what = The instance “{ $name }” will start from its root volume.
+stop-title = Stop an instance
+stop-what = The instance “{ $name }” will be asked to stop, as if its power button were pressed: its system closes its programs, then shuts down.
+stop-deadline = The system has { $time } to shut down. If it does not respond, the instance keeps running and you will be able to force the stop.
+force-title = Force stop an instance
+force-what = The instance “{ $name }” will be stopped at once, as by a power cut.
+force-lost = Everything that is only in its memory will be lost, including what its programs have not finished writing. What is on its volumes stays there.
+reboot-title = Reboot an instance
+reboot-what = The instance “{ $name }” will be asked to stop, then started again.
+attach-what = The volume will be attached to the instance “{ $name }”, which sees it from its next start. Detached data volumes in zone { $zone }:
+attach-volume = Volume
+attach-submit = Attach
+attach-none = No data volume is detached and ready in zone { $zone }.
+attach-stopped = Volumes can be attached and detached while the instance is stopped.
+detach-title = Detach a volume
+detach-what = The volume “{ $volume }” will be detached from the instance “{ $name }”.
+detach-keeps = Its data does not change: it can be attached to this instance again, or to another one in the same zone.
+detach-gone = This volume is no longer attached to this instance.
+delete-instance-title = Delete an instance
+delete-instance-what = The instance “{ $name }” will be deleted. This cannot be undone.
+delete-instance-points = { $count ->
+    [one] Its recovery point will be deleted with it: rolling back to it will no longer be possible.
+   *[other] Its { $count_text } recovery points will be deleted with it: rolling back to them will no longer be possible.
+}
+delete-instance-keep = { $count ->
+    [one] Keep its volume, detached
+   *[other] Keep its { $count_text } volumes, detached
+}
+delete-instance-all = { $count ->
+    [one] Also delete its volume and its data
+   *[other] Also delete its { $count_text } volumes and their data
+}
+delete-instance-volumes = Volumes of the instance:
+
+## Serial log
+
+serial-what = What the instance writes to its serial console. The oldest lines are erased beyond 4 MiB.
+serial-earlier = Show what precedes
+serial-reload = Refresh
+serial-empty = The instance has not written anything yet.
+
 ## Volumes
 
 volumes-title = Volumes
@@ -204,6 +293,7 @@ volumes-caption = The organization’s volumes, newest first
 volumes-column-name = Volume
 volumes-column-state = State
 volumes-column-kind = Type
+volumes-column-instance = Instance
 volumes-column-zone = Zone
 volumes-column-size = Size
 volumes-column-written = Data written
@@ -250,6 +340,119 @@ snapshot-state = { $state ->
    *[failed] Failed
 }
 snapshot-state-saving-percent = Saving, { $percent }
+
+## Recovery points
+
+points-tree = Recovery points, from the first to the present
+points-column-name = Recovery point
+points-column-holds = Content
+points-column-created = Created
+points-column-frees = Reclaimable space
+points-holds-disks = Disks
+points-here = You are here
+points-now = now
+points-since = { $bytes } since
+points-safety = Safety point
+points-safety-name = Before the rollback to “{ $name }”
+points-current = Current point
+points-unknown = unknown
+points-where = Recovery points stay on the hypervisor, in zone { $zone }. If a safety point is created before a rollback, the rollback can be undone for 7 days.
+points-undo = The last rollback can be undone. This will no longer be possible after { $until }.
+points-empty-title = No recovery points
+points-empty = A recovery point keeps all of the instance’s disks at the same moment. Create one right before a risky change: you will be able to roll the instance back to it.
+points-empty-cost = Nothing is copied: a point takes up space only as the disks change afterwards. It stays in zone { $zone }, on the hypervisor.
+points-all = All recovery points
+point-create = Create a recovery point
+point-restore = Roll back to this point
+point-undo = Undo the rollback
+point-rename = Rename
+point-created = Created
+point-by = By
+point-holds = Holds
+point-disks = { $count ->
+    [one] { $count_text } disk
+   *[other] { $count_text } disks
+}
+point-disk = { $name }, { $size }
+point-coherence = Consistency
+point-instance = Instance
+point-running = running
+point-stopped = stopped
+point-stood-still = Instance frozen
+point-frees = Reclaimable space
+point-hardware = Configuration
+point-expires = Expires
+point-creating = Being created
+point-deleting = Being deleted
+create-point-what = { $count ->
+    [one] The disk of “{ $name }” will be kept as it is at that moment.
+   *[other] The { $count_text } disks of “{ $name }” will be kept as they are, all at the same moment.
+} The memory is not part of it.
+create-point-name-hint = Without a name, it will be called “{ $proposed }”.
+field-description = Description
+create-point-frozen = The guest agent answers: the file systems will be frozen for a brief moment, and so be consistent.
+create-point-power-cut = The guest agent does not answer: the disks will be as after a power cut. What the system has finished writing to them will be kept.
+create-point-stopped = The instance is stopped: its disks are at rest.
+create-point-cost = Nothing is copied: the point takes up space only as the disks change afterwards.
+create-point-submit = Finish
+rename-point-title = Rename the recovery point
+rename-point-submit = Save
+delete-point-title = Delete a recovery point
+delete-point-what = The recovery point “{ $name }” will be deleted. The instance does not change, but you will no longer be able to roll it back to this point.
+delete-point-safety = The safety point created before the rollback to “{ $name }” will be deleted. The instance does not change.
+delete-point-submit = Delete the safety point
+delete-point-children = { $count ->
+    [one] Another point descends from it: it is kept and will descend from the point before.
+   *[other] { $count_text } other points descend from it: they are kept and will descend from the point before.
+}
+delete-point-current = It is the current point: the instance will descend from the point before.
+delete-point-undo = It will no longer be possible to undo the last rollback.
+rollback-what = “{ $instance }” will be rolled back to “{ $point }”.
+undo-what = “{ $instance }” will be what it was right before the rollback to “{ $point }”.
+rollback-now = Now
+rollback-after = After
+rollback-since = { $bytes } since the current point
+rollback-disks = What will change
+rollback-returns = { $name } goes back to what it was then: { $bytes } change.
+rollback-returns-unknown = { $name } goes back to what it was then.
+rollback-returns-same = { $name } has not changed since.
+rollback-detached = { $name }, attached since, will be detached and kept.
+rollback-attached = { $name }, detached since, will be attached again: { $bytes } change.
+rollback-attached-unknown = { $name }, detached since, will be attached again and goes back to what it was then.
+rollback-comes-back = { $name }, deleted since, will be created again under the name “{ $new }”.
+rollback-restart = The instance will be stopped at once, then started again: what is only in its memory will be lost and its network connections will be cut.
+rollback-hardware = The processors, the memory or the machine type become those of the point again.
+rollback-safety = Create a safety point first
+rollback-safety-hint = With it, the rollback can be undone for 7 days.
+undo-safety-hint = With it, you can come back to the present state for 7 days.
+rollback-submit = Roll back “{ $name }”
+undo-submit = Undo the rollback of “{ $name }”
+
+## Templates
+
+templates-title = Templates
+templates-intro = A template is the disk that a new instance starts with. It can be used in all zones of the region.
+templates-caption = The organization’s templates, newest first
+templates-column-name = Name
+templates-column-state = State
+templates-column-size = Size
+templates-column-data = Data
+templates-column-origin = Origin
+templates-column-created = Created
+templates-empty-title = No templates
+templates-empty = A template holds a system that is ready to start: an instance is created from it. Import a disk image, or create a template from the snapshot of a root volume.
+templates-empty-viewer = A template holds a system that is ready to start: an instance is created from it. Nobody has created one in this organization yet.
+act-menu-template-selected = Action on the selected template
+act-none-selected-template = Select a template in the list first.
+act-create-template = Create a template
+act-import-template = Import a template
+create-template-what = The content of “{ $name }” ({ $size }) will become a template that all zones of the region can use. The snapshot does not change, and can be deleted afterwards.
+create-template-submit = Create the template
+import-template-what = The file is uploaded, then converted into a template. Accepted formats: qcow2, VMDK, VDI, VHD, VHDX or a raw image. The system in it must start with a BIOS.
+delete-template-title = Delete a template
+delete-template-what = The template “{ $name }” will be deleted from the region’s object store. This cannot be undone.
+delete-template-frees = Space freed in the object store: { $bytes }.
+delete-template-keeps = The instances created from this template do not change.
 
 ## Activity log
 
@@ -479,6 +682,7 @@ size-tib = { $text } TiB
 size-pib = { $text } PiB
 size-rate = { $size }/s
 number-percent = { $text }%
+time-milliseconds = { $text } ms
 time-seconds = { $seconds } s
 time-minutes = { $minutes } min
 time-hours = { $hours } h

@@ -8,8 +8,10 @@
 app-title = { $page } – Reprise
 frame-skip = Aller au contenu
 frame-nav = Navigation principale
+nav-instances = Instances
 nav-volumes = Volumes
 nav-snapshots = Copies instantanées
+nav-templates = Modèles
 nav-activity = Journal d’activités
 nav-help = Aide
 frame-region = Région { $region }, { $count ->
@@ -198,6 +200,93 @@ dialog-confirm = Confirmer
 dialog-pending = Envoi en cours
 dialog-optional = facultatif
 
+## Instances
+
+instances-title = Instances
+instances-caption = Instances de l’organisation, de la plus récente à la plus ancienne
+instances-column-name = Instance
+instances-column-state = État
+instances-empty-title = Aucune instance
+instances-empty = Une instance est une machine virtuelle, avec ses volumes. Elle se crée à partir d’un modèle, qui contient son système.
+instances-empty-viewer = Une instance est une machine virtuelle, avec ses volumes. Personne n’en a encore créé dans cette organisation.
+instance-configuration = { $vcpus } vCPU, { $memory }
+instance-tabs = Pages de l’instance
+instance-tab-overview = Aperçu
+instance-tab-volumes = Volumes
+instance-tab-points = Points de reprise
+instance-tab-serial = Journal série
+instance-zone = Zone
+instance-template = Modèle
+instance-config = Configuration
+instance-created = Créée
+instance-started = Dernier démarrage
+instance-accelerator = Accélération
+instance-kvm = KVM : calcule directement sur le processeur
+instance-tcg = Aucune (TCG) : calcule par traduction, plusieurs fois plus lentement
+instance-machine = Machine virtuelle
+instance-machine-value = { $machine }, processeur { $cpu }, QEMU { $qemu }
+instance-never = Pas encore démarrée
+instance-volumes-caption = Volumes de l’instance, le volume principal en premier
+act-menu-instance-selected = Action sur l’instance sélectionnée
+act-none-selected-instance = Sélectionnez d’abord une instance dans la liste.
+act-create-instance = Créer une instance
+act-start = Démarrer
+act-stop = Arrêter
+act-reboot = Redémarrer
+act-force-stop = Forcer l’arrêt
+act-see-points = Voir les points de reprise
+act-see-serial = Journal série
+act-attach = Rattacher un volume
+act-detach = Détacher
+act-detach-named = Détacher { $name }
+create-instance-what = La nouvelle instance reçoit son propre volume principal, rempli à partir du modèle.
+create-instance-template-option = { $name } ({ $size })
+create-instance-start = Démarrer l’instance dès qu’elle est créée
+create-instance-no-hypervisor = La zone { $zone } ne peut pas faire fonctionner d’instance : QEMU n’y est pas installé. Une instance peut y être créée, mais pas démarrée.
+create-instance-no-template = Une instance se crée à partir d’un modèle, et l’organisation n’en a pas encore de prêt. Importez une image disque, ou créez un modèle à partir de la copie instantanée d’un volume principal.
+create-instance-to-templates = Aller aux modèles
+start-title = Démarrer une instance
+start-what = L’instance « { $name } » démarrera depuis son volume principal.
+stop-title = Arrêter une instance
+stop-what = L’instance « { $name } » recevra une demande d’arrêt, comme si l’on appuyait sur son bouton d’alimentation : son système ferme ses programmes, puis s’éteint.
+stop-deadline = Le système a { $time } pour s’éteindre. S’il ne répond pas, l’instance continue de fonctionner et vous pourrez forcer l’arrêt.
+force-title = Forcer l’arrêt d’une instance
+force-what = L’instance « { $name } » sera arrêtée sur-le-champ, comme par une coupure de courant.
+force-lost = Tout ce qui n’est que dans sa mémoire sera perdu, y compris ce que ses programmes n’ont pas fini d’écrire. Ce qui est sur ses volumes y reste.
+reboot-title = Redémarrer une instance
+reboot-what = L’instance « { $name } » recevra une demande d’arrêt, puis sera démarrée de nouveau.
+attach-what = Le volume sera rattaché à l’instance « { $name } » et visible à son prochain démarrage. Volumes de données détachés de la zone { $zone } :
+attach-volume = Volume
+attach-submit = Rattacher
+attach-none = Aucun volume de données n’est détaché et prêt dans la zone { $zone }.
+attach-stopped = Les volumes se rattachent et se détachent quand l’instance est arrêtée.
+detach-title = Détacher un volume
+detach-what = Le volume « { $volume } » sera détaché de l’instance « { $name } ».
+detach-keeps = Ses données ne changent pas : il peut être rattaché à cette instance ou à une autre de la même zone.
+detach-gone = Ce volume n’est plus rattaché à cette instance.
+delete-instance-title = Supprimer une instance
+delete-instance-what = L’instance « { $name } » sera supprimée. Cette action est irréversible.
+delete-instance-points = { $count ->
+    [one] Son point de reprise sera supprimé avec elle : il ne sera plus possible d’y revenir.
+   *[other] Ses { $count_text } points de reprise seront supprimés avec elle : il ne sera plus possible d’y revenir.
+}
+delete-instance-keep = { $count ->
+    [one] Garder son volume, détaché
+   *[other] Garder ses { $count_text } volumes, détachés
+}
+delete-instance-all = { $count ->
+    [one] Supprimer aussi son volume et ses données
+   *[other] Supprimer aussi ses { $count_text } volumes et leurs données
+}
+delete-instance-volumes = Volumes de l’instance :
+
+## Journal série
+
+serial-what = Ce que l’instance écrit sur sa console série. Les plus anciennes lignes sont effacées au-delà de 4 Mio.
+serial-earlier = Afficher ce qui précède
+serial-reload = Actualiser
+serial-empty = L’instance n’a encore rien écrit.
+
 ## Volumes
 
 volumes-title = Volumes
@@ -205,6 +294,7 @@ volumes-caption = Volumes de l’organisation, du plus récent au plus ancien
 volumes-column-name = Volume
 volumes-column-state = État
 volumes-column-kind = Type
+volumes-column-instance = Instance
 volumes-column-zone = Zone
 volumes-column-size = Taille
 volumes-column-written = Données écrites
@@ -251,6 +341,119 @@ snapshot-state = { $state ->
    *[failed] Échec
 }
 snapshot-state-saving-percent = Sauvegarde en cours, { $percent }
+
+## Points de reprise
+
+points-tree = Points de reprise, de l’origine au présent
+points-column-name = Point de reprise
+points-column-holds = Contenu
+points-column-created = Créé le
+points-column-frees = Espace récupérable
+points-holds-disks = Disques
+points-here = Vous êtes ici
+points-now = maintenant
+points-since = { $bytes } depuis
+points-safety = Point de sécurité
+points-safety-name = Avant la restauration à « { $name } »
+points-current = Point actuel
+points-unknown = inconnu
+points-where = Les points de reprise restent sur l’hyperviseur, dans la zone { $zone }. Si un point de sécurité est créé avant une restauration, celle-ci peut être annulée pendant 7 jours.
+points-undo = La dernière restauration peut être annulée. Ce ne sera plus possible après { $until }.
+points-empty-title = Aucun point de reprise
+points-empty = Un point de reprise garde tous les disques de l’instance au même instant. Créez-en un juste avant un changement risqué : vous pourrez y ramener l’instance.
+points-empty-cost = Rien n’est copié : un point n’occupe d’espace qu’à mesure que les disques changent ensuite. Il reste dans la zone { $zone }, sur l’hyperviseur.
+points-all = Tous les points de reprise
+point-create = Créer un point de reprise
+point-restore = Restaurer l’instance à ce point
+point-undo = Annuler la restauration
+point-rename = Renommer
+point-created = Créé
+point-by = Par
+point-holds = Contient
+point-disks = { $count ->
+    [one] { $count_text } disque
+   *[other] { $count_text } disques
+}
+point-disk = { $name }, { $size }
+point-coherence = Cohérence
+point-instance = Instance
+point-running = en marche
+point-stopped = arrêtée
+point-stood-still = Instance figée
+point-frees = Espace récupérable
+point-hardware = Configuration
+point-expires = Expire
+point-creating = Création en cours
+point-deleting = Suppression en cours
+create-point-what = { $count ->
+    [one] Le disque de « { $name } » sera gardé tel qu’il est à cet instant.
+   *[other] Les { $count_text } disques de « { $name } » seront gardés tels qu’ils sont, tous au même instant.
+} La mémoire n’en fait pas partie.
+create-point-name-hint = Sans nom, il s’appellera « { $proposed } ».
+field-description = Description
+create-point-frozen = L’agent invité répond : les systèmes de fichiers seront figés un bref instant, et donc cohérents.
+create-point-power-cut = L’agent invité ne répond pas : les disques seront comme après une coupure de courant. Ce que le système a fini d’y écrire sera gardé.
+create-point-stopped = L’instance est arrêtée : ses disques sont au repos.
+create-point-cost = Rien n’est copié : le point n’occupe d’espace qu’à mesure que les disques changent ensuite.
+create-point-submit = Terminer
+rename-point-title = Renommer le point de reprise
+rename-point-submit = Enregistrer
+delete-point-title = Supprimer un point de reprise
+delete-point-what = Le point de reprise « { $name } » sera supprimé. L’instance ne change pas, mais vous ne pourrez plus la ramener à ce point.
+delete-point-safety = Le point de sécurité créé avant la restauration à « { $name } » sera supprimé. L’instance ne change pas.
+delete-point-submit = Supprimer le point de sécurité
+delete-point-children = { $count ->
+    [one] Un autre point en descend : il est conservé et descendra du point précédent.
+   *[other] { $count_text } autres points en descendent : ils sont conservés et descendront du point précédent.
+}
+delete-point-current = C’est le point actuel : l’instance descendra du point précédent.
+delete-point-undo = La dernière restauration ne pourra plus être annulée.
+rollback-what = « { $instance } » reviendra au point « { $point } ».
+undo-what = « { $instance } » reviendra à ce qu’elle était juste avant la restauration à « { $point } ».
+rollback-now = Maintenant
+rollback-after = Après
+rollback-since = { $bytes } depuis le point actuel
+rollback-disks = Ce qui va changer
+rollback-returns = { $name } revient à son état d’alors : { $bytes } changent.
+rollback-returns-unknown = { $name } revient à son état d’alors.
+rollback-returns-same = { $name } n’a pas changé depuis.
+rollback-detached = { $name }, rattaché depuis, sera détaché et conservé.
+rollback-attached = { $name }, détaché depuis, sera rattaché : { $bytes } changent.
+rollback-attached-unknown = { $name }, détaché depuis, sera rattaché et revient à son état d’alors.
+rollback-comes-back = { $name }, supprimé depuis, sera recréé sous le nom « { $new } ».
+rollback-restart = L’instance sera arrêtée sur-le-champ, puis démarrée de nouveau : ce qui n’est que dans sa mémoire sera perdu et ses connexions réseau seront rompues.
+rollback-hardware = Les processeurs, la mémoire ou le type de machine redeviennent ceux du point.
+rollback-safety = Créer d’abord un point de sécurité
+rollback-safety-hint = Il permet d’annuler la restauration pendant 7 jours.
+undo-safety-hint = Il permet de revenir à l’état présent pendant 7 jours.
+rollback-submit = Restaurer « { $name } »
+undo-submit = Annuler la restauration de « { $name } »
+
+## Modèles
+
+templates-title = Modèles
+templates-intro = Un modèle est le disque de départ d’une nouvelle instance. Il peut servir dans toutes les zones de la région.
+templates-caption = Modèles de l’organisation, du plus récent au plus ancien
+templates-column-name = Nom
+templates-column-state = État
+templates-column-size = Taille
+templates-column-data = Données
+templates-column-origin = Origine
+templates-column-created = Créé le
+templates-empty-title = Aucun modèle
+templates-empty = Un modèle contient un système prêt à démarrer : une instance est créée à partir de lui. Importez une image disque, ou créez un modèle à partir de la copie instantanée d’un volume principal.
+templates-empty-viewer = Un modèle contient un système prêt à démarrer : une instance est créée à partir de lui. Personne n’en a encore créé dans cette organisation.
+act-menu-template-selected = Action sur le modèle sélectionné
+act-none-selected-template = Sélectionnez d’abord un modèle dans la liste.
+act-create-template = Créer un modèle
+act-import-template = Importer un modèle
+create-template-what = Le contenu de « { $name } » ({ $size }) deviendra un modèle, dont toutes les zones de la région pourront se servir. La copie instantanée ne change pas, et peut être supprimée ensuite.
+create-template-submit = Créer le modèle
+import-template-what = Le fichier est téléversé, puis converti en modèle. Formats acceptés : qcow2, VMDK, VDI, VHD, VHDX ou image brute. Le système qu’il contient doit démarrer avec un BIOS.
+delete-template-title = Supprimer un modèle
+delete-template-what = Le modèle « { $name } » sera supprimé du stockage d’objets de la région. Cette action est irréversible.
+delete-template-frees = Espace libéré dans le stockage d’objets : { $bytes }.
+delete-template-keeps = Les instances créées à partir de ce modèle ne changent pas.
 
 ## Journal d’activités
 
@@ -480,6 +683,7 @@ size-tib = { $text } Tio
 size-pib = { $text } Pio
 size-rate = { $size }/s
 number-percent = { $text } %
+time-milliseconds = { $text } ms
 time-seconds = { $seconds } s
 time-minutes = { $minutes } min
 time-hours = { $hours } h

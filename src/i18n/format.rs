@@ -112,6 +112,14 @@ pub fn duration(locale: Locale, seconds: u64) -> String {
     }
 }
 
+/// A short length of time: `9,7 ms`, `412 ms`.
+#[must_use]
+pub fn milliseconds(locale: Locale, microseconds: u64) -> String {
+    let tenths = u128::from(microseconds.div_ceil(100));
+    let text = number(locale, microseconds, 1000, tenths);
+    t!(locale, "time-milliseconds", text = text)
+}
+
 /// `5 s restantes`, `1 min restante`.
 #[must_use]
 pub fn time_left(locale: Locale, seconds: u64) -> String {

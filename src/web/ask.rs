@@ -6,11 +6,13 @@
 
 use super::erased::memo;
 use crate::api::json::Json;
-use crate::api::{jobs, snapshots, volumes};
+use crate::api::{instances, jobs, snapshots, templates, volumes};
 use crate::domain::fault::Fault;
-use crate::domain::id::{SnapshotId, VolumeId};
+use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
-    ActivityRow, DeletionPlan, JobView, Page, SnapshotPlan, SnapshotRow, Started, VolumeRow,
+    ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, Page,
+    PointDeletion, PointPlan, PointsView, RollbackPlan, SerialView, SnapshotPlan, SnapshotRow,
+    Started, TemplateRow, VolumeRow,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -38,6 +40,26 @@ pub enum Question {
     SnapshotDeletion(SnapshotId),
     /// One snapshot.
     Snapshot(SnapshotId),
+    /// This page of the instances.
+    Instances(u32),
+    /// One instance.
+    Instance(InstanceId),
+    /// What would the instance's deletion mean?
+    InstanceDeletion(InstanceId),
+    /// What did the instance's serial console write, from an offset on? Without one: the newest part.
+    Serial(InstanceId, Option<u64>),
+    /// The recovery points of the instance.
+    Points(InstanceId),
+    /// What would a recovery point of the instance mean?
+    PointPlan(InstanceId),
+    /// What would the recovery point's deletion mean?
+    PointDeletion(PointId),
+    /// What would bringing the instance back to the point change?
+    Rollback(PointId),
+    /// This page of the templates.
+    Templates(u32),
+    /// What would the template's deletion mean?
+    TemplateDeletion(TemplateId),
 }
 
 /// What the server says to a [`Question`].
@@ -53,10 +75,28 @@ pub enum Answer {
     Jobs(Vec<JobView>),
     /// To [`Question::SnapshotPlan`].
     Plan(SnapshotPlan),
-    /// To both questions about deletions.
+    /// To the questions about deletions of volumes, snapshots and templates.
     Deletion(DeletionPlan),
     /// To [`Question::Snapshot`].
     Snapshot(Box<SnapshotRow>),
+    /// To [`Question::Instances`].
+    Instances(Page<InstanceRow>),
+    /// To [`Question::Instance`].
+    Instance(Box<InstanceView>),
+    /// To [`Question::InstanceDeletion`].
+    InstanceDeletion(Box<InstanceDeletion>),
+    /// To [`Question::Serial`].
+    Serial(SerialView),
+    /// To [`Question::Points`].
+    Points(Box<PointsView>),
+    /// To [`Question::PointPlan`].
+    PointPlan(Box<PointPlan>),
+    /// To [`Question::PointDeletion`].
+    PointDeletion(Box<PointDeletion>),
+    /// To [`Question::Rollback`].
+    Rollback(Box<RollbackPlan>),
+    /// To [`Question::Templates`].
+    Templates(Page<TemplateRow>),
 }
 
 /// An answer that is on its way or there.
@@ -71,7 +111,8 @@ pub fn ask(question: impl Fn() -> (Question, u32) + Send + Sync + 'static) -> As
     Resource::new_with_options(question, |(question, _)| answer(question), false)
 }
 
-fn answer(question: Question) -> Later {
+/// Asks once.
+pub fn answer(question: Question) -> Later {
     match question {
         Question::Volumes(page) => get(volumes::ListVolumes { page }, Answer::Volumes),
         Question::Snapshots(page) => get(snapshots::ListSnapshots { page }, Answer::Snapshots),
@@ -87,6 +128,34 @@ fn answer(question: Question) -> Later {
         Question::Snapshot(snapshot) => get(snapshots::GetSnapshot { snapshot }, |row| {
             Answer::Snapshot(Box::new(row))
         }),
+        Question::Instances(page) => get(instances::ListInstances { page }, Answer::Instances),
+        Question::Instance(instance) => get(instances::GetInstance { instance }, |view| {
+            Answer::Instance(Box::new(view))
+        }),
+        Question::InstanceDeletion(instance) => {
+            get(instances::PlanInstanceDeletion { instance }, |plan| {
+                Answer::InstanceDeletion(Box::new(plan))
+            })
+        }
+        Question::Serial(instance, from) => {
+            get(instances::SerialLog { instance, from }, Answer::Serial)
+        }
+        Question::Points(instance) => get(instances::ListPoints { instance }, |found| {
+            Answer::Points(Box::new(found))
+        }),
+        Question::PointPlan(instance) => get(instances::PlanPoint { instance }, |plan| {
+            Answer::PointPlan(Box::new(plan))
+        }),
+        Question::PointDeletion(point) => get(instances::PlanPointDeletion { point }, |plan| {
+            Answer::PointDeletion(Box::new(plan))
+        }),
+        Question::Rollback(point) => get(instances::PlanRollback { point }, |plan| {
+            Answer::Rollback(Box::new(plan))
+        }),
+        Question::Templates(page) => get(templates::ListTemplates { page }, Answer::Templates),
+        Question::TemplateDeletion(template) => {
+            get(templates::TemplateDeletion { template }, Answer::Deletion)
+        }
     }
 }
 
@@ -129,6 +198,32 @@ pub enum Act {
     Interrupt,
     /// *Réessayer*
     Retry,
+    /// *Créer une instance*
+    CreateInstance,
+    /// *Démarrer*
+    Start,
+    /// *Arrêter*, *Forcer l’arrêt*
+    Stop,
+    /// *Redémarrer*
+    Reboot,
+    /// *Supprimer* an instance
+    DeleteInstance,
+    /// *Rattacher un volume*
+    Attach,
+    /// *Détacher un volume*
+    Detach,
+    /// *Créer un point de reprise*
+    CreatePoint,
+    /// *Renommer* a point
+    RenamePoint,
+    /// *Supprimer* a point
+    DeletePoint,
+    /// *Restaurer l’instance à ce point*
+    Rollback,
+    /// *Créer un modèle*
+    CreateTemplate,
+    /// *Supprimer* a template
+    DeleteTemplate,
 }
 
 impl Act {
@@ -142,6 +237,19 @@ impl Act {
             Self::DeleteSnapshot => snapshots::DeleteSnapshot::PATH,
             Self::Interrupt => jobs::InterruptJob::PATH,
             Self::Retry => jobs::RetryJob::PATH,
+            Self::CreateInstance => instances::CreateInstance::PATH,
+            Self::Start => instances::StartInstance::PATH,
+            Self::Stop => instances::StopInstance::PATH,
+            Self::Reboot => instances::RebootInstance::PATH,
+            Self::DeleteInstance => instances::DeleteInstance::PATH,
+            Self::Attach => instances::AttachVolume::PATH,
+            Self::Detach => instances::DetachVolume::PATH,
+            Self::CreatePoint => instances::CreatePoint::PATH,
+            Self::RenamePoint => instances::RenamePoint::PATH,
+            Self::DeletePoint => instances::DeletePoint::PATH,
+            Self::Rollback => instances::RollBack::PATH,
+            Self::CreateTemplate => templates::CreateTemplate::PATH,
+            Self::DeleteTemplate => templates::DeleteTemplate::PATH,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Addresses. Which page, which page of a list and which dialog is open all stand in the URL, so that acts are links.
 
-use crate::domain::id::{SnapshotId, VolumeId};
+use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use leptos_router::params::ParamsMap;
 
 /// The list of instances.
@@ -35,6 +35,38 @@ pub enum Dialog {
     Restore(SnapshotId),
     /// *Supprimer une copie instantanée*
     DeleteSnapshot(SnapshotId),
+    /// *Créer un modèle*
+    CreateTemplate(SnapshotId),
+    /// *Importer un modèle*
+    ImportTemplate,
+    /// *Supprimer un modèle*
+    DeleteTemplate(TemplateId),
+    /// *Créer une instance*
+    CreateInstance,
+    /// *Démarrer*
+    Start(InstanceId),
+    /// *Arrêter*
+    Stop(InstanceId),
+    /// *Forcer l’arrêt*
+    ForceStop(InstanceId),
+    /// *Redémarrer*
+    Reboot(InstanceId),
+    /// *Supprimer une instance*
+    DeleteInstance(InstanceId),
+    /// *Rattacher un volume*
+    Attach(InstanceId),
+    /// *Détacher un volume*
+    Detach(InstanceId, VolumeId),
+    /// *Créer un point de reprise*
+    CreatePoint(InstanceId),
+    /// *Renommer le point de reprise*
+    RenamePoint(InstanceId, PointId),
+    /// *Supprimer un point de reprise*
+    DeletePoint(InstanceId, PointId),
+    /// *Restaurer l’instance à ce point*
+    Rollback(InstanceId, PointId),
+    /// *Annuler la restauration*: the same, with a safety point
+    Undo(InstanceId, PointId),
 }
 
 impl Dialog {
@@ -45,7 +77,24 @@ impl Dialog {
             Self::CreateVolume => "create",
             Self::Import => "import",
             Self::Restore(_) => "restore",
-            Self::DeleteVolume(_) | Self::DeleteSnapshot(_) => "delete",
+            Self::DeleteVolume(_)
+            | Self::DeleteSnapshot(_)
+            | Self::DeleteTemplate(_)
+            | Self::DeletePoint(..) => "delete",
+            Self::CreateTemplate(_) => "template",
+            Self::ImportTemplate => "import",
+            Self::CreateInstance => "create",
+            Self::CreatePoint(_) => "point",
+            Self::Start(_) => "start",
+            Self::Stop(_) => "stop",
+            Self::ForceStop(_) => "force",
+            Self::Reboot(_) => "reboot",
+            Self::DeleteInstance(_) => "remove",
+            Self::Attach(_) => "attach",
+            Self::Detach(..) => "detach",
+            Self::RenamePoint(..) => "rename",
+            Self::Rollback(..) => "rollback",
+            Self::Undo(..) => "undo",
         }
     }
 
@@ -67,8 +116,91 @@ impl Dialog {
         match query.get_str("dialog")? {
             "restore" => Some(Self::Restore(snapshot)),
             "delete" => Some(Self::DeleteSnapshot(snapshot)),
+            "template" => Some(Self::CreateTemplate(snapshot)),
             _ => None,
         }
+    }
+
+    /// The dialog that a query of the list of templates names.
+    pub fn of_templates(query: &ParamsMap) -> Option<Self> {
+        match query.get_str("dialog")? {
+            "import" => Some(Self::ImportTemplate),
+            "delete" => query
+                .get_str("template")
+                .and_then(|id| id.parse().ok())
+                .map(Self::DeleteTemplate),
+            _ => None,
+        }
+    }
+
+    /// The dialog that a query of an instance's recovery points names; which point it is about stands in the path.
+    pub fn of_points(
+        instance: InstanceId,
+        point: Option<PointId>,
+        query: &ParamsMap,
+    ) -> Option<Self> {
+        let about =
+            |dialog: fn(InstanceId, PointId) -> Self| point.map(|point| dialog(instance, point));
+        match query.get_str("dialog")? {
+            "rename" => about(Self::RenamePoint),
+            "delete" => about(Self::DeletePoint),
+            "rollback" => about(Self::Rollback),
+            "undo" => about(Self::Undo),
+            _ => None,
+        }
+    }
+
+    /// The dialog that a query of the list of instances names.
+    pub fn of_instances(query: &ParamsMap) -> Option<Self> {
+        if query.get_str("dialog") == Some("create") {
+            return Some(Self::CreateInstance);
+        }
+        let instance = query.get_str("instance").and_then(|id| id.parse().ok())?;
+        Self::of_instance(instance, query)
+    }
+
+    /// The dialog about this instance that a query of one of its pages names.
+    pub fn of_instance(instance: InstanceId, query: &ParamsMap) -> Option<Self> {
+        match query.get_str("dialog")? {
+            "start" => Some(Self::Start(instance)),
+            "stop" => Some(Self::Stop(instance)),
+            "force" => Some(Self::ForceStop(instance)),
+            "reboot" => Some(Self::Reboot(instance)),
+            "remove" => Some(Self::DeleteInstance(instance)),
+            "attach" => Some(Self::Attach(instance)),
+            "detach" => query
+                .get_str("volume")
+                .and_then(|id| id.parse().ok())
+                .map(|volume| Self::Detach(instance, volume)),
+            "point" => Some(Self::CreatePoint(instance)),
+            _ => None,
+        }
+    }
+
+    /// The address that opens a dialog about an instance above this page: the list of instances, or one of the pages
+    /// of the instance itself.
+    pub fn above(self, path: &str, page: u32) -> String {
+        let key = self.key();
+        let mut href = list(path, page);
+        href.push(if href.contains('?') { '&' } else { '?' });
+        href.push_str("dialog=");
+        href.push_str(key);
+        let about = match self {
+            Self::Start(id)
+            | Self::Stop(id)
+            | Self::ForceStop(id)
+            | Self::Reboot(id)
+            | Self::DeleteInstance(id)
+            | Self::CreatePoint(id) => Some(id),
+            _ => None,
+        };
+        if let Some(id) = about.filter(|_| path == INSTANCES) {
+            href.push_str(&format!("&instance={id}"));
+        }
+        if let Self::Detach(_, volume) = self {
+            href.push_str(&format!("&volume={volume}"));
+        }
+        href
     }
 
     /// The address that opens it above this page of its list.
@@ -77,12 +209,58 @@ impl Dialog {
         let (path, about) = match self {
             Self::TakeSnapshot(id) | Self::DeleteVolume(id) => (VOLUMES, format!("&volume={id}")),
             Self::CreateVolume | Self::Import => (VOLUMES, String::new()),
-            Self::Restore(id) | Self::DeleteSnapshot(id) => (SNAPSHOTS, format!("&snapshot={id}")),
+            Self::Restore(id) | Self::DeleteSnapshot(id) | Self::CreateTemplate(id) => {
+                (SNAPSHOTS, format!("&snapshot={id}"))
+            }
+            Self::CreateInstance
+            | Self::Start(_)
+            | Self::Stop(_)
+            | Self::ForceStop(_)
+            | Self::Reboot(_)
+            | Self::DeleteInstance(_) => return self.above(INSTANCES, page),
+            Self::Attach(instance) | Self::Detach(instance, _) => {
+                return self.above(&instance_volumes(instance), 1);
+            }
+            Self::ImportTemplate => (TEMPLATES, String::new()),
+            Self::DeleteTemplate(id) => (TEMPLATES, format!("&template={id}")),
+            Self::CreatePoint(instance) => return self.above(&points(instance, None), 1),
+            Self::RenamePoint(instance, point)
+            | Self::DeletePoint(instance, point)
+            | Self::Rollback(instance, point)
+            | Self::Undo(instance, point) => {
+                return format!("{}?dialog={key}", points(instance, Some(point)));
+            }
         };
         match page {
             0 | 1 => format!("{path}?dialog={key}{about}"),
             page => format!("{path}?page={page}&dialog={key}{about}"),
         }
+    }
+}
+
+/// An instance.
+pub fn instance(instance: InstanceId) -> String {
+    format!("{INSTANCES}/{instance}")
+}
+
+/// The volumes of an instance.
+pub fn instance_volumes(instance: InstanceId) -> String {
+    format!("{INSTANCES}/{instance}/volumes")
+}
+
+/// What the serial console of an instance wrote: the newest part, or from an offset on.
+pub fn serial(instance: InstanceId, from: Option<u64>) -> String {
+    match from {
+        Some(from) => format!("{INSTANCES}/{instance}/serial?from={from}"),
+        None => format!("{INSTANCES}/{instance}/serial"),
+    }
+}
+
+/// The recovery points of an instance, with the details of one of them.
+pub fn points(instance: InstanceId, point: Option<PointId>) -> String {
+    match point {
+        Some(point) => format!("{INSTANCES}/{instance}/points/{point}"),
+        None => format!("{INSTANCES}/{instance}/points"),
     }
 }
 
@@ -158,9 +336,71 @@ mod tests {
             assert_eq!(Dialog::of_volumes(&query(&dialog.href(3))), Some(dialog));
             assert_eq!(page_of(&query(&dialog.href(3))), 3);
         }
-        for dialog in [Dialog::Restore(snapshot), Dialog::DeleteSnapshot(snapshot)] {
+        for dialog in [
+            Dialog::Restore(snapshot),
+            Dialog::DeleteSnapshot(snapshot),
+            Dialog::CreateTemplate(snapshot),
+        ] {
             assert_eq!(Dialog::of_snapshots(&query(&dialog.href(1))), Some(dialog));
         }
+        let template = TemplateId::from_bytes([3; 16]);
+        for dialog in [Dialog::ImportTemplate, Dialog::DeleteTemplate(template)] {
+            assert_eq!(Dialog::of_templates(&query(&dialog.href(1))), Some(dialog));
+        }
+        let (instance, point) = (
+            InstanceId::from_bytes([4; 16]),
+            PointId::from_bytes([5; 16]),
+        );
+        for dialog in [
+            Dialog::RenamePoint(instance, point),
+            Dialog::DeletePoint(instance, point),
+            Dialog::Rollback(instance, point),
+            Dialog::Undo(instance, point),
+        ] {
+            let href = dialog.href(1);
+            assert!(href.starts_with(&points(instance, Some(point))), "{href}");
+            assert_eq!(
+                Dialog::of_points(instance, Some(point), &query(&href)),
+                Some(dialog)
+            );
+            assert_eq!(Dialog::of_points(instance, None, &query(&href)), None);
+        }
+        for dialog in [
+            Dialog::Start(instance),
+            Dialog::Stop(instance),
+            Dialog::ForceStop(instance),
+            Dialog::Reboot(instance),
+            Dialog::DeleteInstance(instance),
+            Dialog::CreatePoint(instance),
+        ] {
+            let href = dialog.above(INSTANCES, 2);
+            assert_eq!(Dialog::of_instances(&query(&href)), Some(dialog), "{href}");
+            assert_eq!(page_of(&query(&href)), 2);
+            let href = dialog.above(&serial(instance, None), 1);
+            assert_eq!(
+                Dialog::of_instance(instance, &query(&href)),
+                Some(dialog),
+                "{href}"
+            );
+        }
+        for dialog in [Dialog::Attach(instance), Dialog::Detach(instance, volume)] {
+            let href = dialog.href(1);
+            assert!(href.starts_with(&instance_volumes(instance)), "{href}");
+            assert_eq!(
+                Dialog::of_instance(instance, &query(&href)),
+                Some(dialog),
+                "{href}"
+            );
+        }
+        assert_eq!(
+            Dialog::of_instances(&query(&Dialog::CreateInstance.href(1))),
+            Some(Dialog::CreateInstance)
+        );
+        let create = Dialog::CreatePoint(instance);
+        assert_eq!(
+            Dialog::of_instance(instance, &query(&create.href(1))),
+            Some(create)
+        );
         for wrong in [
             "/volumes?dialog=snapshot",
             "/volumes?dialog=delete&volume=../x",

@@ -151,6 +151,10 @@ pub fn follow(acting: Acting, close: &str) -> (Refusal, Memo<bool>) {
     let close = close.to_owned();
     Effect::new(move |_| match (value.get(), frame.as_ref()) {
         (Some(Ok(Some(started))), Some(frame)) => finish(frame, started, &close),
+        (Some(Ok(None)), Some(frame)) => {
+            frame.live.refresh();
+            leave(&close);
+        }
         #[cfg(feature = "hydrate")]
         (Some(Err(_)), _) => browser::to_refusal(),
         _ => {}

@@ -23,6 +23,8 @@ pub enum Field {
     Password,
     /// The new password once more.
     Again,
+    /// What its maker says about it.
+    Description,
 }
 
 impl Field {
@@ -42,6 +44,7 @@ impl Field {
             | Fault::ImageTooLarge { .. } => Some(Self::File),
             Fault::PasswordTooShort { .. } => Some(Self::Password),
             Fault::PasswordsDiffer => Some(Self::Again),
+            Fault::TextTooLong { .. } => Some(Self::Description),
             _ => None,
         }
     }
@@ -55,6 +58,7 @@ impl Field {
             Self::File => "file",
             Self::Password => "password",
             Self::Again => "again",
+            Self::Description => "description",
         }
     }
 
@@ -66,6 +70,7 @@ impl Field {
             Self::File => "error-file",
             Self::Password => "error-password",
             Self::Again => "error-again",
+            Self::Description => "error-description",
         }
     }
 
@@ -77,6 +82,7 @@ impl Field {
             Self::File => "hint-file error-file",
             Self::Password => "hint-password error-password",
             Self::Again => "hint-again error-again",
+            Self::Description => "hint-description error-description",
         }
     }
 
@@ -88,6 +94,7 @@ impl Field {
             Self::File => "hint-file",
             Self::Password => "hint-password",
             Self::Again => "hint-again",
+            Self::Description => "hint-description",
         }
     }
 }
@@ -163,6 +170,32 @@ pub fn text(
                 aria-invalid=invalid(field, refusal)
             />
             {notes(locale, field, hint, refusal)}
+        </div>
+    }
+    .into_any()
+}
+
+/// Some lines on what something is for.
+pub fn description(locale: Locale, value: String, refusal: Refusal) -> AnyView {
+    let field = Field::Description;
+    // As a child it would be written as it is, for the framework escapes nothing in this element.
+    let written = value.replace('&', "&amp;").replace('<', "&lt;");
+    view! {
+        <div class="field">
+            <label for="field-description">
+                {t!(locale, "field-description")} " " <i>{format!("({})", t!(locale, "dialog-optional"))}</i>
+            </label>
+            <textarea
+                id="field-description"
+                name=field.name()
+                rows="2"
+                maxlength="500"
+                dir="auto"
+                aria-describedby=field.described_by()
+                aria-invalid=invalid(field, refusal)
+                inner_html=written
+            ></textarea>
+            {notes(locale, field, None, refusal)}
         </div>
     }
     .into_any()

@@ -11,6 +11,11 @@ fn drawn(path: &'static str) -> AnyView {
     .into_any()
 }
 
+/// A virtual machine: a screen.
+pub fn instance() -> AnyView {
+    drawn("M3 5.5A1.5 1.5 0 0 1 4.5 4h15A1.5 1.5 0 0 1 21 5.5v9a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 14.5zM8.5 20h7M12 16v4")
+}
+
 /// A virtual disk.
 pub fn volume() -> AnyView {
     drawn(
@@ -21,6 +26,18 @@ pub fn volume() -> AnyView {
 /// A volume snapshot.
 pub fn snapshot() -> AnyView {
     drawn("M4 8h3l2-3h6l2 3h3v11H4zM15.4 13a3.4 3.4 0 1 1-6.8 0 3.4 3.4 0 0 1 6.8 0z")
+}
+
+/// A template.
+pub fn template() -> AnyView {
+    drawn("M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4")
+}
+
+/// A recovery point: a branch.
+pub fn point() -> AnyView {
+    drawn(
+        "M9 5.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM9 18.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM20 9a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM6.5 8v8M6.5 15c0-3.5 2.5-4 6-4.2 2-.1 3.5-.3 3.9-.9",
+    )
 }
 
 /// The activity log.

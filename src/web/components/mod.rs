@@ -7,3 +7,4 @@ pub mod lists;
 pub mod menu;
 pub mod progress;
 pub mod status;
+pub mod tree;

@@ -1,6 +1,6 @@
 //! *Supprimer*: what goes, what is freed, what stays. The button names the object.
 
-use crate::domain::id::{SnapshotId, VolumeId};
+use crate::domain::id::{SnapshotId, TemplateId, VolumeId};
 use crate::i18n::{format, t};
 use crate::view::DeletionPlan;
 use crate::web::ask::{Act, Answer, Question, acting, ask, form};
@@ -29,6 +29,16 @@ pub fn snapshot(snapshot: SnapshotId, close: String) -> AnyView {
     )
 }
 
+pub fn template(template: TemplateId, close: String) -> AnyView {
+    let about = ("template", template.to_string());
+    delete(
+        Question::TemplateDeletion(template),
+        Act::DeleteTemplate,
+        about,
+        close,
+    )
+}
+
 fn delete(question: Question, act: Act, about: (&'static str, String), close: String) -> AnyView {
     let locale = use_locale();
     let plan = ask(move || (question, 0));
@@ -42,6 +52,10 @@ fn delete(question: Question, act: Act, about: (&'static str, String), close: St
             Act::DeleteSnapshot => (
                 t!(locale, "delete-snapshot-what", name = plan.name.as_str()),
                 fate_of_snapshot(&plan),
+            ),
+            Act::DeleteTemplate => (
+                t!(locale, "delete-template-what", name = plan.name.as_str()),
+                fate_of_template(&plan),
             ),
             _ => (
                 t!(locale, "delete-volume-what", name = plan.name.as_str()),
@@ -89,6 +103,17 @@ fn fate_of_volume(plan: &DeletionPlan) -> AnyView {
         </label>
     }
     .into_any()
+}
+
+fn fate_of_template(plan: &DeletionPlan) -> AnyView {
+    let locale = use_locale();
+    let frees = t!(
+        locale,
+        "delete-template-frees",
+        bytes = format::bytes(locale, plan.frees)
+    );
+    view! { <p class="note">{frees}</p> <p class="note">{t!(locale, "delete-template-keeps")}</p> }
+        .into_any()
 }
 
 fn fate_of_snapshot(plan: &DeletionPlan) -> AnyView {

@@ -3,6 +3,7 @@
 
 use crate::api::json;
 use crate::domain::fault::Fault;
+use crate::domain::locale::Locale;
 use crate::domain::size::Bytes;
 use crate::i18n::{format, t};
 use crate::web::components::dialog::submit;
@@ -16,7 +17,8 @@ use leptos_router::hooks::use_query_map;
 /// How far a sending has come: bytes sent, bytes in all.
 pub type Sending = Option<(u64, u64)>;
 
-pub fn body(frame: Frame, close: String) -> AnyView {
+/// `template`: whether it becomes a template, else a volume.
+pub fn body(frame: Frame, template: bool, close: String) -> AnyView {
     let locale = use_locale();
     // A form sent without scripts comes back with its refusal in the address.
     let brought = use_query_map().with_untracked(|query| {
@@ -29,7 +31,17 @@ pub fn body(frame: Frame, close: String) -> AnyView {
     let refusal = memo(move |_| refused.get());
     let busy = memo(move |_| sending.with(Option::is_some));
     let form = NodeRef::<html::Form>::new();
-    let zones = field::zone(locale, &frame.session.zones, refusal);
+    let (action, what) = if template {
+        ("/upload/template", t!(locale, "import-template-what"))
+    } else {
+        ("/upload/volume", t!(locale, "import-what"))
+    };
+    let choices = if template {
+        field::description(locale, String::new(), refusal)
+    } else {
+        let zones = field::zone(locale, &frame.session.zones, refusal);
+        view! { {zones} {kind(locale)} }.into_any()
+    };
     #[cfg(feature = "hydrate")]
     let (on_submit, on_change, on_stop) =
         super::upload::handlers(form, frame, sending, refused, close.clone());
@@ -42,7 +54,7 @@ pub fn body(frame: Frame, close: String) -> AnyView {
     view! {
         <form
             method="post"
-            action="/upload/volume"
+            action=action
             enctype="multipart/form-data"
             node_ref=form
             on:submit=on_submit
@@ -50,16 +62,9 @@ pub fn body(frame: Frame, close: String) -> AnyView {
         >
             <div class="body">
                 {field::form_refusal(locale, refusal)}
-                <p>{t!(locale, "import-what")}</p>
+                <p>{what}</p>
                 {field::text(locale, t!(locale, "field-name"), None, String::new(), true, refusal)}
-                {zones}
-                <div class="field">
-                    <label for="field-kind">{t!(locale, "import-kind")}</label>
-                    <select id="field-kind" name="kind">
-                        <option value="root">{t!(locale, "import-kind-root")}</option>
-                        <option value="data">{t!(locale, "import-kind-data")}</option>
-                    </select>
-                </div>
+                {choices}
                 // The file comes last: the server decides by the other fields before it reads it.
                 {field::file(locale, t!(locale, "import-file"), refusal)}
                 <div class="sending">
@@ -81,6 +86,19 @@ pub fn body(frame: Frame, close: String) -> AnyView {
                 {submit(t!(locale, "import-submit"), false, busy)}
             </footer>
         </form>
+    }
+    .into_any()
+}
+
+fn kind(locale: Locale) -> AnyView {
+    view! {
+        <div class="field">
+            <label for="field-kind">{t!(locale, "import-kind")}</label>
+            <select id="field-kind" name="kind">
+                <option value="root">{t!(locale, "import-kind-root")}</option>
+                <option value="data">{t!(locale, "import-kind-data")}</option>
+            </select>
+        </div>
     }
     .into_any()
 }

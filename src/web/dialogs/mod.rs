@@ -3,8 +3,12 @@
 mod create;
 mod delete;
 mod import;
+mod instance;
+mod point;
 mod restore;
+mod rollback;
 mod take;
+mod template;
 #[cfg(feature = "hydrate")]
 mod upload;
 
@@ -26,6 +30,22 @@ pub fn open(dialog: Dialog, close: String) -> AnyView {
         Dialog::Restore(_) => t!(locale, "act-restore"),
         Dialog::DeleteVolume(_) => t!(locale, "delete-volume-title"),
         Dialog::DeleteSnapshot(_) => t!(locale, "delete-snapshot-title"),
+        Dialog::CreateTemplate(_) => t!(locale, "act-create-template"),
+        Dialog::ImportTemplate => t!(locale, "act-import-template"),
+        Dialog::DeleteTemplate(_) => t!(locale, "delete-template-title"),
+        Dialog::CreateInstance => t!(locale, "act-create-instance"),
+        Dialog::Start(_) => t!(locale, "start-title"),
+        Dialog::Stop(_) => t!(locale, "stop-title"),
+        Dialog::ForceStop(_) => t!(locale, "force-title"),
+        Dialog::Reboot(_) => t!(locale, "reboot-title"),
+        Dialog::DeleteInstance(_) => t!(locale, "delete-instance-title"),
+        Dialog::Attach(_) => t!(locale, "act-attach"),
+        Dialog::Detach(..) => t!(locale, "detach-title"),
+        Dialog::CreatePoint(_) => t!(locale, "point-create"),
+        Dialog::RenamePoint(..) => t!(locale, "rename-point-title"),
+        Dialog::DeletePoint(..) => t!(locale, "delete-point-title"),
+        Dialog::Rollback(..) => t!(locale, "point-restore"),
+        Dialog::Undo(..) => t!(locale, "point-undo"),
     };
     let inside = close.clone();
     let body = move || match (use_frame(), dialog) {
@@ -33,10 +53,27 @@ pub fn open(dialog: Dialog, close: String) -> AnyView {
         (None, _) => unavailable(&Fault::SignInNeeded, inside),
         (Some(_), Dialog::TakeSnapshot(volume)) => take::body(volume, inside),
         (Some(frame), Dialog::CreateVolume) => create::body(&frame, inside),
-        (Some(frame), Dialog::Import) => import::body(frame, inside),
+        (Some(frame), Dialog::Import) => import::body(frame, false, inside),
+        (Some(frame), Dialog::ImportTemplate) => import::body(frame, true, inside),
         (Some(frame), Dialog::Restore(snapshot)) => restore::body(frame, snapshot, inside),
         (Some(_), Dialog::DeleteVolume(volume)) => delete::volume(volume, inside),
         (Some(_), Dialog::DeleteSnapshot(snapshot)) => delete::snapshot(snapshot, inside),
+        (Some(_), Dialog::CreateTemplate(snapshot)) => template::body(snapshot, inside),
+        (Some(_), Dialog::DeleteTemplate(template)) => delete::template(template, inside),
+        (Some(frame), Dialog::CreateInstance) => instance::create(frame, inside),
+        (
+            Some(_),
+            Dialog::Start(id) | Dialog::Stop(id) | Dialog::ForceStop(id) | Dialog::Reboot(id),
+        ) => instance::power(dialog, id, inside),
+        (Some(_), Dialog::DeleteInstance(id)) => instance::delete(id, inside),
+        (Some(_), Dialog::Attach(id)) => instance::attach(id, inside),
+        (Some(_), Dialog::Detach(id, volume)) => instance::detach(id, volume, inside),
+        (Some(_), Dialog::CreatePoint(instance)) => point::create(instance, inside),
+        (Some(_), Dialog::RenamePoint(instance, point)) => point::rename(instance, point, inside),
+        (Some(_), Dialog::DeletePoint(instance, point)) => point::delete(instance, point, inside),
+        (Some(_), Dialog::Rollback(_, point) | Dialog::Undo(_, point)) => {
+            rollback::body(point, inside)
+        }
     };
     view! { <Window title close>{body()}</Window> }.into_any()
 }

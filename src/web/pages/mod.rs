@@ -2,13 +2,20 @@
 
 pub mod activity;
 pub mod help;
+pub mod instance;
+pub mod instances;
 pub mod missing;
 pub mod password;
+pub mod points;
+pub mod serial;
 pub mod sign_in;
 pub mod snapshots;
+pub mod templates;
 pub mod volumes;
 
-use crate::i18n::t;
+use crate::domain::locale::Locale;
+use crate::domain::size::Bytes;
+use crate::i18n::{format, t};
 use crate::web::context::use_locale;
 use crate::web::erased::maybe;
 use leptos::prelude::*;
@@ -47,4 +54,24 @@ fn unseen_header(shown: bool, class: &'static str, words: String) -> AnyView {
         view! { <th role="columnheader" scope="col" class=class><span class="unseen">{words}</span></th> }.into_any()
     });
     maybe(cell)
+}
+
+/// *1 vCPU, 256 Mio*
+pub fn configuration(locale: Locale, vcpus: u32, memory: Bytes) -> String {
+    t!(
+        locale,
+        "instance-configuration",
+        vcpus = format::count(locale, u64::from(vcpus)),
+        memory = format::bytes(locale, memory)
+    )
+}
+
+/// The header of a column.
+fn column(class: &'static str, words: String) -> AnyView {
+    view! { <th role="columnheader" scope="col" class=class>{words}</th> }.into_any()
+}
+
+/// A cell; on a phone, where rows are cards, its label stands before what is in it.
+fn cell(label: String, class: &'static str, inside: AnyView) -> AnyView {
+    view! { <td role="cell" class=class data-label=label>{inside}</td> }.into_any()
 }

@@ -7,6 +7,7 @@ use crate::domain::locale::Locale;
 use crate::domain::moment::Moment;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
+use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::SnapshotRow;
 use crate::web::ask::{Answer, Question, ask};
@@ -75,6 +76,7 @@ fn done_words(locale: Locale, done: &str) -> Option<String> {
     let kind = match done {
         "restore" => JobKind::RestoreVolume,
         "delete" => JobKind::DeleteSnapshot,
+        "template" => JobKind::CreateTemplate,
         _ => return None,
     };
     Some(words::started(locale, kind))
@@ -98,6 +100,10 @@ fn empty() -> AnyView {
 fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
     let usable = row.state.is_usable();
     let deletable = !row.state.is_passing();
+    let template = (usable && row.kind == VolumeKind::Root).then(|| {
+        let href = Dialog::CreateTemplate(row.id).href(page);
+        view! { <a href=href data-noscroll="">{t!(locale, "act-create-template")}</a> }.into_any()
+    });
     let restore = usable.then(|| {
         let href = Dialog::Restore(row.id).href(page);
         view! { <a href=href data-noscroll="">{t!(locale, "act-restore")}</a> }.into_any()
@@ -107,7 +113,7 @@ fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
         view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
             .into_any()
     });
-    (usable || deletable).then(|| view! { {maybe(restore)} {maybe(delete)} }.into_any())
+    (usable || deletable).then(|| view! { {maybe(restore)} {maybe(template)} {maybe(delete)} }.into_any())
 }
 
 /// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.
@@ -123,6 +129,7 @@ fn selected_menu(
         if !alive.get() {
             return view! {
                 <button type="submit" form="selection" name="dialog" value="restore">{t!(locale, "act-restore")}</button>
+                <button type="submit" form="selection" name="dialog" value="template">{t!(locale, "act-create-template")}</button>
                 <button type="submit" form="selection" name="dialog" value="delete" class="danger">
                     {t!(locale, "act-delete")}
                 </button>

@@ -1,0 +1,175 @@
+//! Where rows stand, and where *Vous êtes ici* is put.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::domain::id::PointId;
+use crate::domain::instance::Hardware;
+use crate::domain::moment::Moment;
+use crate::domain::recovery::{Node, drawing};
+use crate::domain::size::Bytes;
+
+fn id(number: u8) -> PointId {
+    PointId::from_bytes([number; 16])
+}
+
+/// A tree of points with these parents, as the server sends it.
+fn view(parents: &[(u8, Option<u8>)], current: Option<u8>, creating: Option<u8>) -> PointsView {
+    let nodes: Vec<Node> = parents
+        .iter()
+        .map(|(number, parent)| Node {
+            id: id(*number),
+            parent: parent.map(id),
+            at: i64::from(*number),
+        })
+        .collect();
+    let at = Moment {
+        unix_ms: 0,
+        offset_minutes: 0,
+    };
+    let points = drawing(&nodes, current.map(id))
+        .into_iter()
+        .map(|placed| PointRow {
+            id: placed.id,
+            name: String::new(),
+            description: String::new(),
+            kind: PointKind::Made,
+            state: if creating.map(id) == Some(placed.id) {
+                PointState::Creating
+            } else {
+                PointState::Ready
+            },
+            consistency: None,
+            running: false,
+            stood_still: None,
+            hardware: Hardware {
+                vcpus: 1,
+                memory: Bytes(0),
+                machine: String::new(),
+                cpu: String::new(),
+                qemu: String::new(),
+            },
+            by: None,
+            taken: at,
+            expires: None,
+            disks: Vec::new(),
+            frees: None,
+            lane: placed.lane,
+            parent_lane: placed.parent_lane,
+            passing: placed.passing,
+            goes_on: placed.goes_on,
+            depth: placed.depth,
+            children: placed.children,
+            on_path: placed.on_path,
+            job: None,
+        })
+        .collect();
+    PointsView {
+        points,
+        current: current.map(id),
+        since: None,
+        undo: None,
+        zone: String::new(),
+    }
+}
+
+/// Number (0: here), level, place among siblings.
+fn told(view: &PointsView) -> Vec<(u8, u32, (u32, u32))> {
+    twigs(view)
+        .iter()
+        .map(|twig| {
+            let number = twig.point.as_ref().map_or(0, |row| {
+                (1..=99).find(|number| id(*number) == row.id).unwrap()
+            });
+            (number, twig.level, twig.place)
+        })
+        .collect()
+}
+
+#[test]
+fn the_present_stands_below_the_point_it_descends_from() {
+    let parents = [
+        (1, None),
+        (2, Some(1)),
+        (3, Some(2)),
+        (4, Some(3)),
+        (5, Some(3)),
+        (6, Some(2)),
+    ];
+    assert_eq!(
+        told(&view(&parents, Some(6), None)),
+        [
+            (1, 1, (1, 1)),
+            (2, 2, (1, 1)),
+            (3, 3, (1, 2)),
+            (4, 4, (1, 2)),
+            (5, 4, (2, 2)),
+            (6, 3, (2, 2)),
+            (0, 4, (1, 1)),
+        ]
+    );
+    // After a rollback others descend from the current point, too: the present stands beside them.
+    let back = view(&parents, Some(2), None);
+    assert_eq!(
+        told(&back)[..3],
+        [(1, 1, (1, 1)), (2, 2, (1, 1)), (0, 3, (1, 3))]
+    );
+    assert!(twigs(&back)[2].drawing.0.contains("way now"));
+}
+
+#[test]
+fn a_point_that_is_being_made_is_where_the_present_will_descend_from() {
+    let parents = [(1, None), (2, Some(1))];
+    let numbers = |current, creating| -> Vec<u8> {
+        told(&view(&parents, Some(current), creating))
+            .iter()
+            .map(|(number, ..)| *number)
+            .collect()
+    };
+    assert_eq!(numbers(1, Some(2)), [1, 2, 0]);
+    assert_eq!(numbers(1, None), [1, 0, 2]);
+}
+
+#[test]
+fn the_present_is_there_even_where_it_descends_from_nothing() {
+    assert_eq!(
+        told(&view(&[(1, None)], None, None)),
+        [(1, 1, (1, 2)), (0, 1, (2, 2))]
+    );
+    assert_eq!(told(&view(&[], None, None)), [(0, 1, (1, 1))]);
+}
+
+#[test]
+fn the_way_to_the_present_is_strong_and_no_other() {
+    let parents = [(1, None), (2, Some(1)), (3, Some(2)), (4, Some(2))];
+    let drawn = twigs(&view(&parents, Some(4), None));
+    let strong: Vec<usize> = drawn
+        .iter()
+        .map(|twig| twig.drawing.0.matches("way strong").count())
+        .collect();
+    // 1: below; 2: above and below; 3, a branch: the lane that passes; 4: above; here: none, its way is dotted.
+    assert_eq!(strong, [1, 2, 1, 1, 0]);
+    // Gone back to 2: what follows from there is not the way any more.
+    let back = twigs(&view(&parents, Some(2), None));
+    let strong: Vec<usize> = back
+        .iter()
+        .map(|twig| twig.drawing.0.matches("way strong").count())
+        .collect();
+    assert_eq!(strong, [1, 1, 0, 0, 0]);
+}
+
+#[test]
+fn deep_trees_stay_in_sight() {
+    // Each point has an older branch: every second one opens a lane.
+    let parents: Vec<(u8, Option<u8>)> = (1..60u8)
+        .map(|number| {
+            (
+                number,
+                (number > 1).then(|| number.saturating_sub(2).max(1)),
+            )
+        })
+        .collect();
+    for twig in twigs(&view(&parents, Some(1), None)) {
+        assert!(twig.drawing.1 <= EDGE * 2 + STEP * LAST_LANE);
+    }
+}

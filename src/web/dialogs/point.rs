@@ -1,0 +1,181 @@
+//! *Créer un point de reprise*, *Renommer*, *Supprimer*.
+
+use crate::domain::fault::{Fault, Noun};
+use crate::domain::id::{InstanceId, PointId};
+use crate::domain::locale::Locale;
+use crate::domain::recovery::{Consistency, PointKind};
+use crate::i18n::{format, t};
+use crate::view::{PointDeletion, PointPlan, PointRow};
+use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
+use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
+use crate::web::components::field::{self, Refusal};
+use crate::web::context::use_locale;
+use crate::web::erased::maybe;
+use leptos::prelude::*;
+
+/// *Créer un point de reprise*: what it will hold, in what state, and what it costs.
+pub fn create(instance: InstanceId, close: String) -> AnyView {
+    let plan = ask(move || (Question::PointPlan(instance), 0));
+    let create = acting(Act::CreatePoint);
+    let (refusal, pending) = follow(create, &close);
+    planned(plan, close, move |plan, close| match plan {
+        Answer::PointPlan(plan) => to_create(create, instance, &plan, refusal, pending, close),
+        _ => ().into_any(),
+    })
+}
+
+fn to_create(
+    create: Acting,
+    instance: InstanceId,
+    plan: &PointPlan,
+    refusal: Refusal,
+    pending: Memo<bool>,
+    close: String,
+) -> AnyView {
+    let locale = use_locale();
+    let what = t!(
+        locale,
+        "create-point-what",
+        name = plan.name.as_str(),
+        count = plan.disks,
+        count_text = format::count(locale, u64::from(plan.disks))
+    );
+    let hint = t!(
+        locale,
+        "create-point-name-hint",
+        proposed = plan.proposed.as_str()
+    );
+    let state = match plan.consistency {
+        Consistency::Frozen => t!(locale, "create-point-frozen"),
+        Consistency::PowerCut => t!(locale, "create-point-power-cut"),
+        Consistency::Stopped => t!(locale, "create-point-stopped"),
+    };
+    let inside = view! {
+        <div class="body">
+            {field::form_refusal(locale, refusal)}
+            <p>{what}</p>
+            <input type="hidden" name="instance" value=instance.to_string()/>
+            {field::text(locale, t!(locale, "field-name"), Some(hint), String::new(), false, refusal)}
+            {field::description(locale, String::new(), refusal)}
+            <p class="note">{state}</p>
+            <p class="note">{t!(locale, "create-point-cost")}</p>
+        </div>
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "create-point-submit"), false, pending))}
+    };
+    form(create, Act::CreatePoint, "ask", inside.into_any())
+}
+
+/// *Renommer*: name and description.
+pub fn rename(instance: InstanceId, point: PointId, close: String) -> AnyView {
+    let found = ask(move || (Question::Points(instance), 0));
+    let rename = acting(Act::RenamePoint);
+    let (refusal, pending) = follow(rename, &close);
+    planned(found, close, move |found, close| {
+        let Answer::Points(found) = found else {
+            return ().into_any();
+        };
+        match found.points.iter().find(|row| row.id == point) {
+            Some(row) => to_rename(rename, row, refusal, pending, close),
+            None => unavailable(&Fault::NotFound { what: Noun::Point }, close),
+        }
+    })
+}
+
+fn to_rename(
+    rename: Acting,
+    row: &PointRow,
+    refusal: Refusal,
+    pending: Memo<bool>,
+    close: String,
+) -> AnyView {
+    let locale = use_locale();
+    let inside = view! {
+        <div class="body">
+            {field::form_refusal(locale, refusal)}
+            <input type="hidden" name="point" value=row.id.to_string()/>
+            {field::text(locale, t!(locale, "field-name"), None, row.name.clone(), true, refusal)}
+            {field::description(locale, row.description.clone(), refusal)}
+        </div>
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "rename-point-submit"), false, pending))}
+    };
+    form(rename, Act::RenamePoint, "ask", inside.into_any())
+}
+
+/// *Supprimer*: what is freed, what becomes of the points that descend from it, what can then not be undone.
+pub fn delete(instance: InstanceId, point: PointId, close: String) -> AnyView {
+    let plan = ask(move || (Question::PointDeletion(point), 0));
+    let rows = ask(move || (Question::Points(instance), 0));
+    let delete = acting(Act::DeletePoint);
+    let (refusal, pending) = follow(delete, &close);
+    planned(plan, close, move |plan, close| {
+        let Answer::PointDeletion(plan) = plan else {
+            return ().into_any();
+        };
+        // Which kind it is decides on words only.
+        let safety = matches!(rows.get(), Some(Ok(Answer::Points(found))) if found
+            .points
+            .iter()
+            .any(|row| row.id == point && row.kind == PointKind::Safety));
+        to_delete(delete, point, &plan, safety, refusal, pending, close)
+    })
+}
+
+fn to_delete(
+    delete: Acting,
+    point: PointId,
+    plan: &PointDeletion,
+    safety: bool,
+    refusal: Refusal,
+    pending: Memo<bool>,
+    close: String,
+) -> AnyView {
+    let locale = use_locale();
+    let name = plan.name.as_str();
+    let (what, label) = if safety {
+        (
+            t!(locale, "delete-point-safety", name = name),
+            t!(locale, "delete-point-submit"),
+        )
+    } else {
+        (
+            t!(locale, "delete-point-what", name = name),
+            t!(locale, "delete-submit", name = name),
+        )
+    };
+    let frees = t!(
+        locale,
+        "delete-frees",
+        bytes = format::bytes(locale, plan.frees)
+    );
+    let inside = view! {
+        <div class="body">
+            {field::form_refusal(locale, refusal)}
+            <p>{what}</p>
+            <input type="hidden" name="point" value=point.to_string()/>
+            {consequences(locale, plan)}
+            <p class="note">{frees}</p>
+        </div>
+        {buttons(t!(locale, "dialog-cancel"), close, submit(label, true, pending))}
+    };
+    form(delete, Act::DeletePoint, "ask", inside.into_any())
+}
+
+/// What else changes with it.
+fn consequences(locale: Locale, plan: &PointDeletion) -> AnyView {
+    let note = |words: String| view! { <p class="note">{words}</p> }.into_any();
+    let children = (plan.children > 0).then(|| {
+        note(t!(
+            locale,
+            "delete-point-children",
+            count = plan.children,
+            count_text = format::count(locale, u64::from(plan.children))
+        ))
+    });
+    let current = plan
+        .current
+        .then(|| note(t!(locale, "delete-point-current")));
+    let undo = plan
+        .loses_undo
+        .then(|| view! { <p class="note bad">{t!(locale, "delete-point-undo")}</p> }.into_any());
+    view! { {maybe(children)} {maybe(current)} {maybe(undo)} }.into_any()
+}

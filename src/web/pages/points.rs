@@ -1,0 +1,449 @@
+//! The recovery points of an instance: the tree, and beside it the details of one point. Each point has an address.
+
+use super::instance::use_instance;
+use super::{configuration, done_note, viewer_note};
+use crate::domain::fault::{Fault, Noun};
+use crate::domain::id::{InstanceId, PointId};
+use crate::domain::job::JobKind;
+use crate::domain::locale::Locale;
+use crate::domain::moment::Moment;
+use crate::domain::recovery::{PointKind, PointState};
+use crate::domain::size::Bytes;
+use crate::i18n::{fault, format, t, words};
+use crate::view::{PointRow, PointsView};
+use crate::web::ask::{Answer, Question, ask};
+use crate::web::components::lists::{Phase, failed, loading};
+use crate::web::components::status::{Tone, status};
+use crate::web::components::tree::{Twig, tree, twigs};
+use crate::web::components::{icon, progress};
+use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::dialogs;
+use crate::web::erased::{follow, maybe, memo, value};
+use crate::web::links::{self, Dialog};
+use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
+
+/// The tab.
+pub fn page() -> AnyView {
+    use_frame().map(tab).into_any()
+}
+
+fn tab(frame: Frame) -> AnyView {
+    let params = use_params_map();
+    let query = use_query_map();
+    let instance = use_instance();
+    let asked_for: Memo<Option<PointId>> =
+        memo(move |_| params.with(|params| params.get_str("point").and_then(|id| id.parse().ok())));
+    let live = frame.live;
+    let asked = ask(move || (Question::Points(instance), live.points.get()));
+    let dialog =
+        memo(move |_| query.with(|query| Dialog::of_points(instance, asked_for.get(), query)));
+    let locale = use_locale();
+    let done =
+        query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
+    let may_change = frame.may_change();
+    let inside = move || {
+        // The newest answer that has points; a failed refresh leaves it as it was.
+        let found: Memo<Option<PointsView>> = memo(move |before: Option<&Option<PointsView>>| {
+            asked.with(|answer| match answer {
+                Some(Ok(Answer::Points(found))) => Some((**found).clone()),
+                _ => before.cloned().flatten(),
+            })
+        });
+        let phase = Phase::of(asked);
+        leave_what_has_gone(instance, asked_for, found);
+        let frame = frame.clone();
+        follow(move || match phase.get() {
+            None => loading(),
+            Some(Phase::Failed(reason)) => failed(&reason),
+            Some(Phase::Empty) => {
+                let zone =
+                    found.with_untracked(|found| found.as_ref().map(|found| found.zone.clone()));
+                empty(instance, may_change, &zone.unwrap_or_default())
+            }
+            Some(Phase::Rows) => rows(&frame, instance, asked_for, found),
+        })
+    };
+    view! {
+        {maybe(done.map(done_note))}
+        {maybe((!may_change).then(viewer_note))}
+        <Transition fallback=loading>{inside()}</Transition>
+        {follow(move || {
+            maybe(dialog.get().map(|dialog| {
+                dialogs::open(dialog, links::points(instance, asked_for.get_untracked()))
+            }))
+        })}
+    }
+    .into_any()
+}
+
+/// What a form that was sent without scripts has set going.
+fn done_words(locale: Locale, done: &str) -> Option<String> {
+    let kind = match done {
+        "delete" => JobKind::DeletePoint,
+        "rollback" | "undo" => JobKind::Rollback,
+        _ => return None,
+    };
+    Some(words::started(locale, kind))
+}
+
+/// From the address of a point that was there and is no more, to that of all points.
+fn leave_what_has_gone(
+    instance: InstanceId,
+    asked_for: Memo<Option<PointId>>,
+    found: Memo<Option<PointsView>>,
+) {
+    let navigate = use_navigate();
+    Effect::new(move |seen: Option<Option<PointId>>| {
+        let point = asked_for.get()?;
+        let there = found.with(|found| {
+            found
+                .as_ref()
+                .is_some_and(|found| found.points.iter().any(|row| row.id == point))
+        });
+        if there {
+            return Some(point);
+        }
+        if seen.flatten() == Some(point) {
+            let options = NavigateOptions {
+                replace: true,
+                scroll: false,
+                ..NavigateOptions::default()
+            };
+            navigate(&links::points(instance, None), options);
+        }
+        None
+    });
+}
+
+fn empty(instance: InstanceId, may_change: bool, zone: &str) -> AnyView {
+    let locale = use_locale();
+    let create = may_change.then(|| {
+        view! {
+            <p class="acts">
+                <a class="button primary" href=Dialog::CreatePoint(instance).href(1) data-noscroll="">
+                    {t!(locale, "point-create")}
+                </a>
+            </p>
+        }
+        .into_any()
+    });
+    view! {
+        <div class="card empty">
+            {icon::point()}
+            <h2>{t!(locale, "points-empty-title")}</h2>
+            <p>{t!(locale, "points-empty")}</p>
+            <p>{t!(locale, "points-empty-cost", zone = zone)}</p>
+            {maybe(create)}
+            <p><a href=links::HELP>{t!(locale, "help-title")}</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+fn rows(
+    frame: &Frame,
+    instance: InstanceId,
+    asked_for: Memo<Option<PointId>>,
+    found: Memo<Option<PointsView>>,
+) -> AnyView {
+    let locale = use_locale();
+    let may_change = frame.may_change();
+    // Without a point in the address, the one that the instance descends from is shown.
+    let shown: Memo<Option<PointId>> = memo(move |_| {
+        asked_for.get().or_else(|| {
+            found.with(|found| {
+                let found = found.as_ref()?;
+                found
+                    .current
+                    .or_else(|| found.points.first().map(|row| row.id))
+            })
+        })
+    });
+    let chosen = memo(move |_| shown.get().map(|id| id.to_string()).unwrap_or_default());
+    let all = memo(move |_| found.with(|found| found.as_ref().map(twigs).unwrap_or_default()));
+    let since = memo(move |_| found.with(|found| found.as_ref().and_then(|found| found.since)));
+    provide_context(Since(since));
+    let detail = memo(move |_| {
+        found.with(|found| {
+            let found = found.as_ref()?;
+            let row = found
+                .points
+                .iter()
+                .find(|row| Some(row.id) == shown.get())?;
+            Some((row.clone(), found.current == Some(row.id)))
+        })
+    });
+    let undo = memo(move |_| found.with(|found| found.as_ref().and_then(|found| found.undo)));
+    let zone = memo(move |_| {
+        found.with(|found| {
+            found
+                .as_ref()
+                .map(|found| found.zone.clone())
+                .unwrap_or_default()
+        })
+    });
+    let frame = frame.clone();
+    view! {
+        {follow(move || maybe(undo.get().map(|(point, until)| undo_banner(locale, instance, point, until, may_change))))}
+        <div class=value(move || if asked_for.get().is_some() { "points one" } else { "points" }.to_owned())>
+            <div>
+                <div class="card">
+                    <div class="tree-head" aria-hidden="true">
+                        <span>{t!(locale, "points-column-name")}</span>
+                        <span>{t!(locale, "points-column-holds")}</span>
+                        <span>{t!(locale, "points-column-created")}</span>
+                        <span class="number">{t!(locale, "points-column-frees")}</span>
+                    </div>
+                    {tree(t!(locale, "points-tree"), all, chosen, frame.alive, links::points(instance, None), cells)}
+                </div>
+                <p class="below quiet">{follow(move || t!(locale, "points-where", zone = zone.get()).into_any())}</p>
+            </div>
+            {follow(move || {
+                detail.with(|detail| match detail {
+                    Some((row, current)) => details(locale, &frame, instance, row, *current),
+                    None => gone(locale, instance),
+                })
+            })}
+        </div>
+    }
+    .into_any()
+}
+
+/// Bytes written since the current point, for the row that says where one is.
+#[derive(Clone, Copy)]
+struct Since(Memo<Option<Bytes>>);
+
+fn undo_banner(
+    locale: Locale,
+    instance: InstanceId,
+    point: PointId,
+    until: Moment,
+    may_change: bool,
+) -> AnyView {
+    let until = format::date_time_sentence(locale, until);
+    let act = may_change.then(|| {
+        view! {
+            <a class="button small" href=Dialog::Undo(instance, point).href(1) data-noscroll="">{t!(locale, "point-undo")}</a>
+        }
+        .into_any()
+    });
+    view! { <div class="note undo"><p>{t!(locale, "points-undo", until = until)}</p> {maybe(act)}</div> }
+        .into_any()
+}
+
+/// The address names a point that is not there.
+fn gone(locale: Locale, instance: InstanceId) -> AnyView {
+    let words = fault::sentence(locale, &Fault::NotFound { what: Noun::Point });
+    view! {
+        <aside class="card details">
+            <p>{words}</p>
+            <a class="button" href=links::points(instance, None) data-noscroll="">{t!(locale, "points-all")}</a>
+        </aside>
+    }
+    .into_any()
+}
+
+/// A safety point bears the name of the point that was gone back to.
+fn name(locale: Locale, row: &PointRow) -> String {
+    match row.kind {
+        PointKind::Made => row.name.clone(),
+        PointKind::Safety => t!(locale, "points-safety-name", name = row.name.as_str()),
+    }
+}
+
+/// The work that is done on a point itself.
+fn passing(locale: Locale, state: PointState) -> Option<String> {
+    match state {
+        PointState::Creating => Some(t!(locale, "point-creating")),
+        PointState::Deleting => Some(t!(locale, "point-deleting")),
+        PointState::Ready => None,
+    }
+}
+
+fn bytes_or_unknown(locale: Locale, bytes: Option<Bytes>) -> String {
+    bytes.map_or_else(
+        || t!(locale, "points-unknown"),
+        |bytes| format::bytes(locale, bytes),
+    )
+}
+
+/// What stands beside the lanes.
+fn cells(twig: &Twig) -> AnyView {
+    let locale = use_locale();
+    let Some(row) = &twig.point else {
+        let since = use_context::<Since>().map(|since| since.0);
+        let since = move || {
+            let bytes = since.and_then(|since| since.get());
+            maybe(bytes.map(|bytes| {
+                t!(locale, "points-since", bytes = format::bytes(locale, bytes)).into_any()
+            }))
+        };
+        return view! {
+            <span class="what"><b class="badge">{t!(locale, "points-here")}</b></span>
+            <span class="when">{t!(locale, "points-now")}</span>
+            <span class="frees number">{follow(since)}</span>
+        }
+        .into_any();
+    };
+    let chip = (row.kind == PointKind::Safety).then(|| {
+        view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()
+    });
+    let state = passing(locale, row.state).map(|words| status(Tone::Busy, words));
+    let frees = match row.state {
+        PointState::Ready => Some(bytes_or_unknown(locale, row.frees)),
+        PointState::Creating | PointState::Deleting => None,
+    };
+    let frees = frees.map(|frees| {
+        view! { <span class="unseen">{t!(locale, "points-column-frees")} " "</span> {frees} }
+            .into_any()
+    });
+    view! {
+        <span class="what"><bdi class="name">{name(locale, row)}</bdi> {maybe(state)}</span>
+        <span class="holds"><span class="chip">{t!(locale, "points-holds-disks")}</span> {maybe(chip)}</span>
+        <span class="when"><time datetime=format::machine(row.taken)>{format::date_time(locale, row.taken)}</time></span>
+        <span class="frees number">{maybe(frees)}</span>
+    }
+    .into_any()
+}
+
+/// Everything about one point, and what can be done with it.
+fn details(
+    locale: Locale,
+    frame: &Frame,
+    instance: InstanceId,
+    row: &PointRow,
+    current: bool,
+) -> AnyView {
+    let description = (!row.description.is_empty()).then(|| {
+        view! { <p class="quiet description" dir="auto">{row.description.clone()}</p> }.into_any()
+    });
+    let chips = view! {
+        {maybe(current.then(|| view! { <span class="chip">{t!(locale, "points-current")}</span> }.into_any()))}
+        {maybe((row.kind == PointKind::Safety).then(|| {
+            view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()
+        }))}
+    };
+    let state = passing(locale, row.state).map(|words| {
+        let live = row.job.as_ref().filter(|job| job.state.is_live());
+        let detail = live.map(|job| progress::detail(locale, job));
+        view! { <div class="state-cell">{status(Tone::Busy, words)} {maybe(detail)}</div> }
+            .into_any()
+    });
+    let acts =
+        (frame.may_change() && row.state == PointState::Ready).then(|| acts(locale, instance, row));
+    view! {
+        <aside class="card details" aria-labelledby="point-name">
+            <h2 id="point-name"><bdi>{name(locale, row)}</bdi></h2>
+            <p class="chips">{chips.into_any()}</p>
+            {maybe(state)}
+            {maybe(description)}
+            {facts(locale, row)}
+            {maybe(acts)}
+        </aside>
+    }
+    .into_any()
+}
+
+fn facts(locale: Locale, row: &PointRow) -> AnyView {
+    let fact = |label: String, value: AnyView| {
+        view! { <div><dt>{label}</dt><dd>{value}</dd></div> }.into_any()
+    };
+    let when = |moment: Moment| {
+        view! { <time datetime=format::machine(moment)>{format::date_time_sentence(locale, moment)}</time> }
+            .into_any()
+    };
+    let count = row.disks.len() as u64;
+    let disks: Vec<AnyView> = row
+        .disks
+        .iter()
+        .map(|disk| {
+            let size = format::bytes(locale, disk.size);
+            view! { <small>{t!(locale, "point-disk", name = disk.name.as_str(), size = size)}</small> }
+                .into_any()
+        })
+        .collect();
+    let holds = view! {
+        {t!(locale, "point-disks", count = count, count_text = format::count(locale, count))}
+        {disks}
+    };
+    let by = row
+        .by
+        .clone()
+        .unwrap_or_else(|| t!(locale, "activity-system"));
+    let running = if row.running {
+        t!(locale, "point-running")
+    } else {
+        t!(locale, "point-stopped")
+    };
+    let coherence = row.consistency.map(|state| {
+        fact(
+            t!(locale, "point-coherence"),
+            words::consistency(locale, state).into_any(),
+        )
+    });
+    let stood_still = row.stood_still.map(|microseconds| {
+        fact(
+            t!(locale, "point-stood-still"),
+            format::milliseconds(locale, microseconds).into_any(),
+        )
+    });
+    let hardware = configuration(locale, row.hardware.vcpus, row.hardware.memory);
+    let machine = (!row.hardware.machine.is_empty()).then(|| {
+        let machine = format!("{}, {}", row.hardware.machine, row.hardware.cpu);
+        view! { <small>{machine}</small> }.into_any()
+    });
+    let expires = row
+        .expires
+        .map(|at| fact(t!(locale, "point-expires"), when(at)));
+    let frees = bytes_or_unknown(locale, row.frees);
+    view! {
+        <dl>
+            {fact(t!(locale, "point-created"), when(row.taken))}
+            {fact(t!(locale, "point-by"), view! { <bdi>{by}</bdi> }.into_any())}
+            {maybe(expires)}
+            {fact(t!(locale, "point-holds"), holds.into_any())}
+            {fact(t!(locale, "point-instance"), running.into_any())}
+            {maybe(coherence)}
+            {maybe(stood_still)}
+            {fact(t!(locale, "point-hardware"), view! { {hardware} {maybe(machine)} }.into_any())}
+            {fact(t!(locale, "point-frees"), frees.into_any())}
+        </dl>
+    }
+    .into_any()
+}
+
+fn acts(locale: Locale, instance: InstanceId, row: &PointRow) -> AnyView {
+    let link = |class: &'static str, dialog: Dialog, words: String| {
+        view! { <a class=class href=dialog.href(1) data-noscroll="">{words}</a> }.into_any()
+    };
+    let safety = row.kind == PointKind::Safety;
+    let back = if safety {
+        link(
+            "button",
+            Dialog::Undo(instance, row.id),
+            t!(locale, "point-undo"),
+        )
+    } else {
+        link(
+            "button",
+            Dialog::Rollback(instance, row.id),
+            t!(locale, "point-restore"),
+        )
+    };
+    let rename = (!safety).then(|| {
+        link(
+            "button small",
+            Dialog::RenamePoint(instance, row.id),
+            t!(locale, "point-rename"),
+        )
+    });
+    let delete = link(
+        "button small remove",
+        Dialog::DeletePoint(instance, row.id),
+        t!(locale, "act-delete"),
+    );
+    view! { <div class="point-acts">{back} <div class="acts">{maybe(rename)} {delete}</div></div> }
+        .into_any()
+}
