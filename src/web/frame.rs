@@ -99,7 +99,7 @@ fn rail(session: &SessionView) -> AnyView {
     let link = move |href: &'static str, icon: AnyView, words: String| {
         view! {
             <li>
-                <a href=href aria-current=mark(move || (path.get() == href).then_some("page"))>
+                <a href=href aria-current=mark(move || here(&path.get(), href))>
                     {icon}
                     {words}
                 </a>
@@ -116,13 +116,15 @@ fn rail(session: &SessionView) -> AnyView {
     );
     view! {
         <nav class="rail" aria-label=t!(locale, "frame-nav")>
-            <a class="brand" href=links::VOLUMES>
+            <a class="brand" href=links::INSTANCES>
                 {icon::mark()}
                 <span>"Reprise"</span>
             </a>
             <ul>
+                {link(links::INSTANCES, icon::instance(), t!(locale, "nav-instances"))}
                 {link(links::VOLUMES, icon::volume(), t!(locale, "nav-volumes"))}
                 {link(links::SNAPSHOTS, icon::snapshot(), t!(locale, "nav-snapshots"))}
+                {link(links::TEMPLATES, icon::template(), t!(locale, "nav-templates"))}
                 {link(links::ACTIVITY, icon::activity(), t!(locale, "nav-activity"))}
                 {link(links::HELP, icon::help(), t!(locale, "nav-help"))}
             </ul>
@@ -133,6 +135,15 @@ fn rail(session: &SessionView) -> AnyView {
         </nav>
     }
     .into_any()
+}
+
+/// How the link to a list says that one is there, or on a page below it.
+fn here(path: &str, href: &str) -> Option<&'static str> {
+    match path.strip_prefix(href)? {
+        "" => Some("page"),
+        below if below.starts_with('/') => Some("true"),
+        _ => None,
+    }
 }
 
 /// How many tasks go on; the panel lists them.

@@ -1,6 +1,6 @@
 //! The list of volumes.
 
-use super::{done_note, head, unseen_header, viewer_note};
+use super::{cell, done_note, head, unseen_header, viewer_note};
 use crate::domain::id::VolumeId;
 use crate::domain::job::JobKind;
 use crate::domain::locale::Locale;
@@ -122,7 +122,8 @@ fn empty(may_change: bool) -> AnyView {
 /// The acts that the volume's state allows, as links to their dialogs. None: no act is possible now.
 fn acts(locale: Locale, row: &VolumeRow, page: u32) -> Option<AnyView> {
     let ready = row.state == VolumeState::Ready;
-    let deletable = (ready && !row.in_snapshot) || row.state == VolumeState::Failed;
+    let free = ready && !row.in_snapshot && row.instance.is_none();
+    let deletable = free || row.state == VolumeState::Failed;
     let take = ready.then(|| {
         let href = Dialog::TakeSnapshot(row.id).href(page);
         view! { <a href=href data-noscroll="">{t!(locale, "act-take-snapshot")}</a> }.into_any()
@@ -199,6 +200,7 @@ fn table(
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-name")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-state")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-kind")}</th>
+                        <th role="columnheader" scope="col">{t!(locale, "volumes-column-instance")}</th>
                         <th role="columnheader" scope="col">{t!(locale, "volumes-column-zone")}</th>
                         <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-size")}</th>
                         <th role="columnheader" scope="col" class="number">{t!(locale, "volumes-column-written")}</th>
@@ -266,6 +268,19 @@ fn row(
     });
     let state =
         follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
+    let instance = follow(move || {
+        row.with(|row| {
+            let instance = row.as_ref().and_then(|row| row.instance.as_ref());
+            maybe(instance.map(|instance| {
+                view! {
+                    <a class="name" href=links::instance(instance.id) title=instance.name.clone()>
+                        <bdi>{instance.name.clone()}</bdi>
+                    </a>
+                }
+                .into_any()
+            }))
+        })
+    });
     let act = may_change.then(|| {
         let named = t!(locale, "act-menu-named", name = name.as_str());
         let possible = memo(move |_| {
@@ -297,6 +312,7 @@ fn row(
             <th role="rowheader" scope="row"><bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi></th>
             <td role="cell" class="state-cell" data-label=t!(locale, "volumes-column-state")>{state}</td>
             <td role="cell" data-label=t!(locale, "volumes-column-kind")>{words::volume_kind(locale, first.kind)}</td>
+            {cell(t!(locale, "volumes-column-instance"), "instance-cell", instance)}
             <td role="cell" data-label=t!(locale, "volumes-column-zone")><bdi>{first.zone}</bdi></td>
             <td role="cell" class="number" data-label=t!(locale, "volumes-column-size")>{format::bytes(locale, first.size)}</td>
             <td role="cell" class="number" data-label=t!(locale, "volumes-column-written")>{written}</td>

@@ -1,0 +1,418 @@
+//! One instance: what stands above its pages (name, state, acts, tabs), and the pages *Aperçu* and *Volumes*.
+//!
+//! The header is drawn once and stays while one goes from tab to tab; only what changes in it is drawn anew, so that an
+//! open menu stays open.
+
+use super::instances::done_words;
+use super::{cell, column, configuration, done_note, unseen_header};
+use crate::domain::id::{InstanceId, VolumeId};
+use crate::domain::instance::{Accelerator, InstanceState};
+use crate::domain::job::{JobKind, JobState};
+use crate::domain::locale::Locale;
+use crate::domain::volume::VolumeKind;
+use crate::i18n::{fault, format, t, words};
+use crate::view::{InstanceRow, InstanceView, JobView, VolumeRow};
+use crate::web::ask::{Answer, Asked, Question, ask};
+use crate::web::components::lists::{Phase, failed, loading};
+use crate::web::components::menu::{Size, menu};
+use crate::web::components::progress;
+use crate::web::components::status::{Tone, status};
+use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::dialogs;
+use crate::web::erased::{follow, mark, maybe, memo, text, value};
+use crate::web::links::{self, Dialog};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::Outlet;
+use leptos_router::hooks::{use_location, use_params_map, use_query_map};
+use leptos_router::params::ParamsMap;
+
+/// What the pages of an instance share: what the server says of it.
+#[derive(Clone, Copy)]
+struct Shared(Asked);
+
+type Found = Memo<Option<Box<InstanceView>>>;
+
+/// The newest answer; a failed refresh leaves it as it was. To be made under the `Transition` it is read in.
+fn found(asked: Asked) -> Found {
+    memo(move |before: Option<&Option<Box<InstanceView>>>| {
+        asked.with(|answer| match answer {
+            Some(Ok(Answer::Instance(view))) => Some(view.clone()),
+            _ => before.cloned().flatten(),
+        })
+    })
+}
+
+/// The instance that the address names. Another spelling than ours names none that exists.
+pub fn use_instance() -> InstanceId {
+    use_params_map().with_untracked(named)
+}
+
+fn named(params: &ParamsMap) -> InstanceId {
+    let id = params.get_str("id").and_then(|id| id.parse().ok());
+    id.unwrap_or(InstanceId::from_bytes([0; 16]))
+}
+
+/// The browser's history can lead from one instance right to another, whose page is then made anew.
+#[cfg(feature = "hydrate")]
+fn keep_to(id: InstanceId) {
+    let params = use_params_map();
+    Effect::new(move |_| {
+        if params.with(named) != id {
+            _ = location().reload();
+        }
+    });
+}
+
+/// What surrounds the pages of an instance.
+pub fn surroundings() -> AnyView {
+    use_frame().map(surround).into_any()
+}
+
+fn surround(frame: Frame) -> AnyView {
+    let locale = use_locale();
+    let id = use_instance();
+    let live = frame.live;
+    let asked = ask(move || (Question::Instance(id), live.instances.get()));
+    provide_context(Shared(asked));
+    #[cfg(feature = "hydrate")]
+    keep_to(id);
+    let query = use_query_map();
+    let path = use_location().pathname;
+    let dialog = memo(move |_| query.with(|query| Dialog::of_instance(id, query)));
+    // *Créer* is of the list here, and of the points below.
+    let done = query.with_untracked(|query| {
+        let done = query.get_str("done").filter(|done| *done != "create");
+        done.and_then(|done| done_words(locale, done))
+    });
+    let close = move |dialog: Dialog| match dialog {
+        Dialog::DeleteInstance(_) => links::INSTANCES.to_owned(),
+        _ => path.get_untracked(),
+    };
+    let inside = move || {
+        let found = found(asked);
+        let phase = Phase::of(asked);
+        let frame = frame.clone();
+        follow(move || match phase.get() {
+            None => loading(),
+            Some(Phase::Failed(reason)) => {
+                view! { <div class="gone">{failed(&reason)}</div> }.into_any()
+            }
+            Some(_) => header(frame.clone(), id, found),
+        })
+    };
+    view! {
+        <Transition fallback=loading>{inside()}</Transition>
+        {maybe(done.map(done_note))}
+        <div class="tab"><Outlet/></div>
+        {follow(move || maybe(dialog.get().map(|dialog| dialogs::open(dialog, close(dialog)))))}
+    }
+    .into_any()
+}
+
+fn header(frame: Frame, id: InstanceId, found: Found) -> AnyView {
+    let locale = use_locale();
+    let path = use_location().pathname;
+    let may_change = frame.may_change();
+    let name = memo(move |_| {
+        found.with(|found| {
+            found
+                .as_ref()
+                .map(|view| view.row.name.clone())
+                .unwrap_or_default()
+        })
+    });
+    let about = follow(move || {
+        found.with(|found| maybe(found.as_ref().map(|view| state(locale, &frame, &view.row))))
+    });
+    let act = may_change.then(|| {
+        let items = follow(move || {
+            found.with(|found| maybe(found.as_ref().map(|view| acts(locale, &view.row, &path.get(), 1))))
+        });
+        let point = value(move || Dialog::CreatePoint(id).above(&path.get(), 1));
+        view! {
+            {menu("act-instance".to_owned(), t!(locale, "act-menu"), t!(locale, "act-menu"), Size::Normal, items)}
+            <a class="button primary" href=point data-noscroll="">{t!(locale, "point-create")}</a>
+        }
+        .into_any()
+    });
+    view! {
+        <Title text=move || t!(locale, "app-title", page = name.get())/>
+        <p class="crumb"><a href=links::INSTANCES>{t!(locale, "instances-title")}</a></p>
+        <div class="head">
+            <div class="instance">
+                <h1><bdi>{text(move || name.get())}</bdi></h1>
+                <div class="state-cell">{about}</div>
+            </div>
+            <div class="acts">{maybe(act)}</div>
+        </div>
+        {tabs(locale, id)}
+    }
+    .into_any()
+}
+
+/// The pages of an instance. Each has an address of its own, so they are links.
+fn tabs(locale: Locale, id: InstanceId) -> AnyView {
+    let path = use_location().pathname;
+    let tab = move |href: String, words: String| {
+        let address = href.clone();
+        let here = mark(move || {
+            let path = path.get();
+            // The points have a page each below their own.
+            let below = address.ends_with("/points") && path.starts_with(&address);
+            (below || path == address).then_some("page")
+        });
+        view! { <li><a href=href aria-current=here>{words}</a></li> }.into_any()
+    };
+    view! {
+        <nav class="tabs" aria-label=t!(locale, "instance-tabs")>
+            <ul>
+                {tab(links::instance(id), t!(locale, "instance-tab-overview"))}
+                {tab(links::instance_volumes(id), t!(locale, "instance-tab-volumes"))}
+                {tab(links::points(id, None), t!(locale, "instance-tab-points"))}
+                {tab(links::serial(id, None), t!(locale, "instance-tab-serial"))}
+            </ul>
+        </nav>
+    }
+    .into_any()
+}
+
+/// The acts that the instance's state allows, as links to their dialogs above the page `path`.
+pub fn acts(locale: Locale, row: &InstanceRow, path: &str, page: u32) -> AnyView {
+    let id = row.id;
+    let busy = row.job.as_ref().is_some_and(|job| job.state.is_live());
+    let running = row.state == InstanceState::Running && !busy;
+    let resting = matches!(row.state, InstanceState::Stopped | InstanceState::Failed) && !busy;
+    let act = |possible: bool, class: &'static str, dialog: Dialog, words: String| {
+        let link = possible.then(|| {
+            view! { <a class=class href=dialog.above(path, page) data-noscroll="">{words}</a> }
+                .into_any()
+        });
+        maybe(link)
+    };
+    let seen = [
+        (links::points(id, None), t!(locale, "act-see-points")),
+        (links::serial(id, None), t!(locale, "act-see-serial")),
+    ];
+    let seen = seen.map(|(href, words)| view! { <a href=href>{words}</a> }.into_any());
+    let [points, serial] = seen;
+    view! {
+        {act(resting, "", Dialog::Start(id), t!(locale, "act-start"))}
+        {act(running, "", Dialog::Stop(id), t!(locale, "act-stop"))}
+        {act(running, "", Dialog::Reboot(id), t!(locale, "act-reboot"))}
+        {act(running, "", Dialog::ForceStop(id), t!(locale, "act-force-stop"))}
+        {act(running || resting, "", Dialog::CreatePoint(id), t!(locale, "point-create"))}
+        {points}
+        {serial}
+        {act(resting, "danger", Dialog::DeleteInstance(id), t!(locale, "act-delete"))}
+    }
+    .into_any()
+}
+
+/// The state, what is being done beside it, and why where something went wrong.
+pub fn state(locale: Locale, frame: &Frame, row: &InstanceRow) -> AnyView {
+    let tone = match row.state {
+        InstanceState::Running => Tone::Good,
+        InstanceState::Stopped => Tone::Idle,
+        InstanceState::Failed => Tone::Bad,
+        InstanceState::Creating
+        | InstanceState::Starting
+        | InstanceState::Stopping
+        | InstanceState::Deleting => Tone::Busy,
+    };
+    let reason = row
+        .fault
+        .as_ref()
+        .map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
+    let work = row.job.as_ref().map(|job| work(locale, frame, job));
+    view! { {status(tone, words::instance_state(locale, row.state))} {maybe(work)} {maybe(reason)} }
+        .into_any()
+}
+
+/// What is being done, where the state itself does not say it; how far it has come, where that can be told.
+fn work(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
+    let live = job.state.is_live();
+    let beside = matches!(
+        job.kind,
+        JobKind::CreatePoint | JobKind::DeletePoint | JobKind::Rollback | JobKind::RebootInstance
+    );
+    let doing = (live && beside).then(|| {
+        view! {
+            <small class="doing">
+                <span class="spinner" aria-hidden="true"></span>
+                {words::job_kind(locale, job.kind)}
+            </small>
+        }
+        .into_any()
+    });
+    let measured = job.total.is_some_and(|total| total.0 > 0) || job.state == JobState::Waiting;
+    let detail = (live && measured).then(|| progress::detail(locale, job));
+    view! { {maybe(doing)} {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
+}
+
+/// A tab that draws what is known of the instance. Where nothing is, the header says why.
+fn tab(draw: impl Fn(Frame, Found) -> AnyView + Send + 'static) -> AnyView {
+    let (Some(frame), Some(shared)) = (use_frame(), use_context::<Shared>()) else {
+        return ().into_any();
+    };
+    let inside = move || {
+        let found = found(shared.0);
+        let there = memo(move |_| found.with(Option::is_some));
+        follow(move || maybe(there.get().then(|| draw(frame.clone(), found))))
+    };
+    view! { <Transition fallback=|| ()>{inside()}</Transition> }.into_any()
+}
+
+/// *Aperçu*
+pub fn overview() -> AnyView {
+    tab(|_, found| {
+        let locale = use_locale();
+        follow(move || found.with(|found| maybe(found.as_ref().map(|view| facts(locale, view)))))
+    })
+}
+
+fn facts(locale: Locale, view: &InstanceView) -> AnyView {
+    let fact =
+        |words: String, value: AnyView| view! { <dt>{words}</dt> <dd>{value}</dd> }.into_any();
+    let plain = |value: String| view! { <bdi>{value}</bdi> }.into_any();
+    let counted = |href: String, count: u32| {
+        view! { <a href=href>{format::count(locale, u64::from(count))}</a> }.into_any()
+    };
+    let (row, hardware) = (&view.row, &view.hardware);
+    let never = || t!(locale, "instance-never");
+    let accelerator = match view.accelerator {
+        Some(Accelerator::Kvm) => t!(locale, "instance-kvm"),
+        Some(Accelerator::Tcg) => t!(locale, "instance-tcg"),
+        None => never(),
+    };
+    let machine = if hardware.machine.is_empty() {
+        never()
+    } else {
+        t!(
+            locale,
+            "instance-machine-value",
+            machine = hardware.machine.as_str(),
+            cpu = hardware.cpu.as_str(),
+            qemu = hardware.qemu.as_str()
+        )
+    };
+    let started = view
+        .started
+        .map_or_else(never, |at| format::date_time_sentence(locale, at));
+    view! {
+        <dl class="card facts">
+            {fact(t!(locale, "instance-zone"), plain(row.zone.clone()))}
+            {fact(t!(locale, "instance-template"), plain(view.template.clone()))}
+            {fact(t!(locale, "instance-config"), plain(configuration(locale, row.vcpus, row.memory)))}
+            {fact(t!(locale, "instance-tab-volumes"), counted(links::instance_volumes(row.id), row.volumes))}
+            {fact(t!(locale, "instance-tab-points"), counted(links::points(row.id, None), row.points))}
+            {fact(t!(locale, "instance-created"), plain(format::date_time_sentence(locale, row.created)))}
+            {fact(t!(locale, "instance-started"), plain(started))}
+            {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
+            {fact(t!(locale, "instance-machine"), plain(machine))}
+        </dl>
+    }
+    .into_any()
+}
+
+/// *Volumes*
+pub fn volumes() -> AnyView {
+    tab(disks)
+}
+
+fn disks(frame: Frame, found: Found) -> AnyView {
+    let locale = use_locale();
+    let may_change = frame.may_change();
+    // What is in the rows changes seldom: the table is drawn anew with it.
+    let rows = memo(move |_| {
+        found.with(|found| {
+            found
+                .as_ref()
+                .map(|view| view.volumes.clone())
+                .unwrap_or_default()
+        })
+    });
+    let still = memo(move |_| {
+        found.with(|found| {
+            found.as_ref().is_some_and(|view| {
+                let busy = view.row.job.as_ref().is_some_and(|job| job.state.is_live());
+                !busy
+                    && matches!(
+                        view.row.state,
+                        InstanceState::Stopped | InstanceState::Failed
+                    )
+            })
+        })
+    });
+    let id = memo(move |_| found.with(|found| found.as_ref().map(|view| view.row.id)));
+    let above = follow(move || {
+        match id.get().filter(|_| may_change) {
+        Some(id) if still.get() => view! {
+            <div class="above">
+                <a class="button" href=Dialog::Attach(id).href(1) data-noscroll="">{t!(locale, "act-attach")}</a>
+            </div>
+        }
+        .into_any(),
+        Some(_) => view! { <p class="note attach">{t!(locale, "attach-stopped")}</p> }.into_any(),
+        None => ().into_any(),
+    }
+    });
+    let body = follow(move || {
+        let detach = id.get().filter(|_| may_change && still.get());
+        let rows: Vec<AnyView> =
+            rows.with(|rows| rows.iter().map(|row| disk(locale, detach, row)).collect());
+        view! { <tbody role="rowgroup">{rows}</tbody> }.into_any()
+    });
+    view! {
+        {above}
+        <div class="card scroll">
+            <table class="list" role="table">
+                <caption class="unseen">{t!(locale, "instance-volumes-caption")}</caption>
+                <thead role="rowgroup">
+                    <tr role="row">
+                        {column("", t!(locale, "volumes-column-name"))}
+                        {column("", t!(locale, "volumes-column-kind"))}
+                        {column("number", t!(locale, "volumes-column-size"))}
+                        {column("number", t!(locale, "volumes-column-written"))}
+                        {column("number", t!(locale, "volumes-column-snapshots"))}
+                        {unseen_header(may_change, "act", t!(locale, "volumes-column-action"))}
+                    </tr>
+                </thead>
+                {body}
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// A volume of the instance; `detach`: of which instance it can be detached now.
+fn disk(locale: Locale, detach: Option<InstanceId>, row: &VolumeRow) -> AnyView {
+    let written = match row.written {
+        Some(written) => format::bytes(locale, written),
+        None => t!(locale, "volumes-unknown"),
+    };
+    let act = detach.map(|instance| {
+        let link =
+            (row.kind == VolumeKind::Data).then(|| link(locale, instance, row.id, &row.name));
+        view! { <td role="cell" class="act">{maybe(link)}</td> }.into_any()
+    });
+    let plain = |words: String| words.into_any();
+    view! {
+        <tr role="row">
+            <th role="rowheader" scope="row"><bdi class="name" title=row.name.clone()>{row.name.clone()}</bdi></th>
+            {cell(t!(locale, "volumes-column-kind"), "", plain(words::volume_kind(locale, row.kind)))}
+            {cell(t!(locale, "volumes-column-size"), "number", plain(format::bytes(locale, row.size)))}
+            {cell(t!(locale, "volumes-column-written"), "number", plain(written))}
+            {cell(t!(locale, "volumes-column-snapshots"), "number", plain(format::count(locale, u64::from(row.snapshots))))}
+            {maybe(act)}
+        </tr>
+    }
+    .into_any()
+}
+
+fn link(locale: Locale, instance: InstanceId, volume: VolumeId, name: &str) -> AnyView {
+    let href = Dialog::Detach(instance, volume).href(1);
+    let named = t!(locale, "act-detach-named", name = name);
+    view! { <a class="button small" href=href aria-label=named data-noscroll="">{t!(locale, "act-detach")}</a> }
+        .into_any()
+}
