@@ -105,6 +105,12 @@ impl Guests {
         }
     }
 
+    /// The instances whose processes run.
+    #[cfg(test)]
+    pub fn those_running(&self) -> Vec<InstanceId> {
+        lock(&self.running).keys().copied().collect()
+    }
+
     fn kept(&self, id: InstanceId) -> Option<Kept> {
         lock(&self.running).get(&id).cloned()
     }

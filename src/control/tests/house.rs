@@ -9,6 +9,7 @@ use crate::domain::role::{Door, Role};
 use crate::engine::PoolOptions;
 use crate::engine::block::BlockDevice;
 use crate::jobs::RunnerOptions;
+use crate::nbd;
 use crate::view::{JobView, SnapshotRow, VolumeRow};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,6 +21,10 @@ pub struct House {
     pub control: Control,
     pub owner: Caller,
     pub zones: Vec<ZoneId>,
+    /// Whether its instances go on when it is closed; else they are killed, also by a test that fails.
+    pub leaves_guests: bool,
+    /// The zones' disks, for the guests. They close after everything else has stopped.
+    _doors: Vec<nbd::Server>,
 }
 
 pub fn settings(data: &Path) -> Settings {
@@ -55,6 +60,7 @@ pub fn tuning() -> Tuning {
             background: false,
             ..PoolOptions::default()
         },
+        stop_seconds: 2,
         ..Tuning::default()
     }
 }
@@ -90,15 +96,22 @@ impl House {
         } else {
             caller(&control, "owner@us")
         };
-        let zones = control
-            .zone_views()
-            .into_iter()
-            .map(|zone| zone.id)
-            .collect();
+        let zones = control.core.zones.0.iter().map(|zone| zone.id).collect();
+        let mut doors = Vec::new();
+        let mut open = Vec::new();
+        for zone in control.zone_doors() {
+            let name = format!("test-{}.sock", &zone.id.to_string()[28..]);
+            let socket = control.core.folders.run().join(name);
+            doors.push(nbd::Server::listen(&socket, zone.exports).expect("a socket"));
+            open.push((zone.id, socket));
+        }
+        control.doors_open(open);
         Self {
             control,
             owner,
             zones,
+            leaves_guests: false,
+            _doors: doors,
         }
     }
 
@@ -229,6 +242,11 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        if !self.leaves_guests {
+            for id in self.control.core.guests.those_running() {
+                self.control.core.kill_machine(id);
+            }
+        }
         self.control.stop();
     }
 }

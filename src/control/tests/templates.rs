@@ -40,7 +40,7 @@ fn head(boots: bool) -> Vec<u8> {
 }
 
 impl House {
-    fn root_volume(&self, name: &str, kind: VolumeKind, head: &[u8]) -> VolumeId {
+    pub(super) fn root_volume(&self, name: &str, kind: VolumeKind, head: &[u8]) -> VolumeId {
         let actor = self.owner.actor.as_ref().expect("a member");
         let zone = self.control.core.zones.get(self.zones[0]).expect("a zone");
         let state = VolumeState::Creating;
