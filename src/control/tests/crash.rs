@@ -3,7 +3,7 @@
 //!
 //! The process that dies is this test program again, told by variables to run [`child`] alone.
 
-use super::super::{ImportRequest, image, tasks};
+use super::super::{ImportRequest, TemplateImport, image, tasks};
 use super::house::{House, noise, tuning};
 use crate::catalog::Catalog;
 use crate::catalog::jobs::{Ending, ask_to_stop};
@@ -12,6 +12,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::VolumeId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::snapshot::SnapshotState;
+use crate::domain::template::TemplateState;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use crate::engine::Pool;
 use std::collections::BTreeSet;
@@ -20,38 +21,64 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const MIB: usize = 1 << 20;
-const DATA: &str = "REPRISE_TEST_DATA";
-const ACT: &str = "REPRISE_TEST_ACT";
+pub(super) const DATA: &str = "REPRISE_TEST_DATA";
+pub(super) const ACT: &str = "REPRISE_TEST_ACT";
 
-fn word(kind: JobKind) -> String {
+pub(super) fn word(kind: JobKind) -> String {
     let word = serde_json::to_value(kind).expect("a word");
     word.as_str().expect("a word").to_owned()
 }
 
-/// The kinds that these tests ask for; those of instances, points and templates stand beside them.
-const KINDS: [JobKind; 6] = [
+/// The kinds that these tests ask for; those of instances and points stand beside them.
+const KINDS: [JobKind; 9] = [
     JobKind::CreateVolume,
     JobKind::ImportVolume,
     JobKind::DeleteVolume,
     JobKind::TakeSnapshot,
     JobKind::DeleteSnapshot,
     JobKind::RestoreVolume,
+    JobKind::CreateTemplate,
+    JobKind::ImportTemplate,
+    JobKind::DeleteTemplate,
 ];
+
+/// Whether the act begins with an uploaded image.
+const fn imports(kind: JobKind) -> bool {
+    matches!(kind, JobKind::ImportVolume | JobKind::ImportTemplate)
+}
+
+/// What is in the image: a machine could start from it.
+fn in_image() -> Vec<u8> {
+    let mut bytes = noise(7, 2 * MIB);
+    bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+    bytes
+}
 
 /// What is there before the act.
 fn prepare(data: &Path, kind: JobKind) {
     let house = House::open(data);
-    if matches!(kind, JobKind::CreateVolume | JobKind::ImportVolume) {
+    if kind == JobKind::CreateVolume || imports(kind) {
         return;
     }
-    let volume = house.new_volume("source");
+    let of_template = matches!(kind, JobKind::CreateTemplate | JobKind::DeleteTemplate);
+    let volume = if of_template {
+        house.root_volume("source", VolumeKind::Root, &in_image())
+    } else {
+        house.new_volume("source")
+    };
     house.write(volume, 3 * MIB as u64, &noise(1, MIB));
     if kind == JobKind::DeleteVolume || kind == JobKind::TakeSnapshot {
         // A base: it makes the save an incremental one, and goes with the volume.
         house.new_snapshot(volume, "base");
         house.write(volume, 9 * MIB as u64, &noise(2, MIB));
     } else {
-        house.new_snapshot(volume, "subject");
+        let snapshot = house.new_snapshot(volume, "subject");
+        if kind == JobKind::DeleteTemplate {
+            let made = house
+                .control
+                .create_template(&house.owner, snapshot, "made", "");
+            house.succeeded(made.expect("begun").job);
+        }
     }
 }
 
@@ -75,20 +102,30 @@ fn act(house: &House, kind: JobKind, data: &Path) {
         JobKind::RestoreVolume => {
             control.create_volume_from_snapshot(owner, subject(), zone, "made")
         }
-        JobKind::ImportVolume => {
+        JobKind::CreateTemplate => control.create_template(owner, subject(), "made", ""),
+        JobKind::DeleteTemplate => control.delete_template(owner, house.template().id),
+        JobKind::ImportVolume | JobKind::ImportTemplate => {
             let file = data.join("uploads").join("sent.part");
             std::fs::copy(data.join("image.qcow2"), &file).expect("uploaded");
-            let name = "made".to_owned();
-            control.import_volume(
-                owner,
-                ImportRequest {
+            let (name, file_name) = ("made".to_owned(), String::new());
+            if kind == JobKind::ImportVolume {
+                let request = ImportRequest {
                     name,
                     zone,
                     kind: VolumeKind::Root,
                     file,
-                    file_name: String::new(),
-                },
-            )
+                    file_name,
+                };
+                control.import_volume(owner, request)
+            } else {
+                let request = TemplateImport {
+                    name,
+                    description: String::new(),
+                    file,
+                    file_name,
+                };
+                control.import_template(owner, request)
+            }
         }
         other => unreachable!("{other:?} is not one of KINDS"),
     };
@@ -115,10 +152,13 @@ fn child() {
 
 /// A process that must die at this place.
 fn dies(data: &Path, what: &str, place: &str) {
+    dies_in(module_path!(), data, what, place);
+}
+
+/// As [`dies`], with the `child` of another module.
+pub(super) fn dies_in(module: &str, data: &Path, what: &str, place: &str) {
     let program = std::env::current_exe().expect("this program");
-    let module = module_path!()
-        .split_once("::")
-        .map_or("", |(_, module)| module);
+    let module = module.split_once("::").map_or("", |(_, module)| module);
     let output = Command::new(program)
         .args([
             "--exact",
@@ -142,7 +182,7 @@ fn dies(data: &Path, what: &str, place: &str) {
 }
 
 /// Waits until nothing is under way.
-fn settle(house: &House) {
+pub(super) fn settle(house: &House) {
     let end = Instant::now() + Duration::from_secs(120);
     while let Some(job) = house
         .control
@@ -170,6 +210,13 @@ fn assert_whole(house: &House, data: &Path) {
     }
     for snapshot in house.snapshots() {
         assert!(!snapshot.state.is_passing(), "{snapshot:?}");
+    }
+    for template in house.templates() {
+        let passing = matches!(
+            template.state,
+            TemplateState::Creating | TemplateState::Deleting
+        );
+        assert!(!passing && template.job.is_none(), "{template:?}");
     }
     let catalog = house.control.catalog();
     for zone in &house.control.core.zones.0 {
@@ -212,7 +259,16 @@ fn assert_whole(house: &House, data: &Path) {
         .into_iter()
         .filter(|row| row.state.is_usable())
         .count();
-    assert_eq!(saved.len(), usable, "the archive has what the catalog has");
+    let ready = house
+        .templates()
+        .into_iter()
+        .filter(|row| row.state == TemplateState::Ready)
+        .count();
+    assert_eq!(
+        saved.len(),
+        usable + ready,
+        "the archive has what the catalog has"
+    );
     assert_eq!(
         std::fs::read_dir(data.join("uploads"))
             .expect("a folder")
@@ -229,10 +285,27 @@ fn assert_done(house: &House, kind: JobKind) {
         JobKind::CreateVolume => {
             assert_eq!(house.read(house.volume("made").id, 0, 4096), vec![0; 4096])
         }
-        JobKind::ImportVolume => assert_eq!(
-            house.read(house.volume("made").id, 0, 2 * MIB),
-            noise(7, 2 * MIB)
-        ),
+        JobKind::ImportVolume => {
+            assert_eq!(house.read(house.volume("made").id, 0, 2 * MIB), in_image())
+        }
+        JobKind::CreateTemplate | JobKind::ImportTemplate => {
+            let row = house.template();
+            assert_eq!((row.state, row.fault), (TemplateState::Ready, None));
+            let mut head = vec![0; 4 * MIB];
+            let archive = house.control.core.archive.get().expect("the archive");
+            archive
+                .read_head(house.organization(), house.content(row.id), &mut head)
+                .expect("read");
+            assert!(head[..2 * MIB] == in_image());
+            if kind == JobKind::CreateTemplate {
+                assert!(head[3 * MIB..] == noise(1, MIB));
+                assert_eq!(house.snapshots().len(), 1, "its snapshot stays");
+            }
+        }
+        JobKind::DeleteTemplate => {
+            assert!(house.templates().is_empty());
+            assert_eq!(house.snapshots().len(), 1, "its snapshot stays");
+        }
         JobKind::DeleteVolume => {
             assert!(house.volumes().is_empty());
             assert_eq!(house.snapshots().len(), 1, "its snapshot stays");
@@ -274,6 +347,10 @@ fn assert_undone(house: &House, kind: JobKind, fault: bool) {
             .expect("the snapshot");
         assert_eq!(row.state, SnapshotState::Failed);
         assert!(row.fault.is_some());
+    } else if matches!(kind, JobKind::CreateTemplate | JobKind::ImportTemplate) {
+        let row = house.template();
+        assert_eq!(row.state, TemplateState::Failed);
+        assert!(row.fault.is_some());
     } else {
         let volume = house.volume("made");
         assert_eq!(volume.state, VolumeState::Failed);
@@ -291,7 +368,7 @@ fn assert_undone(house: &House, kind: JobKind, fault: bool) {
 /// A prepared region; none where the tool that it needs is missing.
 fn region(kind: JobKind) -> Option<tempfile::TempDir> {
     let folder = tempfile::tempdir().expect("a folder");
-    if kind == JobKind::ImportVolume {
+    if imports(kind) {
         if !image::importer_is_there() {
             eprintln!(
                 "SKIPPED: qemu-img is not installed, imports that are cut short are not tested"
@@ -299,7 +376,7 @@ fn region(kind: JobKind) -> Option<tempfile::TempDir> {
             return None;
         }
         let raw = folder.path().join("image.raw");
-        std::fs::write(&raw, noise(7, 2 * MIB)).expect("a file");
+        std::fs::write(&raw, in_image()).expect("a file");
         let convert = [
             "convert",
             "-f",
@@ -321,7 +398,7 @@ fn region(kind: JobKind) -> Option<tempfile::TempDir> {
 }
 
 /// As a member would, while no server runs.
-fn interrupt(data: &Path) {
+pub(super) fn interrupt(data: &Path) {
     let catalog = Catalog::open(&data.join("catalog.db")).expect("the catalog");
     let jobs = catalog.live_jobs().expect("an answer");
     assert_eq!(jobs.len(), 1);
@@ -332,7 +409,7 @@ fn interrupt(data: &Path) {
     );
 }
 
-fn places(kind: JobKind, steps: &[&str]) -> Vec<String> {
+pub(super) fn places(kind: JobKind, steps: &[&str]) -> Vec<String> {
     let word = word(kind);
     steps
         .iter()
@@ -426,6 +503,21 @@ fn i16_delete_snapshot_is_stopped_after_every_step() {
 #[test]
 fn i16_restore_volume_is_stopped_after_every_step() {
     stops_everywhere(JobKind::RestoreVolume);
+}
+
+#[test]
+fn i16_create_template_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::CreateTemplate);
+}
+
+#[test]
+fn i16_import_template_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::ImportTemplate);
+}
+
+#[test]
+fn i16_delete_template_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::DeleteTemplate);
 }
 
 #[test]

@@ -59,18 +59,18 @@ impl House {
         volume.id
     }
 
-    fn templates(&self) -> Vec<TemplateRow> {
+    pub(super) fn templates(&self) -> Vec<TemplateRow> {
         let page = self.control.list_templates(&self.owner, 1);
         page.expect("a list").rows
     }
 
-    fn template(&self) -> TemplateRow {
+    pub(super) fn template(&self) -> TemplateRow {
         let rows = self.templates();
         assert_eq!(rows.len(), 1, "{rows:?}");
         rows.into_iter().next().expect("a template")
     }
 
-    fn content(&self, template: TemplateId) -> SnapshotId {
+    pub(super) fn content(&self, template: TemplateId) -> SnapshotId {
         let found = self.control.catalog().template(template);
         found.expect("an answer").expect("the template").content
     }
