@@ -294,9 +294,11 @@ impl Catalog {
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn instance(tx: &Transaction<'_>, id: InstanceId) -> Result<Option<Instance>, Error> {
-    tx.prepare_cached(&format!("SELECT {COLUMNS} FROM instances i WHERE i.id = ?1"))
-        .and_then(|mut query| query.query_row([id], instance_at).optional())
-        .context("find an instance")
+    tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM instances i WHERE i.id = ?1"
+    ))
+    .and_then(|mut query| query.query_row([id], instance_at).optional())
+    .context("find an instance")
 }
 
 /// The instance, if it belongs to the organization: to everybody else it does not exist.

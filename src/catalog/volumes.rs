@@ -121,7 +121,10 @@ impl Catalog {
                 (organization, window.limit, window.offset as i64),
                 listed_at,
             );
-            Ok(window.with(rows.and_then(Iterator::collect).context("list the volumes")?))
+            Ok(window.with(
+                rows.and_then(Iterator::collect)
+                    .context("list the volumes")?,
+            ))
         })
     }
 

@@ -218,8 +218,7 @@ impl Core {
         } else {
             known.machine.clone()
         };
-        let cpu = if instance.accelerator == Some(computes) && !known.cpu.is_empty()
-        {
+        let cpu = if instance.accelerator == Some(computes) && !known.cpu.is_empty() {
             known.cpu.clone()
         } else {
             capabilities.cpu.clone()
@@ -260,12 +259,7 @@ impl Core {
         })?;
         self.keep(instance.id, &machine);
         self.catalog
-            .set_hardware(
-                instance.id,
-                &hardware,
-                computes,
-                self.now(),
-            )
+            .set_hardware(instance.id, &hardware, computes, self.now())
             .map_err(|error| failed(error.into()))
     }
 

@@ -50,7 +50,12 @@ impl Control {
         })
     }
 
-    pub(super) fn volume_row(&self, actor: &Actor, time_zone: &TimeZone, listed: ListedVolume) -> VolumeRow {
+    pub(super) fn volume_row(
+        &self,
+        actor: &Actor,
+        time_zone: &TimeZone,
+        listed: ListedVolume,
+    ) -> VolumeRow {
         let volume = listed.volume;
         // Only what is ready is asked of the pool: all else is not there yet, or not to be counted on.
         let seen = if volume.state == VolumeState::Ready {
@@ -73,7 +78,10 @@ impl Control {
             fault: volume.fault.or(broken),
             in_snapshot: listed.in_snapshot > 0,
             snapshots: listed.snapshots,
-            instance: volume.instance.zip(listed.instance_name).map(|(id, name)| InstanceLink { id, name }),
+            instance: volume
+                .instance
+                .zip(listed.instance_name)
+                .map(|(id, name)| InstanceLink { id, name }),
             created: moment(time_zone, volume.created),
             job: listed
                 .job

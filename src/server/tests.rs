@@ -23,6 +23,7 @@ const ORIGIN: &str = "http://reprise.test";
 struct House {
     router: Router,
     control: Control,
+    _doors: super::doors::Doors,
     _folder: tempfile::TempDir,
 }
 
@@ -71,6 +72,7 @@ fn house() -> House {
     };
     House {
         router: router(&state),
+        _doors: super::doors::open(&control, folder.path()),
         control,
         _folder: folder,
     }
@@ -197,6 +199,16 @@ const READS: &[&str] = &[
     "/api/snapshots/deletion",
     "/api/jobs/current",
     "/api/activity/list",
+    "/api/instances/list",
+    "/api/instances/get",
+    "/api/instances/deletion",
+    "/api/instances/serial",
+    "/api/points/list",
+    "/api/points/plan",
+    "/api/points/deletion",
+    "/api/points/rollback-plan",
+    "/api/templates/list",
+    "/api/templates/deletion",
 ];
 
 /// What a function is called with.
@@ -216,6 +228,9 @@ enum On {
     NewVolume,
     /// One of our snapshots, and the name and place of a volume to make.
     NewVolumeOfSnapshot,
+    /// Something that nobody has: whoever may ask is told so. (With objects that somebody has, these are in the table of
+    /// the use cases, `control::tests::access`.)
+    None(&'static str),
 }
 
 /// Every server function there is; a new one without a row fails the test below.
@@ -236,7 +251,39 @@ const TABLE: &[(&str, On)] = &[
     ("/api/jobs/interrupt", On::Job),
     ("/api/jobs/retry", On::Job),
     ("/api/activity/list", On::Page),
+    ("/api/instances/list", On::Page),
+    ("/api/instances/get", On::None("instance={none}")),
+    (
+        "/api/instances/create",
+        On::None("name=x&template={none}&zone={none}&offering=0"),
+    ),
+    ("/api/instances/start", On::None("instance={none}")),
+    ("/api/instances/stop", On::None("instance={none}")),
+    ("/api/instances/reboot", On::None("instance={none}")),
+    ("/api/instances/deletion", On::None("instance={none}")),
+    ("/api/instances/delete", On::None("instance={none}")),
+    (
+        "/api/instances/attach",
+        On::None("instance={none}&volume={none}"),
+    ),
+    ("/api/instances/detach", On::None("volume={none}")),
+    ("/api/instances/serial", On::None("instance={none}")),
+    ("/api/points/list", On::None("instance={none}")),
+    ("/api/points/plan", On::None("instance={none}")),
+    ("/api/points/create", On::None("instance={none}&name=x")),
+    ("/api/points/rename", On::None("point={none}&name=x")),
+    ("/api/points/deletion", On::None("point={none}")),
+    ("/api/points/delete", On::None("point={none}")),
+    ("/api/points/rollback-plan", On::None("point={none}")),
+    ("/api/points/rollback", On::None("point={none}&seal=x")),
+    ("/api/templates/list", On::Page),
+    ("/api/templates/create", On::None("snapshot={none}&name=x")),
+    ("/api/templates/deletion", On::None("template={none}")),
+    ("/api/templates/delete", On::None("template={none}")),
 ];
+
+/// An id that nothing has.
+const NONE: &str = "01890000-0000-7000-8000-000000000000";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
@@ -271,7 +318,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     house.volume(&owner, &format!("v{serial}")).await;
                     (String::new(), String::new())
                 }
-                On::Nothing | On::Page | On::NewVolume => Default::default(),
+                On::Nothing | On::Page | On::NewVolume | On::None(_) => Default::default(),
             };
             let arguments = |serial: usize| match on {
                 On::Nothing => String::new(),
@@ -283,6 +330,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     format!("snapshot={snapshot}&zone={zone}&name=new{serial}")
                 }
                 On::Job => String::new(),
+                On::None(form) => form.replace("{none}", NONE),
             };
             let arguments = if on == On::Job {
                 let (_, log) = house.call(&owner, "/api/activity/list", "page=1").await;
@@ -310,15 +358,15 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                 );
             }
             let (status, body) = house.call(&viewer, path, &arguments).await;
-            let expected = if changes {
-                StatusCode::FORBIDDEN
-            } else {
-                StatusCode::OK
+            let expected = match on {
+                _ if changes => StatusCode::FORBIDDEN,
+                On::None(_) => StatusCode::NOT_FOUND,
+                _ => StatusCode::OK,
             };
             assert_eq!(status, expected, "{path} as a viewer: {body}");
             let (status, body) = house.call(&stranger, path, &arguments).await;
             match on {
-                On::Volume | On::Snapshot | On::Job | On::NewVolumeOfSnapshot => {
+                On::Volume | On::Snapshot | On::Job | On::NewVolumeOfSnapshot | On::None(_) => {
                     assert_eq!(
                         status,
                         StatusCode::NOT_FOUND,
@@ -336,8 +384,9 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
             }
             let (status, body) = house.call(visitor, path, &arguments).await;
             let ended_job = on == On::Job && status == StatusCode::CONFLICT;
+            let nothing = matches!(on, On::None(_)) && status == StatusCode::NOT_FOUND;
             assert!(
-                status == StatusCode::OK || ended_job,
+                status == StatusCode::OK || ended_job || nothing,
                 "{path} as {who}: {status} {body}"
             );
         }
@@ -355,6 +404,7 @@ async fn i15_a_change_that_says_not_where_it_comes_from_is_refused() {
         "/language",
         "/password",
         "/upload/volume",
+        "/upload/template",
     ]) {
         for origin in [None, Some("http://evil.example"), Some("null")] {
             let mut request = Request::post(path)

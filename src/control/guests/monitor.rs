@@ -42,7 +42,9 @@ impl Monitor {
             .spawn(move || told.watch(&core));
         match spawned {
             Ok(handle) => *thread = Some(handle),
-            Err(error) => tracing::error!(%error, "the thread that looks after guests could not be started"),
+            Err(error) => {
+                tracing::error!(%error, "the thread that looks after guests could not be started")
+            }
         }
     }
 
@@ -156,7 +158,9 @@ impl Core {
             let zone = self.zones.get(instance.zone);
             zone.is_ok_and(|zone| zone.free().0 > 0)
         };
-        if matches!(state, RunState::Paused | RunState::Prelaunch) || (state == RunState::IoError && room()) {
+        if matches!(state, RunState::Paused | RunState::Prelaunch)
+            || (state == RunState::IoError && room())
+        {
             tracing::info!(instance = %id, ?state, "an instance stood still, and nothing works on it: it goes on");
             if let Err(error) = machine.resume() {
                 tracing::warn!(instance = %id, error = chain(&error), "an instance could not go on");

@@ -95,8 +95,8 @@ impl Core {
     fn root_of(&self, job: &Job) -> Result<(CreateArgs, Volume), Failure> {
         let args: CreateArgs = self.args_of(job)?;
         let found = self.catalog.volume(args.root);
-        let found = found
-            .map_err(|error| explain("find a root volume", error.into(), About::default()))?;
+        let found =
+            found.map_err(|error| explain("find a root volume", error.into(), About::default()))?;
         let volume = found.ok_or_else(|| {
             self.broken(
                 "find a root volume",

@@ -178,10 +178,7 @@ impl House {
     }
 
     pub fn start(&self, id: InstanceId) {
-        let begun = self
-            .control
-            .start_instance(&self.owner, id)
-            .expect("begun");
+        let begun = self.control.start_instance(&self.owner, id).expect("begun");
         self.succeeded(begun.job);
     }
 

@@ -60,7 +60,7 @@ pub fn tuning() -> Tuning {
             background: false,
             ..PoolOptions::default()
         },
-        stop_seconds: 2,
+        stop_seconds: 60,
         ..Tuning::default()
     }
 }

@@ -105,7 +105,11 @@ fn an_instance_is_made_runs_dies_and_is_started_again() {
 #[test]
 fn a_guest_that_takes_no_notice_of_the_button_runs_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let house = House::open(folder.path());
+    let tuning = Tuning {
+        stop_seconds: 2,
+        ..tuning()
+    };
+    let house = House::open_with(settings(folder.path()), tuning);
     if !can_run(&house) {
         return;
     }
@@ -118,7 +122,7 @@ fn a_guest_that_takes_no_notice_of_the_button_runs_on() {
         .expect("begun");
     let ignored = Fault::StopIgnored {
         name: name("deaf"),
-        seconds: tuning().stop_seconds,
+        seconds: 2,
     };
     assert_eq!(house.failed(begun.job), ignored);
     assert_eq!(house.state(id), (InstanceState::Running, Some(ignored)));

@@ -4,12 +4,16 @@ mod access;
 mod bad_input;
 #[cfg(feature = "failpoints")]
 mod crash;
+#[cfg(feature = "failpoints")]
+mod crash_points;
 mod demo;
 mod disks;
 mod guest;
 mod guest_points;
 mod house;
 mod import;
+#[cfg(feature = "failpoints")]
+mod instance_crash;
 mod instances;
 mod lists;
 mod points;
