@@ -11,7 +11,7 @@ export default defineConfig<Options>({
   timeout: 240_000,
   expect: { timeout: 60_000 },
   projects: [
-    { name: 'fr', testMatch: /guest/, use: { ...desktop, ...french } },
-    { name: 'en', testMatch: /guest/, use: { ...desktop, ...english } },
+    { name: 'fr', testMatch: /guest\.spec/, use: { ...desktop, ...french } },
+    { name: 'en', testMatch: /guest\.spec/, use: { ...desktop, ...english } },
   ],
 });

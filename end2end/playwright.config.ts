@@ -31,8 +31,8 @@ const config: PlaywrightTestConfig<Options> = {
   reporter: [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON_OUTPUT_NAME ?? 'test-results/report.json' }]],
   use: { trace: 'on-first-retry', screenshot: 'only-on-failure' },
   projects: [
-    { name: 'fr', testIgnore: /nojs|phone|guest/, use: { ...desktop, ...french } },
-    { name: 'en', testIgnore: /nojs|phone|guest/, use: { ...desktop, ...english } },
+    { name: 'fr', testIgnore: /nojs|phone|guest\.spec/, use: { ...desktop, ...french } },
+    { name: 'en', testIgnore: /nojs|phone|guest\.spec/, use: { ...desktop, ...english } },
     { name: 'fr-nojs', testMatch: /nojs/, use: { ...desktop, ...french, javaScriptEnabled: false } },
     {
       name: 'phone',

@@ -6,17 +6,20 @@ import { hydrated } from './test.ts';
 
 export const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
+/** The pages of the main navigation. */
+export type Where = 'instances' | 'volumes' | 'snapshots' | 'templates' | 'activity';
+
 export class Ui {
   constructor(readonly page: Page, readonly w: Words) {}
 
   /** Goes to a page by the main navigation. */
-  async go(where: 'volumes' | 'snapshots' | 'activity'): Promise<void> {
+  async go(where: Where): Promise<void> {
     const navigation = this.page.getByRole('navigation', { name: this.w('frame-nav') });
     await navigation.getByRole('link', { name: this.w(`nav-${where}`), exact: true }).click();
     await this.at(where);
   }
 
-  async at(where: 'volumes' | 'snapshots' | 'activity'): Promise<void> {
+  async at(where: Where): Promise<void> {
     await expect(this.page.getByRole('heading', { level: 1, name: this.w(`${where}-title`), exact: true })).toBeVisible();
   }
 

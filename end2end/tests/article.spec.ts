@@ -23,8 +23,8 @@ test('I-8 a snapshot is taken, saved, and becomes the same bytes in the other zo
 
   await ui.open('/');
   await ui.signIn(people.owner.email, people.owner.password);
-  await ui.at('volumes');
-  await ui.open('/volumes');
+  await ui.at('instances');
+  await ui.go('volumes');
 
   await ui.selectAndAct('ROOT-465', 'act-take-snapshot');
   const take = ui.dialog('act-take-snapshot');

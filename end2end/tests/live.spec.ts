@@ -48,9 +48,9 @@ test('I-15 a stranger’s stream says nothing of ours', async ({ visitor, api, u
   });
   const heard = () => page.evaluate(() => (window as unknown as { heard: string[] }).heard);
   // Every stream begins by saying once that anything may have changed; after that it says what did.
-  await expect.poll(heard).toHaveLength(4);
+  await expect.poll(heard).toHaveLength(7);
   await api.createVolume(unique('a-nous'));
   // Longer than what one’s own changes take to come.
   await expect.poll(async () => (await api.volumes()).length).toBeGreaterThan(3);
-  expect(await heard()).toHaveLength(4);
+  expect(await heard()).toHaveLength(7);
 });
