@@ -203,6 +203,11 @@ impl Dialog {
         href
     }
 
+    /// The address that opens *Créer une instance* with this template chosen.
+    pub fn create_from(template: TemplateId) -> String {
+        format!("{}&template={template}", Self::CreateInstance.href(1))
+    }
+
     /// The address that opens it above this page of its list.
     pub fn href(self, page: u32) -> String {
         let key = self.key();

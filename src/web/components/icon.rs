@@ -13,7 +13,9 @@ fn drawn(path: &'static str) -> AnyView {
 
 /// A virtual machine: a screen.
 pub fn instance() -> AnyView {
-    drawn("M3 5.5A1.5 1.5 0 0 1 4.5 4h15A1.5 1.5 0 0 1 21 5.5v9a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 14.5zM8.5 20h7M12 16v4")
+    drawn(
+        "M3 5.5A1.5 1.5 0 0 1 4.5 4h15A1.5 1.5 0 0 1 21 5.5v9a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 14.5zM8.5 20h7M12 16v4",
+    )
 }
 
 /// A virtual disk.

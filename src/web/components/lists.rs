@@ -46,11 +46,9 @@ fn numbers(answer: &Answer) -> Option<(u32, u32, u32)> {
         Answer::Snapshots(page) => Some((page.total, page.page, page.pages)),
         Answer::Activity(page) => Some((page.total, page.page, page.pages)),
         Answer::Templates(page) => Some((page.total, page.page, page.pages)),
-        Answer::Points(found) => Some((
-            u32::try_from(found.points.len()).unwrap_or(u32::MAX),
-            1,
-            1,
-        )),
+        Answer::Points(found) => {
+            Some((u32::try_from(found.points.len()).unwrap_or(u32::MAX), 1, 1))
+        }
         _ => None,
     }
 }

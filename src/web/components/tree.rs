@@ -289,6 +289,7 @@ fn row(
     if id == "here" {
         return view! {
             <div
+                id="here"
                 class="twig here"
                 role="treeitem"
                 aria-current="location"

@@ -14,6 +14,7 @@ use crate::web::erased::maybe;
 use crate::web::links::{self, Dialog};
 use crate::web::pages::configuration;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 /// An act on its way: itself, its refusal, whether it is on its way.
 type Doing = (Acting, Refusal, Memo<bool>);
@@ -21,6 +22,8 @@ type Doing = (Acting, Refusal, Memo<bool>);
 /// *Créer une instance*
 pub fn create(frame: Frame, close: String) -> AnyView {
     let templates = ask(move || (Question::Templates(1), 0));
+    // From the list of templates one comes with the choice made.
+    let chosen = use_query_map().with_untracked(|query| query.get("template"));
     let create = acting(Act::CreateInstance);
     let (refusal, pending) = follow(create, &close);
     planned(templates, close, move |found, close| match found {
@@ -29,7 +32,8 @@ pub fn create(frame: Frame, close: String) -> AnyView {
                 .rows
                 .into_iter()
                 .filter(|row| row.state == TemplateState::Ready);
-            let ready: Vec<TemplateRow> = ready.collect();
+            let mut ready: Vec<TemplateRow> = ready.collect();
+            ready.sort_by_key(|row| Some(row.id.to_string()) != chosen);
             if ready.is_empty() {
                 return no_template(close);
             }

@@ -24,6 +24,9 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
+/// A tree of more rows than this offers a link to *Vous êtes ici*.
+const FAR: usize = 20;
+
 /// The tab.
 pub fn page() -> AnyView {
     use_frame().map(tab).into_any()
@@ -187,6 +190,10 @@ fn rows(
     let frame = frame.clone();
     view! {
         {follow(move || maybe(undo.get().map(|(point, until)| undo_banner(locale, instance, point, until, may_change))))}
+        {follow(move || {
+            let far = all.with(Vec::len) > FAR;
+            maybe(far.then(|| view! { <p class="to-here"><a href="#here" rel="external">{t!(locale, "points-to-here")}</a></p> }.into_any()))
+        })}
         <div class=value(move || if asked_for.get().is_some() { "points one" } else { "points" }.to_owned())>
             <div>
                 <div class="card">
@@ -372,11 +379,13 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
         .by
         .clone()
         .unwrap_or_else(|| t!(locale, "activity-system"));
-    let running = if row.running {
-        t!(locale, "point-running")
-    } else {
-        t!(locale, "point-stopped")
-    };
+    // That it was stopped is said by the state of its disks.
+    let running = row.running.then(|| {
+        fact(
+            t!(locale, "point-instance"),
+            t!(locale, "point-running").into_any(),
+        )
+    });
     let coherence = row.consistency.map(|state| {
         fact(
             t!(locale, "point-coherence"),
@@ -391,7 +400,9 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
     });
     let hardware = configuration(locale, row.hardware.vcpus, row.hardware.memory);
     let machine = (!row.hardware.machine.is_empty()).then(|| {
-        let machine = format!("{}, {}", row.hardware.machine, row.hardware.cpu);
+        // The model is named; the features that are taken from it or added to it are for QEMU.
+        let cpu = row.hardware.cpu.split(',').next().unwrap_or_default();
+        let machine = format!("{}, {cpu}", row.hardware.machine);
         view! { <small>{machine}</small> }.into_any()
     });
     let expires = row
@@ -404,7 +415,7 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
             {fact(t!(locale, "point-by"), view! { <bdi>{by}</bdi> }.into_any())}
             {maybe(expires)}
             {fact(t!(locale, "point-holds"), holds.into_any())}
-            {fact(t!(locale, "point-instance"), running.into_any())}
+            {maybe(running)}
             {maybe(coherence)}
             {maybe(stood_still)}
             {fact(t!(locale, "point-hardware"), view! { {hardware} {maybe(machine)} }.into_any())}

@@ -113,7 +113,8 @@ fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
         view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
             .into_any()
     });
-    (usable || deletable).then(|| view! { {maybe(restore)} {maybe(template)} {maybe(delete)} }.into_any())
+    (usable || deletable)
+        .then(|| view! { {maybe(restore)} {maybe(template)} {maybe(delete)} }.into_any())
 }
 
 /// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.

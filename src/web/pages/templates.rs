@@ -117,10 +117,17 @@ fn empty(may_change: bool) -> AnyView {
 /// The acts that the template's state allows, as links to their dialogs. None: no act is possible now.
 fn acts(locale: Locale, row: &TemplateRow, page: u32) -> Option<AnyView> {
     let deletable = matches!(row.state, TemplateState::Ready | TemplateState::Failed);
+    let create = (row.state == TemplateState::Ready).then(|| {
+        let href = Dialog::create_from(row.id);
+        view! { <a href=href>{t!(locale, "act-create-instance")}</a> }.into_any()
+    });
     deletable.then(|| {
         let delete = Dialog::DeleteTemplate(row.id).href(page);
-        view! { <a class="danger" href=delete data-noscroll="">{t!(locale, "act-delete")}</a> }
-            .into_any()
+        view! {
+            {maybe(create)}
+            <a class="danger" href=delete data-noscroll="">{t!(locale, "act-delete")}</a>
+        }
+        .into_any()
     })
 }
 
