@@ -32,7 +32,7 @@ test('signing in never leads to another site', async ({ page, server, w }) => {
   const ui = new Ui(page, w);
   await ui.open(`/sign-in?next=${encodeURIComponent('//evil.example/')}`);
   await ui.signIn(owner.email, owner.password);
-  await ui.at('volumes');
+  await ui.at('instances');
   expect(new URL(page.url()).origin).toBe(server.url);
 });
 
