@@ -55,7 +55,7 @@ impl Core {
     ) -> Result<(), Failure> {
         let args: RollbackArgs = args_of(job)?;
         let instance = self.subject_instance(job)?;
-        if instance.state.may_run() {
+        if instance.state.may_run() || args.was_running {
             self.guests_known(&instance.name, watch)?;
         }
         match step {

@@ -1,0 +1,336 @@
+//! As `crash`, for recovery points and rollback: the process ends at every step that was written down, with an instance
+//! that stands and with one whose guest goes on writing. The next process ends what was begun, or undoes it.
+
+use super::super::tasks;
+use super::disks::{
+    assert_tidy, attached, machine, new_point, plan, point, points, scribble, whole,
+};
+use super::guest::{Orphans, can_run};
+use super::house::House;
+use crate::catalog::jobs::Ending;
+use crate::catalog::points::disks_of_point;
+use crate::domain::id::{InstanceId, VolumeId};
+use crate::domain::instance::InstanceState;
+use crate::domain::job::{JobKind, JobState};
+use crate::domain::recovery::{PointKind, PointState};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const DATA: &str = "REPRISE_TEST_POINTS_DATA";
+const ACT: &str = "REPRISE_TEST_POINTS_ACT";
+/// Where the guest writes nothing.
+const MARK: u64 = 1 << 20;
+const KINDS: [JobKind; 3] = [
+    JobKind::CreatePoint,
+    JobKind::DeletePoint,
+    JobKind::Rollback,
+];
+
+fn word(kind: JobKind) -> String {
+    let word = serde_json::to_value(kind).expect("a word");
+    word.as_str().expect("a word").to_owned()
+}
+
+fn node(house: &House) -> InstanceId {
+    house.instance("node").row.id
+}
+
+/// The act, asked for by a member.
+fn act(house: &House, kind: JobKind) {
+    let (control, owner, id) = (&house.control, &house.owner, node(house));
+    let begun = match kind {
+        JobKind::CreatePoint => control.create_point(owner, id, "made", ""),
+        JobKind::DeletePoint => control.delete_point(owner, point(house, id, "first").id),
+        JobKind::Rollback => {
+            let to = point(house, id, "first").id;
+            control.roll_back(owner, to, &plan(house, to).seal, true)
+        }
+        other => unreachable!("{other:?} is not one of KINDS"),
+    };
+    house.ended(begun.expect("begun").job);
+}
+
+/// Opens the region of a variable and does the act of another, if nothing is under way; dies on the way.
+#[test]
+#[ignore = "run by the tests of this file, in a process of its own"]
+fn child() {
+    let (Some(data), Ok(wanted)) = (std::env::var_os(DATA), std::env::var(ACT)) else {
+        return;
+    };
+    let mut house = House::open(Path::new(&data));
+    house.leaves_guests = true;
+    match KINDS.into_iter().find(|kind| word(*kind) == wanted) {
+        Some(kind) => act(&house, kind),
+        // Only what is under way already.
+        None => settle(&house),
+    }
+}
+
+/// A process that must die at this place.
+fn dies(data: &Path, what: &str, place: &str) {
+    let program = std::env::current_exe().expect("this program");
+    let module = module_path!()
+        .split_once("::")
+        .map_or("", |(_, module)| module);
+    let output = Command::new(program)
+        .args([
+            "--exact",
+            &format!("{module}::child"),
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env(DATA, data)
+        .env(ACT, what)
+        .env("REPRISE_STOP_AFTER", place)
+        .stdin(Stdio::null())
+        .output()
+        .expect("a process");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains(&format!("stopped after {place}")),
+        "it did not die at {place}: {said}\n{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// Waits until nothing is under way.
+fn settle(house: &House) {
+    let end = Instant::now() + Duration::from_secs(120);
+    loop {
+        let live = house.control.catalog().live_jobs().expect("an answer");
+        let Some(job) = live.first() else { return };
+        assert!(Instant::now() < end, "stuck: {job:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn places(kind: JobKind, steps: &[&str]) -> Vec<String> {
+    let word = word(kind);
+    steps
+        .iter()
+        .flat_map(|step| [format!("{word}:{step}"), format!("{word}:{step}:done")])
+        .collect()
+}
+
+/// How the last job of this kind ended.
+fn ended(house: &House, kind: JobKind) -> JobState {
+    let rows = house
+        .control
+        .list_activity(&house.owner, 1)
+        .expect("the log")
+        .rows;
+    let mut jobs = rows.into_iter().filter_map(|row| row.job);
+    jobs.find(|job| job.kind == kind)
+        .map(|job| job.state)
+        .expect("it is in the log")
+}
+
+/// An instance that stands, with two points and more written since.
+struct Region {
+    folder: tempfile::TempDir,
+    disks: [VolumeId; 2],
+    first: Vec<Vec<u8>>,
+    latest: Vec<Vec<u8>>,
+}
+
+fn all(house: &House, disks: [VolumeId; 2]) -> Vec<Vec<u8>> {
+    disks.iter().map(|disk| whole(house, *disk)).collect()
+}
+
+fn region() -> Region {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let (id, disks) = machine(&house, "node");
+    disks.iter().for_each(|disk| scribble(&house, *disk, 1));
+    let first = all(&house, disks);
+    new_point(&house, id, "first");
+    disks.iter().for_each(|disk| scribble(&house, *disk, 2));
+    new_point(&house, id, "second");
+    disks.iter().for_each(|disk| scribble(&house, *disk, 3));
+    let latest = all(&house, disks);
+    drop(house);
+    Region {
+        folder,
+        disks,
+        first,
+        latest,
+    }
+}
+
+fn assert_whole(house: &House, region: &Region) {
+    assert_tidy(house);
+    assert!(house.control.quarantine().expect("an answer").is_empty());
+    let id = node(house);
+    assert_eq!(house.state(id), (InstanceState::Stopped, None));
+    let had = region.disks.into_iter().zip([Some(0), Some(1)]);
+    assert_eq!(attached(house, id), had.collect::<Vec<_>>());
+    let view = points(house, id);
+    let ready = |state| state == PointState::Ready;
+    assert!(view.points.iter().all(|row| ready(row.state)));
+}
+
+/// The act was done, bit for bit.
+fn assert_done(house: &House, kind: JobKind, region: &Region) {
+    let id = node(house);
+    let view = points(house, id);
+    let bytes = all(house, region.disks);
+    assert_eq!(ended(house, kind), JobState::Succeeded);
+    match kind {
+        JobKind::Rollback => {
+            assert_eq!(bytes, region.first);
+            assert_eq!(view.current, Some(point(house, id, "first").id));
+            assert!(view.undo.is_some());
+            assert_eq!(view.points.len(), 3);
+        }
+        JobKind::DeletePoint => {
+            assert_eq!(bytes, region.latest);
+            assert_eq!(view.points.len(), 1);
+            assert_eq!(view.points[0].depth, 0);
+        }
+        _ => {
+            assert_eq!(bytes, region.latest);
+            assert_eq!(view.current, Some(point(house, id, "made").id));
+            assert_eq!(view.since.map(|bytes| bytes.0), Some(0));
+            assert_eq!(view.points.len(), 3);
+        }
+    }
+}
+
+fn stops_everywhere(kind: JobKind) {
+    for place in places(kind, tasks::steps(kind)) {
+        let region = region();
+        let data = region.folder.path();
+        dies(data, &word(kind), &place);
+        let house = House::open(data);
+        settle(&house);
+        assert_whole(&house, &region);
+        assert_done(&house, kind, &region);
+        // And once more: a start that finds nothing to do changes nothing.
+        drop(house);
+        assert_whole(&House::open(data), &region);
+    }
+}
+
+#[test]
+fn i16_create_point_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::CreatePoint);
+}
+
+#[test]
+fn i16_delete_point_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::DeletePoint);
+}
+
+#[test]
+fn i14_i16_rollback_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::Rollback);
+}
+
+#[test]
+fn i14_i16_undoing_a_rollback_that_failed_is_stopped_after_every_step() {
+    let kind = JobKind::Rollback;
+    for place in places(kind, tasks::undo_steps(kind, Ending::Failed)) {
+        let region = region();
+        let data = region.folder.path();
+        {
+            // The pool has lost one of the two disks of the point.
+            let house = House::open(data);
+            let first = point(&house, node(&house), "first").id;
+            let held = house
+                .control
+                .catalog()
+                .read(|tx| disks_of_point(tx, first))
+                .expect("an answer");
+            let lost = held[1].checkpoint;
+            house
+                .pool_of(region.disks[1])
+                .delete_checkpoint(lost)
+                .expect("gone");
+        }
+        dies(data, &word(kind), &place);
+        let house = House::open(data);
+        settle(&house);
+        assert_eq!(ended(&house, kind), JobState::Failed);
+        assert_eq!(all(&house, region.disks), region.latest, "{place}");
+        let id = node(&house);
+        let view = points(&house, id);
+        assert_eq!(view.current, Some(point(&house, id, "second").id));
+        assert!(view.points.iter().all(|row| row.kind == PointKind::Made));
+        assert!(view.undo.is_none());
+        // With the point that is damaged gone, all is well.
+        act(&house, JobKind::DeletePoint);
+        assert_whole(&house, &region);
+    }
+}
+
+#[test]
+fn i16_undoing_a_point_that_could_not_be_made_is_stopped_after_every_step() {
+    let kind = JobKind::CreatePoint;
+    for place in places(kind, tasks::undo_steps(kind, Ending::Failed)) {
+        let region = region();
+        let data = region.folder.path();
+        {
+            // The pool does not have one of the disks.
+            let house = House::open(data);
+            let pool = house.pool_of(region.disks[1]);
+            pool.delete_volume(region.disks[1]).expect("gone");
+        }
+        dies(data, &word(kind), &place);
+        let house = House::open(data);
+        settle(&house);
+        assert_eq!(ended(&house, kind), JobState::Failed);
+        let id = node(&house);
+        let view = points(&house, id);
+        assert_eq!(view.points.len(), 2, "what was not made never was");
+        assert_eq!(view.current, Some(point(&house, id, "second").id));
+        assert_eq!(whole(&house, region.disks[0]), region.latest[0]);
+        let pool = house.pool_of(region.disks[0]);
+        assert_eq!(pool.checkpoints().len(), 4);
+    }
+}
+
+#[test]
+fn i13_i14_i16_with_a_guest_that_goes_on_writing() {
+    for kind in [JobKind::CreatePoint, JobKind::Rollback] {
+        for place in places(kind, tasks::steps(kind)) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let data = folder.path();
+            let _orphans = Orphans::of(data);
+            let mut house = House::open(data);
+            if !can_run(&house) {
+                return;
+            }
+            let id = house.new_instance("node", house.guest_template("linux", false));
+            let root = house.instance("node").volumes[0].id;
+            house.write(root, MARK, b"then");
+            new_point(&house, id, "first");
+            house.write(root, MARK, b"late");
+            house.start(id);
+            house.goes_on(id);
+            house.leaves_guests = true;
+            drop(house);
+            dies(data, &word(kind), &place);
+            let house = House::open(data);
+            settle(&house);
+            assert_eq!(ended(&house, kind), JobState::Succeeded, "{place}");
+            assert_eq!(house.state(id), (InstanceState::Running, None), "{place}");
+            house.goes_on(id);
+            assert!(!house.serial(id).contains('E'), "a write failed: {place}");
+            let view = points(&house, id);
+            let begun = house.control.stop_instance(&house.owner, id, true);
+            house.succeeded(begun.expect("begun").job);
+            let mark = house.read(root, MARK, 4);
+            if kind == JobKind::Rollback {
+                assert_eq!(mark, b"then", "{place}");
+                assert!(view.undo.is_some());
+            } else {
+                assert_eq!(mark, b"late", "{place}");
+                assert_eq!(view.points.len(), 2);
+                assert!(point(&house, id, "made").running);
+            }
+            assert_tidy(&house);
+        }
+    }
+}
