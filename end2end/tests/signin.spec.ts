@@ -82,5 +82,5 @@ test('a page that is not there says so, with a way back', async ({ page, w, expe
   await expect(page.getByRole('heading', { level: 1, name: w('missing-title') })).toBeVisible();
   await accessible(page, 'an unknown page');
   await page.getByRole('link', { name: w('missing-back') }).click();
-  await ui.at('volumes');
+  await ui.at('instances');
 });

@@ -605,7 +605,7 @@ help-words = Other software uses “snapshot” for both. Here, each has its own
 
 missing-title = This page does not exist
 missing-what = The address is wrong, or what it named is gone.
-missing-back = Go to volumes
+missing-back = Go to instances
 
 ## What did not succeed: what happened, then what you can do
 

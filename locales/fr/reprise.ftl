@@ -606,7 +606,7 @@ help-words = D’autres logiciels disent « instantané », « cliché » ou
 
 missing-title = Cette page n’existe pas
 missing-what = L’adresse est inexacte, ou ce qu’elle désignait n’est plus là.
-missing-back = Aller aux volumes
+missing-back = Aller aux instances
 
 ## Ce qui n’a pas réussi : ce qui s’est passé, puis ce que vous pouvez faire
 

@@ -201,10 +201,10 @@ pub fn acts(locale: Locale, row: &InstanceRow, path: &str, page: u32) -> AnyView
         {act(running, "", Dialog::Stop(id), t!(locale, "act-stop"))}
         {act(running, "", Dialog::Reboot(id), t!(locale, "act-reboot"))}
         {act(running, "", Dialog::ForceStop(id), t!(locale, "act-force-stop"))}
-        {act(running || resting, "", Dialog::CreatePoint(id), t!(locale, "point-create"))}
+        {act(running || resting, "apart", Dialog::CreatePoint(id), t!(locale, "point-create"))}
         {points}
         {serial}
-        {act(resting, "danger", Dialog::DeleteInstance(id), t!(locale, "act-delete"))}
+        {act(resting, "danger apart", Dialog::DeleteInstance(id), t!(locale, "act-delete"))}
     }
     .into_any()
 }
@@ -285,16 +285,17 @@ fn facts(locale: Locale, view: &InstanceView) -> AnyView {
         Some(Accelerator::Tcg) => t!(locale, "instance-tcg"),
         None => never(),
     };
-    let machine = if hardware.machine.is_empty() {
-        never()
+    // What never ran has none yet. The model and its flags are one word, which no line would hold.
+    let (machine, cpu) = if hardware.machine.is_empty() {
+        (never(), never())
     } else {
-        t!(
+        let machine = t!(
             locale,
             "instance-machine-value",
             machine = hardware.machine.as_str(),
-            cpu = hardware.cpu.as_str(),
             qemu = hardware.qemu.as_str()
-        )
+        );
+        (machine, hardware.cpu.replace(',', ", "))
     };
     let started = view
         .started
@@ -310,6 +311,7 @@ fn facts(locale: Locale, view: &InstanceView) -> AnyView {
             {fact(t!(locale, "instance-started"), plain(started))}
             {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
             {fact(t!(locale, "instance-machine"), plain(machine))}
+            {fact(t!(locale, "instance-cpu"), plain(cpu))}
         </dl>
     }
     .into_any()

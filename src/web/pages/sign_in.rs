@@ -40,7 +40,7 @@ pub fn page() -> AnyView {
         (refusal(query), value("email"), value("next"))
     });
     let next = if next.is_empty() {
-        links::VOLUMES.to_owned()
+        links::INSTANCES.to_owned()
     } else {
         next
     };
