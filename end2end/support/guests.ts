@@ -59,6 +59,9 @@ export class Guest {
     return ticks(text.split(/\r?\n/)).at(-1)?.disk ?? Number.NaN;
   }
 
+  /** The highest count that can be on its disks now: a count is written before it is told. */
+  async most(): Promise<number> { return (await this.count()) + 1; }
+
   /** Waits until it has told a count of at least this; says which. */
   async counts(least: number): Promise<number> {
     return until(`${this.instance.name} counts to ${least}`, async () => {

@@ -54,7 +54,7 @@ test('I-14 an instance goes back to a recovery point, and the restoration is und
   await create.button('create-point-submit').click();
   await expect(ui.notice(w('started', { kind: 'create-point' }))).toBeVisible();
   const point = await api.point(instance, name);
-  const most = await guest.count();
+  const most = await guest.most();
   origin = { point, least, most };
   expect(point).toMatchObject({ description: 'MySQL 8.0 → 8.4', consistency: 'frozen', running: true });
   expect(point.stood_still).toBeGreaterThan(0);
@@ -114,7 +114,7 @@ test('two branches grow from one point, each with its own count', async ({ page,
     await api.settled(node, 'running');
     // The second one counts further before its point.
     const least = await guest.counts(origin.most + 20 * (branches.length + 1) * (branches.length + 1));
-    branches.push({ point: await api.createPoint(instance, name), least, most: await guest.count() });
+    branches.push({ point: await api.createPoint(instance, name), least, most: await guest.most() });
   }
   const [a, b] = branches as [typeof branches[0], typeof branches[0]];
   const found = await api.points(instance);
@@ -208,7 +208,7 @@ test('a snapshot of the root volume becomes a template, and an instance made fro
   await expect(ui.notice(w('started', { kind: 'take-snapshot' }))).toBeVisible();
   await ui.go('snapshots');
   await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'saved' }));
-  const most = await guest.count();
+  const most = await guest.most();
 
   const template = unique('modele');
   await ui.act(copy, 'act-create-template');
