@@ -406,6 +406,10 @@ fn a_disk_server_that_says_nothing_is_given_up() {
         other => panic!("{:?}", other.map(|machine| machine.pid())),
     }
     assert!(processes_in(&stage.folder()).is_empty());
+    // Given up on before there is so much as a socket.
+    let started = hypervisor.launch(&stage.spec(hypervisor), Duration::ZERO);
+    assert!(matches!(started, Err(Error::NotStarted { .. })));
+    assert!(processes_in(&stage.folder()).is_empty());
     assert!(!stage.folder().join(folder::QMP).exists());
 }
 
