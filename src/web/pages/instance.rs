@@ -4,7 +4,7 @@
 //! open menu stays open.
 
 use super::instances::done_words;
-use super::{cell, column, configuration, done_note, unseen_header};
+use super::{cell, column, configuration, done_note, head, unseen_header};
 use crate::domain::id::{InstanceId, VolumeId};
 use crate::domain::instance::{Accelerator, InstanceState};
 use crate::domain::job::{JobKind, JobState};
@@ -96,7 +96,9 @@ fn surround(frame: Frame) -> AnyView {
         follow(move || match phase.get() {
             None => loading(),
             Some(Phase::Failed(reason)) => {
-                view! { <div class="gone">{failed(&reason)}</div> }.into_any()
+                let title = t!(locale, "instances-title");
+                view! { <div class="gone">{head(title, None, ().into_any())} {failed(&reason)}</div> }
+                    .into_any()
             }
             Some(_) => header(frame.clone(), id, found),
         })
