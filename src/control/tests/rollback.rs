@@ -54,7 +54,7 @@ fn i14_a_rollback_returns_every_byte_and_undoing_it_returns_those_after() {
     let view = points(&house, id);
     assert_eq!(view.current, Some(first));
     assert_eq!(view.since, Some(Bytes(0)));
-    let (undo, until) = view.undo.clone().expect("it can be undone");
+    let (undo, until) = view.undo.expect("it can be undone");
     let safety = view.points.iter().find(|row| row.id == undo).expect("kept");
     assert_eq!(
         (safety.kind, safety.name.as_str()),
@@ -69,7 +69,7 @@ fn i14_a_rollback_returns_every_byte_and_undoing_it_returns_those_after() {
     assert_eq!(state(&house), latest);
     let view = points(&house, id);
     assert_eq!(view.current, Some(second));
-    let (redo, _) = view.undo.clone().expect("that can be undone, too");
+    let (redo, _) = view.undo.expect("that can be undone, too");
     assert_ne!(redo, undo);
     assert!(
         !view.points.iter().any(|row| row.id == undo),
