@@ -137,6 +137,9 @@ fn select(name: &'static str, label: String, options: Vec<(String, String)>) -> 
     .into_any()
 }
 
+/// What a dialog asks about an instance.
+type Draw = Box<dyn Fn(Locale, &InstanceView) -> Asking + Send>;
+
 /// A dialog that needs to know the instance: `draw` says what it asks; the form around it is sent to `act`.
 fn about(
     instance: InstanceId,
@@ -144,7 +147,7 @@ fn about(
     close: String,
     draw: impl Fn(Locale, &InstanceView) -> Asking + Send + 'static,
 ) -> AnyView {
-    let draw: Box<dyn Fn(Locale, &InstanceView) -> Asking + Send> = Box::new(draw);
+    let draw: Draw = Box::new(draw);
     let found = ask(move || (Question::Instance(instance), 0));
     let acting = acting(act);
     let (refusal, pending) = follow(acting, &close);
