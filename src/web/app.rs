@@ -16,6 +16,11 @@ fn home() -> AnyView {
     view! { <Redirect path=links::INSTANCES/> }.into_any()
 }
 
+/// A page by its address in the program: routes to functions of one type are compiled once.
+const fn by(page: fn() -> AnyView) -> fn() -> AnyView {
+    page
+}
+
 /// Every page.
 #[component]
 pub fn App() -> impl IntoView {
@@ -23,22 +28,22 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=missing::page>
-                <Route path=path!("/") view=home ssr=SsrMode::Async/>
-                <Route path=path!("/sign-in") view=sign_in::page ssr=SsrMode::Async/>
-                <Route path=path!("/password") view=password::page ssr=SsrMode::Async/>
+                <Route path=path!("/") view=by(home) ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in") view=by(sign_in::page) ssr=SsrMode::Async/>
+                <Route path=path!("/password") view=by(password::page) ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=Surroundings ssr=SsrMode::Async>
-                    <Route path=path!("/instances") view=instances::page ssr=SsrMode::Async/>
-                    <ParentRoute path=path!("/instances/:id") view=instance::surroundings ssr=SsrMode::Async>
-                        <Route path=path!("") view=instance::overview ssr=SsrMode::Async/>
-                        <Route path=path!("/volumes") view=instance::volumes ssr=SsrMode::Async/>
-                        <Route path=path!("/points/:point?") view=points::page ssr=SsrMode::Async/>
-                        <Route path=path!("/serial") view=serial::page ssr=SsrMode::Async/>
+                    <Route path=path!("/instances") view=by(instances::page) ssr=SsrMode::Async/>
+                    <ParentRoute path=path!("/instances/:id") view=by(instance::surroundings) ssr=SsrMode::Async>
+                        <Route path=path!("") view=by(instance::overview) ssr=SsrMode::Async/>
+                        <Route path=path!("/volumes") view=by(instance::volumes) ssr=SsrMode::Async/>
+                        <Route path=path!("/points/:point?") view=by(points::page) ssr=SsrMode::Async/>
+                        <Route path=path!("/serial") view=by(serial::page) ssr=SsrMode::Async/>
                     </ParentRoute>
-                    <Route path=path!("/volumes") view=volumes::page ssr=SsrMode::Async/>
-                    <Route path=path!("/snapshots") view=snapshots::page ssr=SsrMode::Async/>
-                    <Route path=path!("/templates") view=templates::page ssr=SsrMode::Async/>
-                    <Route path=path!("/activity") view=activity::page ssr=SsrMode::Async/>
-                    <Route path=path!("/help/snapshot-or-recovery-point") view=help::page ssr=SsrMode::Async/>
+                    <Route path=path!("/volumes") view=by(volumes::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots") view=by(snapshots::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/help/snapshot-or-recovery-point") view=by(help::page) ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>
         </Router>

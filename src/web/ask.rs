@@ -107,7 +107,11 @@ type Later = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
 
 /// Asks, and asks again whenever the question or the number beside it changes.
 pub fn ask(question: impl Fn() -> (Question, u32) + Send + Sync + 'static) -> Asked {
-    let question: Box<dyn Fn() -> (Question, u32) + Send + Sync> = Box::new(question);
+    resource(Box::new(question))
+}
+
+/// Apart from [`ask`], which is compiled for each caller's closure.
+fn resource(question: Box<dyn Fn() -> (Question, u32) + Send + Sync>) -> Asked {
     Resource::new_with_options(question, |(question, _)| answer(question), false)
 }
 

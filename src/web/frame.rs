@@ -3,7 +3,7 @@
 use super::ask::{self, Act, Answer, Asked, Question, acting};
 use super::components::{icon, lists, progress};
 use super::context::{Frame, MustChoosePassword, Visitor, use_locale};
-use super::erased::{follow, mark, maybe, memo, text, value};
+use super::erased::{each, follow, mark, maybe, memo, text, value};
 use super::links;
 use super::live::Live;
 use super::toasts::{ToastRegion, Toasts, tell_ends};
@@ -184,10 +184,9 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
                     }))
                 })}
                 <ul class="jobs">
-                    <For
-                        each=move || list.with(|jobs| jobs.iter().map(|job| job.id).collect::<Vec<_>>())
-                        key=|id| *id
-                        children=move |id| {
+                    {each(
+                        move || list.with(|jobs| jobs.iter().map(|job| job.id).collect()),
+                        move |id| {
                             let frame = frame.clone();
                             let job = memo(move |_| {
                                 list.with(|jobs| jobs.iter().find(|job| job.id == id).cloned())
@@ -197,8 +196,9 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
                                     {follow(move || job.with(|job| maybe(job.as_ref().map(|job| task(locale, &frame, job)))))}
                                 </li>
                             }
-                        }
-                    />
+                            .into_any()
+                        },
+                    )}
                 </ul>
             </div>
         }

@@ -3,11 +3,12 @@
 use super::ask::{Answer, Asked};
 use super::components::icon;
 use super::context::use_locale;
-use super::erased::maybe;
+use super::erased::{each, maybe};
 use super::links;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
 use crate::domain::job::{JobKind, JobState};
+use crate::domain::locale::Locale;
 use crate::i18n::{fault, t, words};
 use crate::view::{JobView, Started};
 use leptos::prelude::*;
@@ -24,7 +25,7 @@ const STAYS: Duration = Duration::from_secs(10);
 /// A notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Toast {
-    number: u32,
+    number: u64,
     title: String,
     /// The name of what it is about; empty where there is none.
     subject: String,
@@ -37,7 +38,7 @@ struct Toast {
 #[derive(Clone, Copy)]
 pub struct Toasts {
     list: RwSignal<Vec<Toast>>,
-    next: StoredValue<u32>,
+    next: StoredValue<u64>,
 }
 
 impl Toasts {
@@ -76,7 +77,12 @@ impl Toasts {
         }
     }
 
-    fn close(self, number: u32) {
+    fn find(self, number: u64) -> Option<Toast> {
+        self.list
+            .with_untracked(|list| list.iter().find(|toast| toast.number == number).cloned())
+    }
+
+    fn close(self, number: u64) {
         // The page may have gone meanwhile.
         _ = self
             .list
@@ -172,22 +178,30 @@ pub fn ToastRegion(toasts: Toasts) -> impl IntoView {
     let locale = use_locale();
     view! {
         <div class="toasts" role="status" aria-label=t!(locale, "toast-region")>
-            <For each=move || toasts.list.get() key=|toast| toast.number let:toast>
-                <div class=if toast.bad { "toast bad" } else { "toast" }>
-                    <p><b>{toast.title}</b></p>
-                    {maybe((!toast.subject.is_empty()).then(|| view! { <p><bdi>{toast.subject}</bdi></p> }.into_any()))}
-                    {maybe(toast.note.map(|note| view! { <p class="quiet">{note}</p> }.into_any()))}
-                    {maybe(toast.link.map(|href| view! { <p><a href=href>{t!(locale, "toast-see")}</a></p> }.into_any()))}
-                    <button
-                        type="button"
-                        class="close"
-                        aria-label=t!(locale, "toast-close")
-                        on:click=move |_| toasts.close(toast.number)
-                    >
-                        {icon::cross()}
-                    </button>
-                </div>
-            </For>
+            {each(
+                move || toasts.list.with(|all| all.iter().map(|toast| toast.number).collect()),
+                move |number| maybe(toasts.find(number).map(|toast| notice(locale, toasts, toast))),
+            )}
         </div>
     }
+}
+
+fn notice(locale: Locale, toasts: Toasts, toast: Toast) -> AnyView {
+    view! {
+        <div class=if toast.bad { "toast bad" } else { "toast" }>
+            <p><b>{toast.title}</b></p>
+            {maybe((!toast.subject.is_empty()).then(|| view! { <p><bdi>{toast.subject}</bdi></p> }.into_any()))}
+            {maybe(toast.note.map(|note| view! { <p class="quiet">{note}</p> }.into_any()))}
+            {maybe(toast.link.map(|href| view! { <p><a href=href>{t!(locale, "toast-see")}</a></p> }.into_any()))}
+            <button
+                type="button"
+                class="close"
+                aria-label=t!(locale, "toast-close")
+                on:click=move |_| toasts.close(toast.number)
+            >
+                {icon::cross()}
+            </button>
+        </div>
+    }
+    .into_any()
 }

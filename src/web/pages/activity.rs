@@ -9,7 +9,7 @@ use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_pag
 use crate::web::components::status::{Tone, status};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::{each, follow, maybe, memo};
 use crate::web::links;
 use leptos::prelude::*;
 
@@ -82,11 +82,10 @@ fn table(frame: Frame, rows: Rows) -> AnyView {
                     </tr>
                 </thead>
                 <tbody role="rowgroup">
-                    <For
-                        each=move || rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>())
-                        key=|id| *id
-                        children=move |id| row(frame.clone(), rows, id)
-                    />
+                    {each(
+                        move || rows.with(|rows| rows.iter().map(|row| row.id).collect()),
+                        move |id| row(frame.clone(), rows, id),
+                    )}
                 </tbody>
             </table>
         </div>

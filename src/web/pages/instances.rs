@@ -13,7 +13,7 @@ use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_pag
 use crate::web::components::menu::{Size, menu};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::dialogs;
-use crate::web::erased::{Flag, flag, follow, maybe, memo, text, value};
+use crate::web::erased::{Flag, each, flag, follow, maybe, memo, text, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
@@ -198,11 +198,10 @@ fn table(
                     </tr>
                 </thead>
                 <tbody role="rowgroup">
-                    <For
-                        each=move || rows.with(|rows| rows.iter().map(|row| row.id).collect::<Vec<_>>())
-                        key=|id| *id
-                        children=move |id| row(frame.clone(), rows, id, selected, page)
-                    />
+                    {each(
+                        move || rows.with(|rows| rows.iter().map(|row| row.id).collect()),
+                        move |id| row(frame.clone(), rows, id, selected, page),
+                    )}
                 </tbody>
             </table>
         </div>
