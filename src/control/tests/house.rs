@@ -100,8 +100,7 @@ impl House {
         let mut doors = Vec::new();
         let mut open = Vec::new();
         for zone in control.zone_doors() {
-            let name = format!("test-{}.sock", &zone.id.to_string()[28..]);
-            let socket = control.core.folders.run().join(name);
+            let socket = control.core.folders.pool(zone.id).with_extension("sock");
             doors.push(nbd::Server::listen(&socket, zone.exports).expect("a socket"));
             open.push((zone.id, socket));
         }
