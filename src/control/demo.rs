@@ -6,7 +6,7 @@
 //! here, through the engine. The bytes are the same on every machine.
 
 use super::error::Error;
-use super::instances::Wanted;
+use super::instances::act::Wanted;
 use super::people::NewMember;
 use super::volumes::write_new;
 use super::work::Asked;

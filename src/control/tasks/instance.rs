@@ -2,7 +2,7 @@
 
 use super::super::core::Core;
 use super::super::error::{About, Error, explain};
-use super::super::instances::{CreateArgs, StopArgs};
+use super::super::instances::act::{CreateArgs, StopArgs};
 use crate::catalog;
 use crate::catalog::instances::{Instance, forget_instance, instance, move_instance};
 use crate::catalog::jobs::{Ending, Job, NewJob, insert_job};
