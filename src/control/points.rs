@@ -82,6 +82,15 @@ impl Control {
                 at: point.taken,
             })
             .collect();
+        // A point that is being made stands where the instance is about to be.
+        let present = points
+            .iter()
+            .find(|(point, _)| {
+                point.state == PointState::Creating
+                    && point.kind == PointKind::Made
+                    && point.parent == instance.current
+            })
+            .map_or(instance.current, |(point, _)| Some(point.id));
         let worked_on = listed.job.as_ref().and_then(|job| {
             let args: PointArgs = serde_json::from_str(&job.args).ok()?;
             Some((args.point, job))
@@ -91,7 +100,7 @@ impl Control {
             .map(|(point, disks)| (point.id, (point, disks)))
             .collect();
         let mut rows = Vec::with_capacity(nodes.len());
-        for place in drawing(&nodes, instance.current) {
+        for place in drawing(&nodes, present) {
             let Some((point, disks)) = by_id.remove(&place.id) else {
                 continue;
             };

@@ -2,8 +2,9 @@
 //!
 //! Each point has a parent or is a root; the instance has a *current* point, the one its running state descends from. A
 //! point that is removed hands its children to its parent. The tree is drawn depth first, children by age; a lane is
-//! opened only at a branch: the child that leads to the current point (else the youngest) goes on in its parent's lane
-//! and is drawn last, its siblings' subtrees stand before it, each in a lane of its own.
+//! opened only at a branch: the child that leads to the present (else the youngest) goes on in its parent's lane and is
+//! drawn last, its siblings' subtrees stand before it, each in a lane of its own. The present itself is the last child of
+//! the current point: it has no place of its own in the drawing, but its lane passes whatever else descends from there.
 //!
 //! ```text
 //!  Creating ──Kept──▶ Ready ──DeleteAsked──▶ Deleting ──▶ (gone)
@@ -77,7 +78,7 @@ pub struct Placed {
     pub parent_lane: Option<u32>,
     /// The lanes that pass this row without touching its point (ancestors with children still to come below).
     pub passing: Vec<u32>,
-    /// Whether a child follows in its own lane.
+    /// Whether a child, or the present, follows in its own lane.
     pub goes_on: bool,
     /// Number of children.
     pub children: u32,
@@ -107,9 +108,8 @@ pub fn drawing(points: &[Node], current: Option<PointId>) -> Vec<Placed> {
     }
     let mut placed: Vec<Placed> = Vec::with_capacity(points.len());
     let mut seen = std::collections::HashSet::new();
-    // A stack of what is still to be drawn: point, lane, depth, parent's lane, lanes passing.
-    let mut rest: Vec<(&Node, u32, u32, Option<u32>)> = Vec::new();
-    let mut free_lane = 0;
+    // A stack of what is still to be drawn: point (none: the present), lane, depth, parent's lane.
+    let mut rest: Vec<(Option<&Node>, u32, u32, Option<u32>)> = Vec::new();
     let roots = children.get(&None).cloned().unwrap_or_default();
     let mut starts: Vec<&Node> = roots;
     // Members of a circle have no root: each circle is entered at its oldest point.
@@ -120,11 +120,12 @@ pub fn drawing(points: &[Node], current: Option<PointId>) -> Vec<Placed> {
         if seen.contains(&start.id) {
             continue;
         }
-        rest.push((start, free_lane, 0, None));
+        rest.push((Some(start), 0, 0, None));
         while let Some((node, lane, depth, parent_lane)) = rest.pop() {
-            if !seen.insert(node.id) {
+            let Some(node) = node.filter(|node| seen.insert(node.id)) else {
                 continue;
-            }
+            };
+            let is_current = current == Some(node.id);
             let below = children.get(&Some(node.id)).cloned().unwrap_or_default();
             let below: Vec<&Node> = below
                 .into_iter()
@@ -151,19 +152,22 @@ pub fn drawing(points: &[Node], current: Option<PointId>) -> Vec<Placed> {
                 on_path: path.contains(&node.id),
                 parent_lane,
                 passing,
-                goes_on: !below.is_empty(),
+                goes_on: is_current || !below.is_empty(),
                 children: u32::try_from(below.len()).unwrap_or(u32::MAX),
             });
             // The last child keeps the lane; those before it branch off to the right. Pushed in reverse: the stack gives
             // the first one back first.
+            let mut below: Vec<Option<&Node>> = below.into_iter().map(Some).collect();
+            if is_current {
+                below.push(None);
+            }
             if let Some((last, branches)) = below.split_last() {
-                rest.push((last, lane, depth + 1, Some(lane)));
+                rest.push((*last, lane, depth + 1, Some(lane)));
                 for branch in branches.iter().rev() {
-                    rest.push((branch, lane + 1, depth + 1, Some(lane)));
+                    rest.push((*branch, lane + 1, depth + 1, Some(lane)));
                 }
             }
         }
-        free_lane = 0;
     }
     placed
 }
@@ -216,6 +220,31 @@ mod tests {
         assert_eq!(
             passing,
             [vec![], vec![], vec![0], vec![0, 1], vec![0], vec![]]
+        );
+    }
+
+    #[test]
+    fn the_present_keeps_the_lane_of_the_point_it_descends_from() {
+        // Rolled back to 2, from which 3 (the way not taken any more) and 4 (a safety point) descend.
+        let points = [
+            node(1, None),
+            node(2, Some(1)),
+            node(3, Some(2)),
+            node(4, Some(2)),
+        ];
+        let drawn = drawing(&points, Some(id(2)));
+        let told: Vec<_> = drawn
+            .iter()
+            .map(|place| (place.id, place.lane, place.goes_on, place.passing.clone()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (id(1), 0, true, vec![]),
+                (id(2), 0, true, vec![]),
+                (id(3), 1, false, vec![0]),
+                (id(4), 1, false, vec![0]),
+            ]
         );
     }
 

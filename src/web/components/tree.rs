@@ -41,48 +41,38 @@ pub struct Twig {
 pub fn twigs(view: &PointsView) -> Vec<Twig> {
     let rows = &view.points;
     let first = rows.iter().position(|row| row.on_path);
-    let current = rows.iter().position(|row| Some(row.id) == view.current);
-    // A point that is being made stands where the instance is about to be.
-    let mut anchor = current;
-    while let Some(at) = anchor
-        && let Some(next) = rows.get(at + 1)
-        && next.state == PointState::Creating
-        && next.parent_lane == Some(next.lane)
-        && rows[at].lane == next.lane
-    {
-        anchor = Some(at + 1);
-    }
-    // The way from the first point to the present is drawn strong: from `first` to `anchor`, always in one lane.
-    let strong = |at: usize, lane: u32| {
-        first
-            .zip(anchor)
-            .is_some_and(|(first, last)| first <= at && at < last && rows[first].lane == lane)
-    };
-    let mut depths = Vec::with_capacity(rows.len() + 1);
-    let mut drawn = Vec::with_capacity(rows.len() + 1);
-    for (at, row) in rows.iter().enumerate() {
-        let is_anchor = anchor == Some(at);
-        depths.push(row.depth);
-        drawn.push((
-            Some(row.clone()),
-            point(row, is_anchor && !row.goes_on, |lane| strong(at, lane), {
-                at > 0 && strong(at - 1, row.lane)
-            }),
-        ));
-        if is_anchor {
-            depths.push(row.depth + 1);
-            drawn.push((None, here(Some(row))));
+    // The present descends from the last point of the way, and stands below whatever else descends from there.
+    let anchor = rows.iter().rposition(|row| row.on_path);
+    let under = anchor.map_or(rows.len(), |anchor| {
+        let depth = rows[anchor].depth;
+        let after = rows.iter().skip(anchor + 1);
+        anchor + 1 + after.take_while(|row| row.depth > depth).count()
+    });
+    // The way from the first point to the present runs in one lane: strong as far as the last point.
+    let class = |below: usize, lane: u32| match first.zip(anchor) {
+        Some((first, last)) if first <= below && below < under && rows[first].lane == lane => {
+            if below < last {
+                "way strong"
+            } else {
+                "way now"
+            }
         }
-    }
-    if anchor.is_none() {
-        depths.push(0);
-        drawn.push((None, here(None)));
-    }
+        _ => "way",
+    };
+    let mut drawn: Vec<_> = rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| (Some(row.clone()), row.depth, point(row, at, class)))
+        .collect();
+    let from = anchor.map(|anchor| &rows[anchor]);
+    let depth = from.map_or(0, |row| row.depth + 1);
+    drawn.insert(under, (None, depth, here(from)));
+    let depths: Vec<u32> = drawn.iter().map(|(_, depth, _)| *depth).collect();
     let places = places(&depths);
     drawn
         .into_iter()
-        .zip(depths.into_iter().zip(places))
-        .map(|((point, drawing), (depth, place))| Twig {
+        .zip(places)
+        .map(|((point, depth, drawing), place)| Twig {
             point,
             level: depth + 1,
             place,
@@ -135,31 +125,20 @@ fn branch(svg: &mut String, class: &str, parent: u32, lane: u32) {
     }
 }
 
-const fn way(strong: bool) -> &'static str {
-    if strong { "way strong" } else { "way" }
-}
-
-fn point(
-    row: &PointRow,
-    last: bool,
-    strong: impl Fn(u32) -> bool,
-    strong_above: bool,
-) -> (String, u32) {
+/// `class` tells how the lane looks below a row.
+fn point(row: &PointRow, at: usize, class: impl Fn(usize, u32) -> &'static str) -> (String, u32) {
     let mut svg = String::new();
+    let above = |lane| at.checked_sub(1).map_or("way", |above| class(above, lane));
     for lane in &row.passing {
-        line(&mut svg, way(strong(*lane)), *lane, 0, BELOW);
+        line(&mut svg, class(at, *lane), *lane, 0, BELOW);
     }
     match row.parent_lane {
-        Some(parent) if parent == row.lane => {
-            line(&mut svg, way(strong_above), row.lane, 0, KNOT);
-        }
+        Some(parent) if parent == row.lane => line(&mut svg, above(row.lane), row.lane, 0, KNOT),
         Some(parent) => branch(&mut svg, "way", parent, row.lane),
         None => {}
     }
     if row.goes_on {
-        line(&mut svg, way(strong(row.lane)), row.lane, KNOT, BELOW);
-    } else if last {
-        line(&mut svg, "way now", row.lane, KNOT, BELOW);
+        line(&mut svg, class(at, row.lane), row.lane, KNOT, BELOW);
     }
     let (x, strength) = (across(row.lane), if row.on_path { " strong" } else { "" });
     let state = match row.state {
@@ -181,25 +160,16 @@ fn point(
     (svg, x + EDGE)
 }
 
-/// Where the instance is now: below the point it descends from, beside it where others descend from that too.
+/// Where the instance is now: in the lane of the point it descends from.
 fn here(from: Option<&PointRow>) -> (String, u32) {
     let mut svg = String::new();
-    let lane = match from {
-        None => 0,
-        Some(row) => {
-            for lane in &row.passing {
-                line(&mut svg, "way", *lane, 0, BELOW);
-            }
-            if row.goes_on {
-                line(&mut svg, "way", row.lane, 0, BELOW);
-                branch(&mut svg, "way now", row.lane, row.lane + 1);
-                row.lane + 1
-            } else {
-                line(&mut svg, "way now", row.lane, 0, KNOT);
-                row.lane
-            }
+    let lane = from.map_or(0, |row| row.lane);
+    if let Some(row) = from {
+        for lane in &row.passing {
+            line(&mut svg, "way", *lane, 0, BELOW);
         }
-    };
+        line(&mut svg, "way now", lane, 0, KNOT);
+    }
     let x = across(lane);
     _ = write!(
         svg,

@@ -27,7 +27,7 @@ fn view(parents: &[(u8, Option<u8>)], current: Option<u8>, creating: Option<u8>)
         unix_ms: 0,
         offset_minutes: 0,
     };
-    let points = drawing(&nodes, current.map(id))
+    let points = drawing(&nodes, creating.or(current).map(id))
         .into_iter()
         .map(|placed| PointRow {
             id: placed.id,
@@ -108,13 +108,24 @@ fn the_present_stands_below_the_point_it_descends_from() {
             (0, 4, (1, 1)),
         ]
     );
-    // After a rollback others descend from the current point, too: the present stands beside them.
+    // After a rollback others descend from the current point, too: the present stands below them, in its lane.
     let back = view(&parents, Some(2), None);
     assert_eq!(
-        told(&back)[..3],
-        [(1, 1, (1, 1)), (2, 2, (1, 1)), (0, 3, (1, 3))]
+        told(&back),
+        [
+            (1, 1, (1, 1)),
+            (2, 2, (1, 1)),
+            (3, 3, (1, 3)),
+            (4, 4, (1, 2)),
+            (5, 4, (2, 2)),
+            (6, 3, (2, 3)),
+            (0, 3, (3, 3)),
+        ]
     );
-    assert!(twigs(&back)[2].drawing.0.contains("way now"));
+    // Its lane is seen beside all that stands between.
+    for twig in &twigs(&back)[1..] {
+        assert_eq!(twig.drawing.0.matches("way now").count(), 1);
+    }
 }
 
 #[test]
@@ -127,7 +138,7 @@ fn a_point_that_is_being_made_is_where_the_present_will_descend_from() {
             .collect()
     };
     assert_eq!(numbers(1, Some(2)), [1, 2, 0]);
-    assert_eq!(numbers(1, None), [1, 0, 2]);
+    assert_eq!(numbers(1, None), [1, 2, 0]);
 }
 
 #[test]
