@@ -315,7 +315,7 @@ impl Control {
                 organization: actor.organization,
                 instance: seen.instance.id,
                 parent: seen.instance.current,
-                name: seen.point.name.clone(),
+                name: leads_to(tx, &seen.point)?,
                 description: String::new(),
                 kind: PointKind::Safety,
                 state: PointState::Creating,
@@ -351,6 +351,16 @@ impl Control {
             }
         }
     }
+}
+
+/// The name of the point that the instance's state descends from after a rollback to this one: to undo one leads back
+/// to where the instance came from, and not to where it had gone.
+fn leads_to(tx: &Transaction<'_>, to: &Point) -> Result<String, catalog::Error> {
+    let from = match (to.kind, to.parent) {
+        (PointKind::Safety, Some(parent)) => point_of(tx, to.organization, parent)?,
+        _ => None,
+    };
+    Ok(from.map_or_else(|| to.name.clone(), |from| from.name))
 }
 
 /// Whether the guest would find another machine.

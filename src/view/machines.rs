@@ -105,7 +105,7 @@ pub struct PointsView {
 pub struct PointRow {
     /// Its id.
     pub id: PointId,
-    /// Its name; of a safety point: the name of the point that was rolled back to.
+    /// Its name; of a safety point: the name of the point that the instance descended from after the rollback.
     pub name: String,
     /// What its maker wrote.
     pub description: String,

@@ -71,6 +71,8 @@ fn i14_a_rollback_returns_every_byte_and_undoing_it_returns_those_after() {
     assert_eq!(view.current, Some(second));
     let (redo, _) = view.undo.expect("that can be undone, too");
     assert_ne!(redo, undo);
+    let kept = view.points.iter().find(|row| row.id == redo).expect("kept");
+    assert_eq!(kept.name, "second", "that is where it went back to");
     assert!(
         !view.points.iter().any(|row| row.id == undo),
         "the safety point that was used is gone"

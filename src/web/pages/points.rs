@@ -252,7 +252,7 @@ fn gone(locale: Locale, instance: InstanceId) -> AnyView {
     .into_any()
 }
 
-/// A safety point bears the name of the point that was gone back to.
+/// A safety point bears the name of the point that was gone back to; one made by an undo, where that led.
 fn name(locale: Locale, row: &PointRow) -> String {
     match row.kind {
         PointKind::Made => row.name.clone(),
