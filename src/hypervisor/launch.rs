@@ -12,6 +12,7 @@ use rustix::{
     process::Pid,
 };
 use std::{
+    ffi::OsStr,
     os::unix::{net::UnixStream, process::CommandExt},
     path::Path,
     process::{Child, Command, Stdio},
@@ -24,6 +25,9 @@ pub(super) const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a QEMU found running may take to answer before it is handed over as it is.
 const FIND_DEADLINE: Duration = Duration::from_secs(5);
 
+/// What makes `setpriv(1)` have the kernel end a process with the one that started it.
+pub(super) const LEASH: [&str; 3] = ["--pdeathsig", "KILL", "--"];
+
 /// How a QEMU is started on this host.
 #[derive(Debug, Clone)]
 pub(super) struct Programs {
@@ -31,6 +35,27 @@ pub(super) struct Programs {
     pub qemu: std::path::PathBuf,
     /// `setsid(1)`, which makes the session; without it QEMU has a process group of its own only.
     pub setsid: Option<std::path::PathBuf>,
+    /// `setpriv(1)`, for a QEMU that ends with the thread that starts it.
+    pub leash: Option<std::path::PathBuf>,
+}
+
+impl Programs {
+    /// QEMU without its arguments. Who is named before it becomes it: the process is the same.
+    fn command(&self) -> Command {
+        let mut words: Vec<&OsStr> = Vec::new();
+        words.extend(self.setsid.as_ref().map(|setsid| setsid.as_os_str()));
+        if let Some(leash) = &self.leash {
+            words.push(leash.as_os_str());
+            words.extend(LEASH.map(OsStr::new));
+        }
+        words.push(self.qemu.as_os_str());
+        let mut command = Command::new(words.remove(0));
+        command.args(words);
+        if self.setsid.is_none() {
+            command.process_group(0);
+        }
+        command
+    }
 }
 
 /// Starts QEMU in a folder; its guest does not run yet. It has so long to open its socket, and then to answer.
@@ -49,18 +74,7 @@ pub(super) fn launch(
     }
     let log = folder.new_log()?;
     let also = log.try_clone().map_err(Error::io("open", path))?;
-    let mut command = match &programs.setsid {
-        Some(setsid) => {
-            let mut command = Command::new(setsid);
-            command.arg(&programs.qemu);
-            command
-        }
-        None => {
-            let mut command = Command::new(&programs.qemu);
-            command.process_group(0);
-            command
-        }
-    };
+    let mut command = programs.command();
     // Our environment may hold secrets, and QEMU needs none of it.
     let child = command
         .args(arguments)

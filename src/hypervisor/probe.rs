@@ -67,7 +67,14 @@ impl Hypervisor {
         let programs = launch::Programs {
             qemu: qemu.clone(),
             setsid: in_path("setsid"),
+            leash: None,
         };
+        // There are others of that name, which cannot do it: it is tried.
+        let leash = in_path("setpriv").filter(|setpriv| {
+            let mut tried = Command::new(setpriv);
+            tried.args(launch::LEASH).arg(&qemu).arg("--version");
+            tried.output().is_ok_and(|output| output.status.success())
+        });
         let mut tries = Vec::new();
         if kvm() {
             tries.extend([(Accelerator::Kvm, true), (Accelerator::Kvm, false)]);
@@ -87,7 +94,7 @@ impl Hypervisor {
                     sandbox,
                 }),
             };
-            match hypervisor.rehearse() {
+            match hypervisor.rehearse(leash.as_deref()) {
                 Ok(()) => {
                     if !sandbox {
                         tracing::warn!("QEMU runs without its sandbox here");
@@ -135,13 +142,22 @@ impl Hypervisor {
 
     /// As [`start`](Self::start), and the guest does not run yet.
     pub(super) fn launch(&self, spec: &Spec, within: Duration) -> Result<Machine, Error> {
-        let accelerator = self.found.capabilities.accelerator;
-        let arguments = command::arguments(spec, accelerator, self.found.sandbox)?;
-        launch::launch(&self.found.programs, &arguments, &spec.folder, within)
+        self.launch_with(&self.found.programs, spec, within)
     }
 
-    /// Starts an empty machine and ends it.
-    fn rehearse(&self) -> Result<(), Error> {
+    fn launch_with(
+        &self,
+        programs: &launch::Programs,
+        spec: &Spec,
+        within: Duration,
+    ) -> Result<Machine, Error> {
+        let accelerator = self.found.capabilities.accelerator;
+        let arguments = command::arguments(spec, accelerator, self.found.sandbox)?;
+        launch::launch(programs, &arguments, &spec.folder, within)
+    }
+
+    /// Starts an empty machine and ends it. On its leash it also ends with us, should we end before.
+    fn rehearse(&self, leash: Option<&Path>) -> Result<(), Error> {
         let folder = env::temp_dir().join(format!("reprise-probe-{}", Uuid::new_v4()));
         let empty = Spec {
             instance: InstanceId::from_bytes([0; 16]),
@@ -155,8 +171,12 @@ impl Hypervisor {
             disks: Vec::new(),
             folder: folder.clone(),
         };
+        let programs = launch::Programs {
+            leash: leash.map(Path::to_owned),
+            ..self.found.programs.clone()
+        };
         let tried = self
-            .launch(&empty, launch::START_DEADLINE)
+            .launch_with(&programs, &empty, launch::START_DEADLINE)
             .map(|machine| machine.kill());
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, folder = %folder.display(), "a temporary folder remains");

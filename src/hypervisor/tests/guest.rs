@@ -308,6 +308,50 @@ fn a_guest_outlives_the_process_that_started_it() {
     assert!(matches!(machine.run_state(), Err(Error::Gone)));
 }
 
+/// Not a test of its own: the process that `a_probe_ends_with_the_process_that_probes` starts and kills.
+#[test]
+#[ignore = "started by another test, in a process of its own"]
+fn prober() {
+    while env::var_os(FOLDER).is_some() {
+        Hypervisor::probe().unwrap();
+    }
+}
+
+#[test]
+fn a_probe_ends_with_the_process_that_probes() {
+    if hypervisor().is_none() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let name = concat!(module_path!(), "::prober");
+    let mut probing = Command::new(env::current_exe().unwrap())
+        .args(["--exact", name.split_once("::").unwrap().1, "--ignored"])
+        .env(FOLDER, place.path())
+        .env("TMPDIR", place.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let machines = || -> Vec<u32> {
+        let folders = fs::read_dir(place.path()).unwrap();
+        folders
+            .flat_map(|folder| processes_in(&folder.unwrap().path()))
+            .collect()
+    };
+    let mut seen = Vec::new();
+    wait_until("a probe is on its way", || {
+        seen = machines();
+        // The leash is there once QEMU has taken the place of the programs before it.
+        seen.retain(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|name| name.starts_with("qemu"))
+        });
+        !seen.is_empty()
+    });
+    probing.kill().unwrap();
+    probing.wait().unwrap();
+    wait_until("nothing of it is left", || machines().is_empty());
+}
+
 #[test]
 fn an_end_from_outside_is_told_once_with_its_reason() {
     let Some(hypervisor) = hypervisor() else {
