@@ -394,6 +394,27 @@ fn the_end_is_told_once_with_what_qemu_said_last() {
 }
 
 #[test]
+fn what_qemu_said_last_counts_also_when_its_end_is_seen_first() {
+    let (ended, end) = mpsc::channel();
+    let (machine, mut stand, _connections, _place) = machine(move |_, mut peer| {
+        for _ in 0..2 {
+            let (_, id) = peer.hear().unwrap();
+            peer.answer(&id, r#"{"status":"running"}"#);
+        }
+        end.recv().unwrap();
+        peer.line(r#"{"event":"SHUTDOWN","data":{"guest":true,"reason":"guest-shutdown"}}"#);
+    });
+    assert_eq!(machine.run_state().unwrap(), RunState::Running);
+    stand.0.kill().unwrap();
+    stand.0.wait().unwrap();
+    // Time for one who does not wait for it to say that there was no farewell.
+    let _ = machine.wait_exit(SHORT);
+    ended.send(()).unwrap();
+    let exit = machine.wait_exit(LONG).unwrap();
+    assert!(exit.guest_asked, "{exit:?}");
+}
+
+#[test]
 fn a_dropped_handle_leaves_the_connection() {
     let (left, leaving) = mpsc::channel();
     let (machine, mut stand, ..) = machine(move |_, mut peer| {
