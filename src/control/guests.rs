@@ -33,8 +33,11 @@ use std::time::{Duration, Instant};
 const DOORS: Duration = Duration::from_secs(30);
 /// How often what waits looks whether it should go on waiting.
 const SLICE: Duration = Duration::from_millis(100);
-/// The power button is pressed again after this time: a guest that is still booting does not see it.
-const PRESS_AGAIN: Duration = Duration::from_secs(5);
+/// The power button is pressed again and again: a guest that is still booting does not see it.
+const PRESS_AGAIN: Duration = Duration::from_secs(1);
+/// After so much time no guest is taken by surprise any more, and it is pressed less often.
+const BOOTED: Duration = Duration::from_secs(10);
+const PRESS_LATER: Duration = Duration::from_secs(5);
 
 /// The processes of the region's instances.
 pub(super) struct Guests {
@@ -109,6 +112,12 @@ impl Guests {
     #[cfg(test)]
     pub fn those_running(&self) -> Vec<InstanceId> {
         lock(&self.running).keys().copied().collect()
+    }
+
+    /// Nobody looks after the guests any more: they are as the work left them.
+    #[cfg(test)]
+    pub fn look_away(&self) {
+        self.monitor.stop();
     }
 
     fn kept(&self, id: InstanceId) -> Option<Kept> {
@@ -300,14 +309,15 @@ impl Core {
                 }
             },
         };
-        let end = Instant::now() + Duration::from_secs(seconds.into());
-        let mut press = Instant::now();
+        let begun = Instant::now();
+        let end = begun + Duration::from_secs(seconds.into());
+        let mut press = begun;
         loop {
             if Instant::now() >= press {
                 if let Err(error) = kept.machine.power_down() {
                     tracing::warn!(instance = %id, error = chain(&error), "the power button could not be pressed");
                 }
-                press = Instant::now() + PRESS_AGAIN;
+                press = Instant::now() + pause_after(begun.elapsed());
             }
             if kept.machine.wait_exit(SLICE).is_some() {
                 self.guests.take(id, Some(kept.number));
@@ -387,6 +397,15 @@ impl Core {
                 internal("write down that an instance ended", &error);
             }
         }
+    }
+}
+
+/// When the power button is pressed next, so long after it was first pressed.
+pub(super) const fn pause_after(pressed_for: Duration) -> Duration {
+    if pressed_for.as_secs() < BOOTED.as_secs() {
+        PRESS_AGAIN
+    } else {
+        PRESS_LATER
     }
 }
 
