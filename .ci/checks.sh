@@ -139,5 +139,5 @@ run_bench() {
   must "Tool: wasm-bindgen" bring_wasm_bindgen
   must "Browser half" build_browser
   must "Server, release" "$cargo" build --release --bin reprise --features ssr
-  must "Measurements" node end2end/bench/bench.mjs "$target/release/reprise" "$site"
+  must "Measurements" node end2end/bench/bench.mjs "$target/release/reprise" "$site" ${only:+"$only"}
 }
