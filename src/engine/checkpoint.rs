@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! prepare   files of the new heads, synced; the folder synced; their rows committed     a crash drops them
-//! swap      all gates shut, heads exchanged, gates open: microseconds                   the one moment (I-3)
+//! swap      all gates shut, heads exchanged, gates open: microseconds                   the one moment (I-3), which
+//!                                                                                       others may choose: `moment`
 //! seal      writers of the old heads have left; data and log synced; map written;       the checkpoint exists
 //!           one commit: layers sealed, volumes moved on, checkpoints there              from this commit on
 //! ```
@@ -20,6 +21,7 @@ use crate::engine::inner::Inner;
 use crate::engine::layer::Layer;
 use crate::engine::log::Log;
 use crate::engine::maps::{self, Claim, MapHeader, Maps};
+use crate::engine::moment::Prepared;
 use crate::engine::record::LogHeader;
 use crate::engine::storage::File;
 use crate::engine::volume::{Stack, Volume};
@@ -135,13 +137,30 @@ pub(crate) fn write_map(core: &Core, header: &MapHeader, maps: &Maps) -> Result<
 impl Inner {
     /// See [`crate::engine::Pool::checkpoint`].
     pub(crate) fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<Option<Duration>> {
-        let result = self.prepare_swap_seal(of);
+        let now = &mut |prepared: &mut Prepared<'_>| {
+            prepared.swap(false);
+            true
+        };
+        self.checkpoint_when(of, now)
+    }
+
+    /// `when` swaps what is prepared, or says that it is not to be.
+    pub(crate) fn checkpoint_when(
+        &self,
+        of: &[(VolumeId, CheckpointId)],
+        when: &mut dyn FnMut(&mut Prepared<'_>) -> bool,
+    ) -> Result<Option<Duration>> {
+        let result = self.prepare_swap_seal(of, when);
         // Where sealing needed the reserve, writers wait until it is whole again.
         self.core.room.restore(&*self.core.storage);
         result
     }
 
-    fn prepare_swap_seal(&self, of: &[(VolumeId, CheckpointId)]) -> Result<Option<Duration>> {
+    fn prepare_swap_seal(
+        &self,
+        of: &[(VolumeId, CheckpointId)],
+        when: &mut dyn FnMut(&mut Prepared<'_>) -> bool,
+    ) -> Result<Option<Duration>> {
         let mut wanted = of.to_vec();
         // One order for all who take several volumes' locks.
         wanted.sort_unstable();
@@ -180,7 +199,19 @@ impl Inner {
                 return Err(Error::Poisoned(volume.id));
             }
             let heads = self.prepare(&volumes)?;
-            shut = Some(self.swap(&wanted, &volumes, heads));
+            let mut prepared = Prepared::new(self, &wanted, &volumes, heads);
+            shut = if when(&mut prepared) {
+                prepared.keep()
+            } else {
+                None
+            };
+            if shut.is_none() {
+                // Where they had to be swapped in all the same.
+                if let Err(error) = self.seal_all() {
+                    tracing::warn!(%error, "a layer that was swapped out is sealed later");
+                }
+                return Err(Error::NoMoment);
+            }
         }
         let sealed = self.seal_all();
         if !self.all_there(&wanted)? {
@@ -261,12 +292,14 @@ impl Inner {
         }
     }
 
-    /// The one moment, and how long it was. Nothing in here waits for a disk.
-    fn swap(
+    /// The one moment, and how long it was. Nothing in here waits for a disk. `own_flush`: each volume's next flush is
+    /// the hypervisor's own.
+    pub(crate) fn swap(
         &self,
         wanted: &[(VolumeId, CheckpointId)],
         volumes: &[Arc<Volume>],
         heads: Vec<Arc<Head>>,
+        own_flush: bool,
     ) -> Duration {
         let mut members = Vec::with_capacity(volumes.len());
         let shut = Instant::now();
@@ -291,6 +324,9 @@ impl Inner {
                 pending,
                 layers,
             });
+            if own_flush {
+                volume.own_flush.open();
+            }
         }
         // Listed before the gates open, so that the order of the list is the order of the swaps.
         lock(&self.swaps).push(Arc::new(Swap(Mutex::new(members))));

@@ -93,6 +93,9 @@ pub enum Error {
         /// Bytes of the checkpoint.
         checkpoint: u64,
     },
+    /// The moment that a checkpoint was to be of did not come. There is no checkpoint, and nothing has changed.
+    #[error("the moment of the checkpoint did not come")]
+    NoMoment,
     /// The volume is leased.
     #[error("volume {0} is in use")]
     InUse(VolumeId),

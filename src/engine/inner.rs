@@ -106,7 +106,7 @@ impl Inner {
                             // ours; more mean that somebody uses it.
                             Some(volume) if Arc::strong_count(volume) == 1 => {
                                 let whole =
-                                    volume.stack().pending.is_empty() && volume.flush().is_ok();
+                                    volume.stack().pending.is_empty() && volume.sync().is_ok();
                                 if whole {
                                     *open = None;
                                 }
@@ -193,7 +193,7 @@ impl Drop for Inner {
         // open, so ask while it is.
         for slot in lock(&self.slots).values() {
             if let Some(volume) = lock(&slot.open).take()
-                && let Err(error) = volume.flush()
+                && let Err(error) = volume.sync()
             {
                 tracing::warn!(volume = %volume.id, %error, "a volume could not be flushed when the pool was closed");
             }

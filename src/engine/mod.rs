@@ -25,6 +25,7 @@
 //! - `drain` doors and epochs; `layer` bitmaps and file of one layer; `log` an open log; `head` an open layer: record,
 //!   flush, poison; `core` what all parts share; `content` reading through a stack.
 //! - `volume` writing and reading one; `lease` the two doors for bytes; `inner` which volumes are open.
+//! - `moment` the instant of a checkpoint, chosen by others.
 //! - `open`, `checkpoint`, `place` (create, clone, roll back, delete), `reclaim`, `ledger`, `check`, `repair`: the acts.
 //!   `tree` is the algebra that reclaim and the ledger stand on. `pool` is the way in.
 //!
@@ -71,6 +72,7 @@ mod lease;
 mod ledger;
 mod log;
 mod maps;
+mod moment;
 mod open;
 mod place;
 mod pool;
@@ -89,5 +91,6 @@ pub use blockset::BlockSet;
 pub use error::{Error, Result};
 pub use format::VERSION as FORMAT_VERSION;
 pub use lease::{CheckpointDevice, Lease};
+pub use moment::OWN_FLUSH;
 pub use pool::Pool;
 pub use types::{CheckpointInfo, Finding, PoolOptions, Reclaimed, Reference, Space, VolumeInfo};

@@ -217,7 +217,9 @@ impl Pool {
         if Slot::leased(&lease).is_some() {
             return Err(Error::InUse(id));
         }
-        let new = Arc::new(Lease::new(Arc::clone(&self.inner), self.inner.volume(id)?));
+        let volume = self.inner.volume(id)?;
+        volume.own_flush.shut();
+        let new = Arc::new(Lease::new(Arc::clone(&self.inner), volume));
         *lease = Arc::downgrade(&new);
         Ok(new)
     }
@@ -234,6 +236,38 @@ impl Pool {
     /// [`Error::NoVolume`], [`Error::CheckpointExists`], [`Error::Poisoned`], [`Error::NoSpace`].
     pub fn checkpoint(&self, of: &[(VolumeId, CheckpointId)]) -> Result<Option<Duration>> {
         self.inner.checkpoint(of)
+    }
+
+    /// As [`Pool::checkpoint`], of a moment that the caller finds: one at which the guest that writes these volumes stands,
+    /// with its requests done, and of which a hypervisor is to flush each of them next.
+    ///
+    /// When all is prepared `moment` is called, once, with the act that makes the checkpoints' content what it is then.
+    /// That act waits for no disk and tells how long it took; called again it does nothing more. Then the guest may run.
+    /// If `moment` says false, or has not acted, there is no checkpoint. What follows happens while the guest runs.
+    ///
+    /// The first flush of each volume after the act is answered at once, for it is the hypervisor's own and no guest
+    /// waits for what it promises; the syncs follow here. That holds until something is written into the volume, it is
+    /// leased anew, or [a second](crate::engine::OWN_FLUSH) has passed.
+    ///
+    /// Until `moment` returns, other acts on these volumes (rollback, deletion, another checkpoint) wait.
+    ///
+    /// # Errors
+    /// As [`Pool::checkpoint`]; [`Error::NoMoment`].
+    pub fn checkpoint_at(
+        &self,
+        of: &[(VolumeId, CheckpointId)],
+        moment: &mut dyn FnMut(&mut dyn FnMut() -> Duration) -> bool,
+    ) -> Result<Option<Duration>> {
+        self.inner.checkpoint_at(of, moment)
+    }
+
+    /// Flushes volumes until a pass over all of them takes less than 5 ms, three times at most, so that a flush that
+    /// comes next has little to do. How long the last pass took.
+    ///
+    /// # Errors
+    /// [`Error::NoVolume`], [`Error::Poisoned`], [`Error::Io`].
+    pub fn settle(&self, volumes: &[VolumeId]) -> Result<Duration> {
+        self.inner.settle(volumes)
     }
 
     /// Opens a checkpoint for reading. While it is open its data stays, even if it is deleted.

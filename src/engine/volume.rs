@@ -10,6 +10,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::head::{Head, Poison};
 use crate::engine::layer::Layer;
 use crate::engine::maps::{Maps, Presence};
+use crate::engine::moment::OwnFlush;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -36,6 +37,8 @@ pub(crate) struct Volume {
     pub(crate) poison: Arc<Poison>,
     /// The gate: whoever writes takes the head and goes in under the shared lock, which is held for that long only.
     stack: RwLock<Arc<Stack>>,
+    /// Opened behind the shut gate; the first write, flush or lease shuts it.
+    pub(crate) own_flush: OwnFlush,
     blocks: BlockLocks,
 }
 
@@ -53,6 +56,7 @@ impl Volume {
             core,
             poison,
             stack: RwLock::new(Arc::new(stack)),
+            own_flush: OwnFlush::default(),
             blocks: BlockLocks::default(),
         })
     }
@@ -80,6 +84,8 @@ impl Volume {
             return Err(Error::InUse(self.id));
         };
         drop(gate);
+        // Before the write is answered: no flush that is to cover it may pass.
+        self.own_flush.shut();
         act(&stack)
     }
 
@@ -243,9 +249,18 @@ impl Volume {
         Ok(())
     }
 
+    /// A flush that was asked for: [`Volume::sync`], or nothing where it is the hypervisor's own.
+    pub(crate) fn flush(&self) -> Result<()> {
+        if self.own_flush.take() && !self.poisoned() {
+            Ok(())
+        } else {
+            self.sync()
+        }
+    }
+
     /// Everything acknowledged before the call is durable when it returns. An unsealed ancestor holds older writes than
     /// the head: they come first.
-    pub(crate) fn flush(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> Result<()> {
         let stack = self.stack();
         for head in stack.pending.iter().rev() {
             head.sync(&self.core)?;

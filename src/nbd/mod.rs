@@ -10,6 +10,7 @@
 //! | `commands` | one request: checks, the device's call, the answer |
 //! | `socket` | a unix socket made without a moment of wider rights |
 //! | `server` | listening, connections, the end |
+//! | `fence` | a disk whose flush tells that a guest stands |
 //!
 //! The protocol is that of `doc/proto.md` in <https://github.com/NetworkBlockDevice/nbd>: fixed newstyle, structured
 //! replies, metadata contexts. TLS is not offered: the socket is the user's own (mode 0600).
@@ -32,6 +33,7 @@
 
 mod commands;
 pub mod error;
+mod fence;
 mod handshake;
 mod intake;
 mod outbox;
@@ -46,6 +48,7 @@ mod tests;
 use crate::engine::block::{BlockDevice, DeviceError};
 use std::{fmt, sync::Arc};
 
+pub use fence::{AlreadyArmed, Armed, Fence, HOLD, Window};
 pub use server::{Server, ServerOptions};
 
 /// Smallest range a client may ask for, in bytes.
