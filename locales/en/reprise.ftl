@@ -58,6 +58,8 @@ job-kind = { $kind ->
     [create-template] Creating a template
     [import-template] Importing a template
     [delete-template] Deleting a template
+    [verify-snapshot] Verifying a snapshot
+    [fill-volume] Bringing in a volume’s data
    *[restore-volume] Creating a data volume
 }
 job-state-queued = Queued
@@ -105,6 +107,8 @@ started = { $kind ->
     [create-template] The template is being created.
     [import-template] The template is being imported.
     [delete-template] The template is being deleted.
+    [verify-snapshot] The snapshot is being verified.
+    [fill-volume] The volume’s data is being brought in.
    *[restore-volume] The data volume is being created.
 }
 ended-succeeded = { $kind ->
@@ -124,6 +128,8 @@ ended-succeeded = { $kind ->
     [create-template] The template is ready.
     [import-template] The image was imported: the template is ready.
     [delete-template] The template was deleted.
+    [verify-snapshot] The snapshot is verified.
+    [fill-volume] All of the volume’s data is in its zone.
    *[restore-volume] The data volume is ready.
 }
 ended-failed = { $kind ->
@@ -143,6 +149,8 @@ ended-failed = { $kind ->
     [create-template] The template could not be created.
     [import-template] The template could not be imported.
     [delete-template] The template could not be deleted.
+    [verify-snapshot] The snapshot could not be verified.
+    [fill-volume] The volume’s data could not be brought in.
    *[restore-volume] The data volume could not be created.
 }
 ended-interrupted = { $kind ->
@@ -162,6 +170,8 @@ ended-interrupted = { $kind ->
     [create-template] Creating the template was interrupted.
     [import-template] Importing the template was interrupted.
     [delete-template] Deleting the template was interrupted.
+    [verify-snapshot] Verifying the snapshot was interrupted.
+    [fill-volume] Bringing in the volume’s data was interrupted.
    *[restore-volume] Creating the data volume was interrupted.
 }
 
@@ -484,6 +494,8 @@ activity-interrupt = { $kind ->
     [create-instance] Interrupting the creation of an instance
     [create-template] Interrupting the creation of a template
     [import-template] Interrupting the import of a template
+    [verify-snapshot] Interrupting the verification of a snapshot
+    [fill-volume] Interrupting the bringing in of a volume’s data
    *[restore-volume] Interrupting the creation of a data volume
 }
 activity-retry = { $kind ->
@@ -503,6 +515,8 @@ activity-retry = { $kind ->
     [create-template] New attempt to create a template
     [import-template] New attempt to import a template
     [delete-template] New attempt to delete a template
+    [verify-snapshot] New attempt to verify a snapshot
+    [fill-volume] New attempt to bring in a volume’s data
    *[restore-volume] New attempt to create a data volume
 }
 outcome-done = Success

@@ -59,6 +59,8 @@ job-kind = { $kind ->
     [create-template] Création d’un modèle
     [import-template] Importation d’un modèle
     [delete-template] Suppression d’un modèle
+    [verify-snapshot] Vérification d’une copie instantanée
+    [fill-volume] Rapatriement des données d’un volume
    *[restore-volume] Création d’un volume de données
 }
 job-state-queued = En attente
@@ -106,6 +108,8 @@ started = { $kind ->
     [create-template] La création du modèle est en cours.
     [import-template] L’importation du modèle est en cours.
     [delete-template] La suppression du modèle est en cours.
+    [verify-snapshot] La vérification de la copie instantanée est en cours.
+    [fill-volume] Le rapatriement des données du volume est en cours.
    *[restore-volume] La création du volume de données est en cours.
 }
 ended-succeeded = { $kind ->
@@ -125,6 +129,8 @@ ended-succeeded = { $kind ->
     [create-template] Le modèle est prêt.
     [import-template] L’image est importée : le modèle est prêt.
     [delete-template] Le modèle est supprimé.
+    [verify-snapshot] La copie instantanée est vérifiée.
+    [fill-volume] Toutes les données du volume sont dans sa zone.
    *[restore-volume] Le volume de données est prêt.
 }
 ended-failed = { $kind ->
@@ -144,6 +150,8 @@ ended-failed = { $kind ->
     [create-template] La création du modèle a échoué.
     [import-template] L’importation du modèle a échoué.
     [delete-template] La suppression du modèle a échoué.
+    [verify-snapshot] La vérification de la copie instantanée a échoué.
+    [fill-volume] Le rapatriement des données du volume a échoué.
    *[restore-volume] La création du volume de données a échoué.
 }
 ended-interrupted = { $kind ->
@@ -163,6 +171,8 @@ ended-interrupted = { $kind ->
     [create-template] La création du modèle a été interrompue.
     [import-template] L’importation du modèle a été interrompue.
     [delete-template] La suppression du modèle a été interrompue.
+    [verify-snapshot] La vérification de la copie instantanée a été interrompue.
+    [fill-volume] Le rapatriement des données du volume a été interrompu.
    *[restore-volume] La création du volume de données a été interrompue.
 }
 
@@ -485,6 +495,8 @@ activity-interrupt = { $kind ->
     [create-instance] Interruption de la création d’une instance
     [create-template] Interruption de la création d’un modèle
     [import-template] Interruption de l’importation d’un modèle
+    [verify-snapshot] Interruption de la vérification d’une copie instantanée
+    [fill-volume] Interruption du rapatriement des données d’un volume
    *[restore-volume] Interruption de la création d’un volume de données
 }
 activity-retry = { $kind ->
@@ -504,6 +516,8 @@ activity-retry = { $kind ->
     [create-template] Nouvelle tentative de création d’un modèle
     [import-template] Nouvelle tentative d’importation d’un modèle
     [delete-template] Nouvelle tentative de suppression d’un modèle
+    [verify-snapshot] Nouvelle tentative de vérification d’une copie instantanée
+    [fill-volume] Nouvelle tentative de rapatriement des données d’un volume
    *[restore-volume] Nouvelle tentative de création d’un volume de données
 }
 outcome-done = Réussite

@@ -35,6 +35,12 @@ pub async fn delete_snapshot(snapshot: SnapshotId) -> Result<Started, Fault> {
     super::door::run(move |control, caller| control.delete_snapshot(caller, snapshot)).await
 }
 
+/// Reads the saved snapshot again, every chunk of it, and proves it.
+#[server(prefix = "/api", endpoint = "snapshots/verify")]
+pub async fn verify_snapshot(snapshot: SnapshotId) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| control.verify_snapshot(caller, snapshot)).await
+}
+
 /// Makes a data volume from the snapshot, in any zone of the region.
 #[server(prefix = "/api", endpoint = "snapshots/to-volume")]
 pub async fn create_volume_from_snapshot(

@@ -253,6 +253,41 @@ impl Catalog {
         })
     }
 
+    /// The saved snapshot that was not proven since `before` and waits longest for it; one that nothing works on. A
+    /// snapshot that was never proven has waited since it was taken.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn snapshot_to_verify(&self, before: i64) -> Result<Option<Snapshot>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM snapshots s
+                 WHERE s.state IN ('saved', 'verified') AND COALESCE(s.verified, s.taken) < ?1
+                   AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.subject = s.id
+                                   AND (j.state IN {LIVE} OR (j.kind = 'verify-snapshot' AND j.asked >= ?1)))
+                 ORDER BY COALESCE(s.verified, s.taken), s.id LIMIT 1"
+            );
+            tx.prepare_cached(&sql)
+                .and_then(|mut query| query.query_row([before], snapshot_at).optional())
+                .context("look for a snapshot to verify")
+        })
+    }
+
+    /// Whether a snapshot is being proven.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn is_verifying(&self) -> Result<bool, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT EXISTS (SELECT 1 FROM jobs WHERE kind = 'verify-snapshot' AND state IN {LIVE})"
+            );
+            tx.prepare_cached(&sql)
+                .and_then(|mut query| query.query_row([], |row| row.get(0)))
+                .context("look for verifications")
+        })
+    }
+
     /// Writes down when the moment is being taken, before the engine takes it.
     ///
     /// # Errors
@@ -304,6 +339,17 @@ pub fn set_held(tx: &Transaction<'_>, id: SnapshotId, held: Held) -> Result<(), 
     tx.prepare_cached("UPDATE snapshots SET held = ?2 WHERE id = ?1")
         .and_then(|mut update| update.execute((id, held)))
         .context("write what a pool has of a snapshot")?;
+    Ok(())
+}
+
+/// Writes down that every chunk of the snapshot was read and authenticated.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn set_verified(tx: &Transaction<'_>, id: SnapshotId, at: i64) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE snapshots SET verified = ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute((id, at)))
+        .context("write when a snapshot was verified")?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use super::Clock;
 use super::error::{About, Error, explain};
 use super::guests::Guests;
 use super::live::Live;
+use super::verification::Proofs;
 use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
 use crate::archive::{self, Archive};
 use crate::catalog::Catalog;
@@ -23,6 +24,7 @@ pub(super) struct Core {
     pub archive: ArchiveDoor,
     pub live: Live,
     pub guests: Guests,
+    pub proofs: Proofs,
 }
 
 impl Core {

@@ -33,6 +33,7 @@ mod snapshots;
 pub mod tasks;
 mod templates;
 mod uploads;
+mod verification;
 mod volumes;
 mod work;
 mod zones;

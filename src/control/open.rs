@@ -5,6 +5,7 @@ use super::error::{Error, chain};
 use super::guests::Guests;
 use super::live::Live;
 use super::tasks::Tasks;
+use super::verification::Proofs;
 use super::zones::{Zone, Zones};
 use super::{Clock, Control, SystemClock};
 use crate::catalog::Catalog;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub first: First,
     /// Threads for long work; one more does what is short.
     pub workers: usize,
+    /// How many days a saved snapshot may go without being read again; none: for ever.
+    pub verify_days: Option<u32>,
 }
 
 /// What a region is called, and its zones, when nobody has said so.
@@ -135,6 +138,7 @@ impl Control {
             archive,
             live,
             guests: Guests::new(core.clone(), tuning.hypervisor, tuning.stop_seconds),
+            proofs: Proofs::every(settings.verify_days),
         });
         core.reconcile()?;
         let options = RunnerOptions {

@@ -24,7 +24,7 @@ use crate::view::{DeletionPlan, PAGE_ROWS, Page, SnapshotPlan, SnapshotRow, Star
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
-const NO_SNAPSHOT: Fault = Fault::NotFound {
+pub(super) const NO_SNAPSHOT: Fault = Fault::NotFound {
     what: Noun::Snapshot,
 };
 const NO_VOLUME: Fault = Fault::NotFound { what: Noun::Volume };

@@ -48,6 +48,10 @@ pub enum JobKind {
     ImportTemplate,
     /// Remove a template from the object store.
     DeleteTemplate,
+    /// Read a saved snapshot again, every chunk of it, and prove it.
+    VerifySnapshot,
+    /// Bring into the zone what a volume, usable already, still has in the object store only.
+    FillVolume,
 }
 
 /// See the diagram at the head of this module.
@@ -70,7 +74,7 @@ pub enum JobState {
 
 impl JobKind {
     /// Every kind, for tests and for the catalog.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::CreateVolume,
         Self::ImportVolume,
         Self::DeleteVolume,
@@ -88,6 +92,8 @@ impl JobKind {
         Self::CreateTemplate,
         Self::ImportTemplate,
         Self::DeleteTemplate,
+        Self::VerifySnapshot,
+        Self::FillVolume,
     ];
 
     /// Whether a member may interrupt it: only work that leaves nothing half-done behind when it stops.
@@ -100,7 +106,10 @@ impl JobKind {
             | Self::RestoreVolume
             | Self::CreateInstance
             | Self::CreateTemplate
-            | Self::ImportTemplate => true,
+            | Self::ImportTemplate
+            | Self::VerifySnapshot
+            // The volume goes on fetching what is read.
+            | Self::FillVolume => true,
             // Those of an instance take seconds, and each ends in the state it promised or as it was.
             Self::CreateVolume
             | Self::DeleteVolume

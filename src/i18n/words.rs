@@ -31,6 +31,8 @@ pub const fn job_key(kind: JobKind) -> &'static str {
         JobKind::CreateTemplate => "create-template",
         JobKind::ImportTemplate => "import-template",
         JobKind::DeleteTemplate => "delete-template",
+        JobKind::VerifySnapshot => "verify-snapshot",
+        JobKind::FillVolume => "fill-volume",
     }
 }
 

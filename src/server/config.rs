@@ -83,6 +83,7 @@ struct File {
     public_url: Option<String>,
     log: LogFormat,
     workers: Option<usize>,
+    verify_days: Option<u32>,
     organization: OrganizationSettings,
     region: RegionSettings,
 }
@@ -133,6 +134,8 @@ pub struct Settings {
     pub log: LogFormat,
     /// Threads for long work.
     pub workers: usize,
+    /// How many days a saved snapshot may go without being read again; none: for ever.
+    pub verify_days: Option<u32>,
     /// Whether to fill an empty data folder with sample data.
     pub demo: bool,
     /// Whether instances end when the server ends.
@@ -215,6 +218,7 @@ impl Settings {
             public_url,
             log: file.log,
             workers: file.workers.unwrap_or(3).clamp(1, 64),
+            verify_days: Some(file.verify_days.unwrap_or(30)).filter(|days| *days > 0),
             demo: flags.demo,
             stop_guests: flags.stop_guests,
             organization: file

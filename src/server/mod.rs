@@ -116,6 +116,7 @@ fn region(settings: &Settings, data: &Path) -> control::Settings {
             .collect(),
         first: settings.first.clone(),
         workers: settings.workers,
+        verify_days: settings.verify_days,
     }
 }
 

@@ -247,6 +247,7 @@ const TABLE: &[(&str, On)] = &[
     ("/api/snapshots/deletion", On::Snapshot),
     ("/api/snapshots/delete", On::Snapshot),
     ("/api/snapshots/to-volume", On::NewVolumeOfSnapshot),
+    ("/api/snapshots/verify", On::Snapshot),
     ("/api/jobs/current", On::Nothing),
     ("/api/jobs/interrupt", On::Job),
     ("/api/jobs/retry", On::Job),

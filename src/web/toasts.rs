@@ -132,11 +132,14 @@ impl Toasts {
 /// The page on which the work and its result are seen.
 const fn place(kind: JobKind) -> &'static str {
     match kind {
-        JobKind::TakeSnapshot | JobKind::DeleteSnapshot => links::SNAPSHOTS,
+        JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {
+            links::SNAPSHOTS
+        }
         JobKind::CreateVolume
         | JobKind::ImportVolume
         | JobKind::DeleteVolume
-        | JobKind::RestoreVolume => links::VOLUMES,
+        | JobKind::RestoreVolume
+        | JobKind::FillVolume => links::VOLUMES,
         JobKind::CreateInstance
         | JobKind::StartInstance
         | JobKind::StopInstance

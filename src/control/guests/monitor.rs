@@ -84,6 +84,9 @@ impl Told {
             if let Err(error) = core.remove_old_points() {
                 internal("look for recovery points that are to go", &error);
             }
+            if let Err(error) = core.verify_next() {
+                internal("look for snapshots to verify", &error);
+            }
             let machines: Vec<_> = lock(&core.guests.running)
                 .iter()
                 .map(|(id, kept)| (*id, kept.machine.clone()))

@@ -51,6 +51,8 @@ pub const fn steps(kind: JobKind) -> &'static [&'static str] {
         JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
             template::steps(kind)
         }
+        JobKind::VerifySnapshot => &["prove"],
+        JobKind::FillVolume => &["fetch"],
     }
 }
 
@@ -78,6 +80,8 @@ pub const fn undo_steps(kind: JobKind, ending: Ending) -> &'static [&'static str
         (JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate, _) => {
             template::undo_steps(kind)
         }
+        // A snapshot that was not read to its end is as proven as it was; a volume that is not filled is filled later.
+        (JobKind::VerifySnapshot | JobKind::FillVolume, _) => &[],
     }
 }
 
@@ -124,6 +128,8 @@ impl Work for Tasks {
                 | JobKind::CreateInstance
                 | JobKind::CreateTemplate
                 | JobKind::ImportTemplate
+                | JobKind::VerifySnapshot
+                | JobKind::FillVolume
         )
     }
 
@@ -180,6 +186,7 @@ impl Work for Tasks {
             (JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate, _) => {
                 core.template_step(job, step, watch)
             }
+            (JobKind::VerifySnapshot, "prove") => core.prove(job, watch),
             _ => Err(core.broken(step, "a step that no work has")),
         };
         match done {
@@ -202,6 +209,9 @@ impl Work for Tasks {
             | JobKind::ImportVolume
             | JobKind::RestoreVolume
             | JobKind::DeleteVolume => volume::conclude(tx, job, ending),
+            // The volume is what it was.
+            JobKind::FillVolume => Ok(()),
+            JobKind::VerifySnapshot => snapshot::conclude_proof(tx, job, ending, self.core.now()),
             JobKind::TakeSnapshot | JobKind::DeleteSnapshot => snapshot::conclude(tx, job, ending),
             JobKind::CreateInstance
             | JobKind::StartInstance
@@ -222,11 +232,14 @@ impl Work for Tasks {
 
     fn progressed(&self, job: &Job) {
         let list = match job.kind {
-            JobKind::TakeSnapshot | JobKind::DeleteSnapshot => Change::Snapshots,
+            JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {
+                Change::Snapshots
+            }
             JobKind::CreateVolume
             | JobKind::ImportVolume
             | JobKind::DeleteVolume
-            | JobKind::RestoreVolume => Change::Volumes,
+            | JobKind::RestoreVolume
+            | JobKind::FillVolume => Change::Volumes,
             JobKind::CreateInstance
             | JobKind::StartInstance
             | JobKind::StopInstance

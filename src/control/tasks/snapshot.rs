@@ -1,14 +1,14 @@
-//! Taking and deleting volume snapshots.
+//! Taking, proving and deleting volume snapshots.
 
 use super::super::core::Core;
-use super::super::error::explain;
+use super::super::error::{About, explain};
 use super::super::snapshots::kind_word;
 use super::Told;
-use crate::archive::{Base, SaveRequest};
+use crate::archive::{self, Base, SaveRequest};
 use crate::catalog;
 use crate::catalog::jobs::{Ending, Job};
 use crate::catalog::snapshots::{
-    Held, Snapshot, forget_snapshot, move_snapshot, set_held, snapshot_of,
+    Held, Snapshot, forget_snapshot, move_snapshot, set_held, set_verified, snapshot_of,
 };
 use crate::domain::fault::Fault;
 use crate::domain::id::SnapshotId;
@@ -160,6 +160,27 @@ impl Core {
         }
     }
 
+    /// Every chunk is read again and authenticated. What is found damaged is looked at once more before it is said: what a
+    /// network did to a byte is not the object store's.
+    pub(super) fn prove(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let snapshot = self.subject_snapshot(job)?;
+        let about = About {
+            name: &snapshot.name,
+            ..About::default()
+        };
+        let failed = |error| explain("verify a snapshot", error, about);
+        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
+        let findings = archive.check(true).map_err(|error| failed(error.into()))?;
+        let of_it = |finding: &&archive::Finding| finding.snapshots.contains(&snapshot.id);
+        if let Some(found) = findings.iter().find(of_it) {
+            return Err(Failure::Final(Fault::SnapshotDamaged {
+                object: found.object.clone(),
+            }));
+        }
+        _ = watch.done(snapshot.data.unwrap_or_default().0);
+        Ok(())
+    }
+
     /// The checkpoint's data may go from the pool; its boundary stays, for the next snapshot to build on.
     ///
     /// The snapshot is safe already: a pool that fails here only keeps more than it needs to, until the next start, and
@@ -260,6 +281,37 @@ pub(super) fn conclude(
         _ => {
             tracing::error!(job = %job.id, snapshot = %id, state = ?snapshot.state, ?event, "a snapshot was not in its passing state")
         }
+    }
+    Ok(())
+}
+
+/// As [`conclude`], for a proof. Only damage changes what a snapshot is: an outage, or an interruption, proves nothing.
+pub(super) fn conclude_proof(
+    tx: &Transaction<'_>,
+    job: &Job,
+    ending: Option<(Ending, &Fault)>,
+    now: i64,
+) -> Result<(), catalog::Error> {
+    let Some(id) = job.subject.parse::<SnapshotId>().ok() else {
+        return Ok(());
+    };
+    let (event, fault) = match ending {
+        None => (SnapshotEvent::Proven, None),
+        Some((_, fault @ Fault::SnapshotDamaged { .. })) => (SnapshotEvent::Broke, Some(fault)),
+        Some(_) => return Ok(()),
+    };
+    let Some(snapshot) = snapshot_of(tx, job.organization, id)? else {
+        tracing::error!(job = %job.id, snapshot = %id, "a job's snapshot is not in the catalog");
+        return Ok(());
+    };
+    match snapshot.state.next(event) {
+        Ok(after) if move_snapshot(tx, id, snapshot.state, after, fault)? => {}
+        _ => {
+            tracing::error!(job = %job.id, snapshot = %id, state = ?snapshot.state, ?event, "a snapshot that was read again was not saved");
+        }
+    }
+    if fault.is_none() {
+        set_verified(tx, id, now)?;
     }
     Ok(())
 }

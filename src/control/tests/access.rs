@@ -74,6 +74,7 @@ const TABLE: &[Row] = &[
     } },
     Row { name: "take_snapshot", changes: true, stranger: VOLUME, call: |c, who, o| told(c.take_snapshot(who, o.volume, "")) },
     Row { name: "create_volume_from_snapshot", changes: true, stranger: SNAPSHOT, call: |c, who, o| told(c.create_volume_from_snapshot(who, o.snapshot, o.zone, "copy")) },
+    Row { name: "verify_snapshot", changes: true, stranger: SNAPSHOT, call: |c, who, o| told(c.verify_snapshot(who, o.snapshot)) },
     Row { name: "interrupt_job", changes: true, stranger: JOB, call: |c, who, o| told(c.interrupt_job(who, o.job)) },
     Row { name: "retry_job", changes: true, stranger: JOB, call: |c, who, o| told(c.retry_job(who, o.job)) },
     Row { name: "delete_snapshot", changes: true, stranger: SNAPSHOT, call: |c, who, o| told(c.delete_snapshot(who, o.snapshot)) },

@@ -41,6 +41,7 @@ pub fn settings(data: &Path) -> Settings {
             zones: Vec::new(),
         },
         workers: 2,
+        verify_days: None,
     }
 }
 

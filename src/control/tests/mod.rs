@@ -21,3 +21,4 @@ mod rollback;
 mod stores;
 mod story;
 mod templates;
+mod verification;
