@@ -260,6 +260,8 @@ impl Core {
                     serial: serial(disk),
                 })
                 .collect(),
+            fence: None,
+            rest: crate::hypervisor::Incoming::None,
             folder,
         };
         let machine = hypervisor.start(&spec).map_err(|error| {

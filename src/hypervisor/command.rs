@@ -3,7 +3,7 @@
 //! Names of files in the instance's folder are relative: QEMU runs in that folder. So no path is too long for a socket
 //! and none needs QEMU's escapes.
 
-use super::{Accelerator, Error, MAX_DISKS, MAX_VCPUS, Spec, folder};
+use super::{Accelerator, Error, Incoming, MAX_DISKS, MAX_VCPUS, Spec, folder};
 use serde_json::json;
 
 /// For how long a disk waits for its NBD server, in seconds, before the guest is stopped on an error: a day.
@@ -28,7 +28,7 @@ pub(super) fn arguments(
     // Nothing runs before we are there to see it.
     line.flag("-S");
     line.option("-display", "none");
-    line.option("-name", format!("guest={}", spec.name.replace(',', ",,")));
+    line.option("-name", format!("guest={}", doubled(&spec.name)));
     line.option("-uuid", spec.instance.to_string());
     // Without graphics the firmware writes on the serial console, among other things that there is nothing to boot.
     line.option(
@@ -84,6 +84,23 @@ pub(super) fn arguments(
     line.option("-object", "rng-random,id=rng,filename=/dev/urandom");
     line.option("-device", "virtio-rng-pci,rng=rng,addr=0x5");
 
+    if let Some(fence) = &spec.fence {
+        let socket = fence
+            .socket
+            .to_str()
+            .ok_or_else(|| wrong("the fence's socket has a name that is not UTF-8"))?;
+        // QEMU flushes what has a drive of its own in the order of these drives, and that of a disk is made with its
+        // device, after all `-drive`s: the fence comes first.
+        line.option(
+            "-drive",
+            format!(
+                "if=none,id=fence,node-name=fence,driver=nbd,server.type=unix,server.path={},export={},reconnect-delay={RECONNECT_SECONDS}",
+                doubled(socket),
+                doubled(&fence.export),
+            ),
+        );
+    }
+
     for (index, disk) in spec.disks.iter().enumerate() {
         let socket = disk
             .socket
@@ -109,7 +126,16 @@ pub(super) fn arguments(
             ),
         );
     }
+    match spec.rest {
+        Incoming::None => {}
+        Incoming::Stream => line.option("-incoming", "defer"),
+    }
     Ok(line.0)
+}
+
+/// As a value in a list of options.
+fn doubled(text: &str) -> String {
+    text.replace(',', ",,")
 }
 
 #[derive(Default)]
@@ -165,6 +191,13 @@ fn check(spec: &Spec) -> Result<(), Error> {
     }
     if spec.disks.len() > MAX_DISKS {
         return Err(wrong(format!("{} disks", spec.disks.len())));
+    }
+    if spec
+        .fence
+        .as_ref()
+        .is_some_and(|fence| !fence.socket.is_absolute())
+    {
+        return Err(wrong("the fence's socket is not an absolute path"));
     }
     for disk in &spec.disks {
         if !plain(&disk.serial, ".-_") || disk.serial.len() > SERIAL_BYTES {

@@ -1,5 +1,6 @@
 //! What can go wrong with machines.
 
+use super::RunState;
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why something could not be asked of a machine, or of the host.
@@ -74,6 +75,21 @@ pub enum Error {
         #[source]
         source: ProtocolError,
     },
+    /// The machine is in a state in which this cannot be done.
+    #[error("the machine cannot do this now: {state:?}")]
+    State {
+        /// What it is doing.
+        state: RunState,
+    },
+    /// A guest's memory was not saved. The guest is as it was before.
+    #[error("the memory was not saved: {why}")]
+    NotSaved {
+        /// What happened, for the log.
+        why: String,
+    },
+    /// The caller broke it off.
+    #[error("it was broken off")]
+    Cancelled,
     /// The QEMU process has ended.
     #[error("the machine has ended")]
     Gone,

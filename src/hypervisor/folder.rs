@@ -33,6 +33,8 @@ pub(super) const SERIAL: &str = "serial.log";
 pub(super) const LOG: &str = "qemu.log";
 /// The same, of the run before.
 pub(super) const OLD_LOG: &str = "qemu.log.old";
+/// Where QEMU sends a guest's memory, while it is saved.
+pub(super) const MEMORY: &str = "memory.sock";
 /// The process, for people.
 pub(super) const PID: &str = "qemu.pid";
 
@@ -87,9 +89,14 @@ impl Folder {
         self.key
     }
 
+    /// A name for a socket of the folder that is short enough, for this process.
+    pub(super) fn short(&self, name: &str) -> String {
+        format!("/proc/self/fd/{}/{name}", self.handle.as_raw_fd())
+    }
+
     /// Connects to a socket of the folder, without waiting for a listener that is busy: that is `EAGAIN`.
     pub fn connect(&self, name: &str) -> Result<UnixStream, Errno> {
-        let short = format!("/proc/self/fd/{}/{name}", self.handle.as_raw_fd());
+        let short = self.short(name);
         let socket = rustix::net::socket_with(
             AddressFamily::UNIX,
             SocketType::STREAM,
@@ -155,7 +162,7 @@ impl Folder {
 
     /// Removes what a QEMU that has ended leaves. Its logs stay.
     pub fn tidy(&self) {
-        for name in [QMP, AGENT, PID] {
+        for name in [QMP, AGENT, MEMORY, PID] {
             match fs::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(%error, folder = %self.path.display(), name, "a file of a machine that has ended remains");

@@ -11,6 +11,7 @@ use super::{
     monitor::Monitor,
     process::Process,
     qmp::{self, Event},
+    save::Ear,
 };
 use serde_json::Value;
 use std::{
@@ -95,6 +96,14 @@ pub struct Machine {
     core: Arc<Core>,
 }
 
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine")
+            .field("pid", &self.pid())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What all handles share.
 pub(super) struct Core {
     folder: Arc<Folder>,
@@ -104,6 +113,8 @@ pub(super) struct Core {
     agent: Agent,
     watch: Mutex<Watch>,
     ended: Condvar,
+    /// A save of the memory that runs.
+    ear: Mutex<Weak<Ear>>,
 }
 
 #[derive(Default)]
@@ -149,6 +160,7 @@ impl Machine {
             monitor: OnceLock::new(),
             watch: Mutex::default(),
             ended: Condvar::new(),
+            ear: Mutex::default(),
         });
         let weak = Arc::downgrade(&core);
         let hearing = weak.clone();
@@ -232,6 +244,20 @@ impl Machine {
     /// As [`pause`](Self::pause).
     pub fn power_down(&self) -> Result<(), Error> {
         self.execute("system_powerdown", None).map(drop)
+    }
+
+    /// Has a save told of what QEMU says; false when another one is.
+    pub(super) fn listen_for(&self, ear: &Arc<Ear>) -> bool {
+        let mut listening = self.core.ear();
+        if listening.strong_count() > 0 {
+            return false;
+        }
+        *listening = Arc::downgrade(ear);
+        true
+    }
+
+    pub(super) fn folder(&self) -> Arc<Folder> {
+        Arc::clone(&self.core.folder)
     }
 
     /// Any other command of the machine protocol.
@@ -323,12 +349,20 @@ impl Core {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ear(&self) -> MutexGuard<'_, Weak<Ear>> {
+        self.ear.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn monitor(&self) -> Option<&Monitor> {
         self.monitor.get().map(Arc::as_ref)
     }
 
     /// Called by the reader of QEMU's messages: must not wait.
     fn hear(self: &Arc<Self>, event: &Event) {
+        let ear = self.ear().upgrade();
+        if let Some(ear) = ear {
+            ear.hear(event);
+        }
         let text = |name| event.data.get(name).and_then(Value::as_str);
         match event.name.as_str() {
             "SHUTDOWN" => {

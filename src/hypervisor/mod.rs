@@ -10,6 +10,7 @@
 //! | `qmp` | the machine protocol on one connection: lines, commands, events |
 //! | `monitor` | that connection, kept up as long as the QEMU lives |
 //! | `machine` | a running instance: what one may ask of it, and being told of its end |
+//! | `save` | a guest's memory to a file, as it runs or stands |
 //! | `agent` | the guest agent, behind a deadline everywhere |
 //! | `serial` | the serial console's log |
 //!
@@ -33,6 +34,7 @@
 //! |---|---|
 //! | `qmp.sock` | the machine protocol; one client at a time, us |
 //! | `agent.sock` | the guest agent's port |
+//! | `memory.sock` | where QEMU sends the memory, while it is saved |
 //! | `serial.log` | the serial console, appended over restarts; its head is a hole beyond 4 MiB |
 //! | `qemu.log`, `qemu.log.old` | what QEMU itself had to say, this run and the one before; trimmed likewise |
 //! | `qemu.pid` | the process, for people; locked by QEMU while it lives |
@@ -47,6 +49,7 @@ mod monitor;
 mod probe;
 mod process;
 mod qmp;
+mod save;
 mod serial;
 
 #[cfg(test)]
@@ -60,6 +63,7 @@ pub use agent::{Agent, FreezeStatus};
 pub use error::{Error, ProtocolError};
 pub use machine::{Exit, Machine, RunState};
 pub use probe::{Accelerator, Capabilities, Hypervisor};
+pub use save::{Save, SavedMemory, Sink, Way};
 pub use serial::{Serial, SerialChunk};
 
 /// A machine to start. The same specification gives the same hardware in the same slots, to the guest's eyes.
@@ -83,8 +87,31 @@ pub struct Spec {
     pub mac: [u8; 6],
     /// Disks in the order of their slots, at most [`MAX_DISKS`]. The first one boots.
     pub disks: Vec<DiskSpec>,
+    /// A disk that the guest does not see, flushed ahead of the others whenever the guest is brought to a stand.
+    pub fence: Option<FenceSpec>,
+    /// Whether the guest begins anew, or goes on with a memory that it is given.
+    pub rest: Incoming,
     /// The instance's folder; made when absent.
     pub folder: PathBuf,
+}
+
+/// The fence of a [`Spec`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FenceSpec {
+    /// The NBD server's unix socket.
+    pub socket: PathBuf,
+    /// The export's name.
+    pub export: String,
+}
+
+/// Where a guest begins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Incoming {
+    /// At its firmware.
+    #[default]
+    None,
+    /// In the memory that a stream brings; QEMU waits to be told where from.
+    Stream,
 }
 
 /// One disk of a [`Spec`].

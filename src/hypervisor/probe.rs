@@ -1,10 +1,11 @@
 //! What this host can do. It is tried, not read off: an empty machine is started with the very command line that
 //! instances get, and ended again.
 
-use super::{Error, Machine, Spec, command, launch};
+use super::{Error, Incoming, Machine, Sink, Spec, Way, command, launch};
 use crate::domain::{id::InstanceId, size::Bytes};
 use std::{
     env, fs,
+    ops::ControlFlow,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
@@ -18,6 +19,9 @@ const BINARY: &str = "qemu-system-x86_64";
 /// 64-bit model in its first version, with what makes it x86-64-v2 and AES. No guest needs protection from flaws it does
 /// not have (Meltdown). `enforce`: QEMU refuses to start rather than leave one of these out.
 const CPU: &str = "qemu64-v1,svm=off,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-lm,+aes,enforce";
+
+/// How long the memory of an empty machine may take to be saved.
+const SAVE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// What makes guests run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Capabilities {
     pub cpu: String,
     /// What makes guests run here.
     pub accelerator: Accelerator,
+    /// Whether a guest's memory can be saved while it runs ([`Way::Background`](super::Way::Background)). It was tried.
+    pub background_snapshot: bool,
 }
 
 /// The way to start machines on this host. Clones are the same.
@@ -82,22 +88,26 @@ impl Hypervisor {
         tries.extend([(Accelerator::Tcg, true), (Accelerator::Tcg, false)]);
         let mut words = String::new();
         for (accelerator, sandbox) in tries {
-            let hypervisor = Self {
+            let mut hypervisor = Self {
                 found: Arc::new(Found {
                     capabilities: Capabilities {
                         version: version.clone(),
                         machine: machine.clone(),
                         cpu: CPU.to_owned(),
                         accelerator,
+                        background_snapshot: false,
                     },
                     programs: programs.clone(),
                     sandbox,
                 }),
             };
             match hypervisor.rehearse(leash.as_deref()) {
-                Ok(()) => {
+                Ok(background_snapshot) => {
                     if !sandbox {
                         tracing::warn!("QEMU runs without its sandbox here");
+                    }
+                    if let Some(found) = Arc::get_mut(&mut hypervisor.found) {
+                        found.capabilities.background_snapshot = background_snapshot;
                     }
                     return Ok(hypervisor);
                 }
@@ -156,8 +166,9 @@ impl Hypervisor {
         launch::launch(programs, &arguments, &spec.folder, within)
     }
 
-    /// Starts an empty machine and ends it. On its leash it also ends with us, should we end before.
-    fn rehearse(&self, leash: Option<&Path>) -> Result<(), Error> {
+    /// Starts an empty machine, tries to save its memory while it runs, and ends it; whether that could be done. On its
+    /// leash it also ends with us, should we end before.
+    fn rehearse(&self, leash: Option<&Path>) -> Result<bool, Error> {
         let folder = env::temp_dir().join(format!("reprise-probe-{}", Uuid::new_v4()));
         let empty = Spec {
             instance: InstanceId::from_bytes([0; 16]),
@@ -169,6 +180,8 @@ impl Hypervisor {
             generation: Uuid::nil(),
             mac: [0x52, 0x54, 0, 0, 0, 0],
             disks: Vec::new(),
+            fence: None,
+            rest: Incoming::None,
             folder: folder.clone(),
         };
         let programs = launch::Programs {
@@ -177,12 +190,33 @@ impl Hypervisor {
         };
         let tried = self
             .launch_with(&programs, &empty, launch::START_DEADLINE)
-            .map(|machine| machine.kill());
+            .map(|machine| {
+                let saved = save_in_background(&machine, &folder);
+                if let Err(error) = &saved {
+                    tracing::warn!(
+                        error = error as &dyn std::error::Error,
+                        "the memory of a running guest cannot be saved here"
+                    );
+                }
+                machine.kill();
+                saved.is_ok()
+            });
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, folder = %folder.display(), "a temporary folder remains");
         }
-        tried.map(drop)
+        tried
     }
+}
+
+fn save_in_background(machine: &Machine, folder: &Path) -> Result<(), Error> {
+    machine.resume()?;
+    let sink = Sink {
+        path: folder.join("memory"),
+        limit: 256 << 20,
+    };
+    let save = machine.save(&sink, Way::Background)?;
+    save.finish(SAVE_DEADLINE, &mut |_| ControlFlow::Continue(()))
+        .map(drop)
 }
 
 fn unusable(binary: &Path, words: impl Into<String>) -> Error {

@@ -135,6 +135,8 @@ pub(super) fn write(
 pub(super) struct Event {
     pub name: String,
     pub data: Value,
+    /// When, since the epoch by the host's clock.
+    pub at: Option<Duration>,
 }
 
 /// What a line says.
@@ -165,7 +167,12 @@ fn parse(line: &[u8]) -> Result<Message, ProtocolError> {
     }
     if let Some(Value::String(name)) = message.remove("event") {
         let data = message.remove("data").unwrap_or(Value::Null);
-        return Ok(Message::Event(Event { name, data }));
+        let part = |name| message.get("timestamp")?.get(name)?.as_u64();
+        // Where the clock cannot be read they are -1.
+        let at = part("seconds")
+            .zip(part("microseconds"))
+            .map(|(s, us)| Duration::from_secs(s).saturating_add(Duration::from_micros(us)));
+        return Ok(Message::Event(Event { name, data, at }));
     }
     if message.contains_key("QMP") {
         return Ok(Message::Greeting);
@@ -249,6 +256,7 @@ impl Link {
                 }) => on_event(Event {
                     name: STATUS.to_owned(),
                     data,
+                    at: None,
                 }),
                 Ok(Message::Event(event)) => on_event(event),
                 Ok(Message::Return { id, value }) => self.answer(id, Answer::Value(value)),

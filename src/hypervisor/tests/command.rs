@@ -1,7 +1,7 @@
 //! The command line, and what is read from QEMU's own words.
 
 use super::super::{
-    Accelerator, DiskSpec, Error, MAX_DISKS, Spec,
+    Accelerator, DiskSpec, Error, FenceSpec, Incoming, MAX_DISKS, Spec,
     command::arguments,
     probe::{has_virtualization, newest_machine, version},
 };
@@ -30,6 +30,8 @@ fn spec() -> Spec {
                 serial: "0123456789_abcdefghi".to_owned(),
             },
         ],
+        fence: None,
+        rest: Incoming::None,
         folder: "/nowhere".into(),
     }
 }
@@ -93,6 +95,31 @@ fn hardware_help_and_a_missing_sandbox_change_nothing_else() {
 }
 
 #[test]
+fn a_fence_stands_ahead_of_the_disks_and_a_memory_is_waited_for() {
+    let bare = arguments(&spec(), Accelerator::Tcg, true).unwrap();
+    let mut spec = spec();
+    spec.fence = Some(FenceSpec {
+        socket: "/run/a,b.sock".into(),
+        export: "fence/one,readonly=on".to_owned(),
+    });
+    spec.rest = Incoming::Stream;
+    let found = arguments(&spec, Accelerator::Tcg, true).unwrap();
+    let new: Vec<_> = found.iter().filter(|one| !bare.contains(one)).collect();
+    assert_eq!(
+        new,
+        [
+            "-drive",
+            "if=none,id=fence,node-name=fence,driver=nbd,server.type=unix,server.path=/run/a,,b.sock,\
+             export=fence/one,,readonly=on,reconnect-delay=86400",
+            "-incoming",
+            "defer"
+        ]
+    );
+    let place = |what: &str| found.iter().position(|one| one == what).unwrap();
+    assert!(place("-drive") < place("-blockdev"));
+}
+
+#[test]
 fn what_qemu_would_misread_is_refused() {
     let disk = || spec().disks.swap_remove(0);
     type Spoil = Box<dyn Fn(&mut Spec)>;
@@ -135,6 +162,15 @@ fn what_qemu_would_misread_is_refused() {
         (
             "a socket in QEMU's folder",
             Box::new(|spec| spec.disks[0].socket = "disk.sock".into()),
+        ),
+        (
+            "a fence in QEMU's folder",
+            Box::new(|spec| {
+                spec.fence = Some(FenceSpec {
+                    socket: "fence.sock".into(),
+                    export: "fence".to_owned(),
+                });
+            }),
         ),
         (
             "too many disks",

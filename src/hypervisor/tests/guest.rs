@@ -1,7 +1,7 @@
 //! Real guests of one sector, on disks that `qemu-nbd` serves. Skipped, loudly, where QEMU is not installed.
 
 use super::{
-    super::{DiskSpec, Error, Hypervisor, Machine, RunState, Serial, Spec, folder},
+    super::{DiskSpec, Error, Hypervisor, Incoming, Machine, RunState, Serial, Spec, folder},
     LONG, boot, wait_until,
 };
 use crate::domain::{id::InstanceId, size::Bytes};
@@ -158,6 +158,8 @@ fn spec(hypervisor: &Hypervisor, folder: &Path, socket: &Path) -> Spec {
             export: "disk".to_owned(),
             serial: "root".to_owned(),
         }],
+        fence: None,
+        rest: Incoming::None,
         folder: folder.to_owned(),
     }
 }
