@@ -318,6 +318,11 @@ pub fn after_form(location: &str) -> Option<String> {
     if pairs().any(|pair| pair.starts_with("__err=")) {
         return None;
     }
+    // A point that is deleted, or was used to undo a rollback, has no page for long: all points have one.
+    let path = match path.rsplit_once("/points/") {
+        Some((above, _)) if dialog == "delete" || dialog == "undo" => format!("{above}/points"),
+        _ => path.to_owned(),
+    };
     let mut rest: Vec<&str> = pairs().filter(|pair| pair.starts_with("page=")).collect();
     let done = format!("done={dialog}");
     rest.push(&done);
@@ -429,6 +434,16 @@ mod tests {
             after_form("http://h/volumes?dialog=snapshot&volume=1&__path=x&__err=y"),
             None
         );
+        for (dialog, leads) in [
+            ("delete", "/points?done=delete"),
+            ("undo", "/points?done=undo"),
+            ("rename", "/points/p?done=rename"),
+            ("rollback", "/points/p?done=rollback"),
+        ] {
+            let form = format!("http://h/instances/i/points/p?dialog={dialog}");
+            let there = format!("http://h/instances/i{leads}");
+            assert_eq!(after_form(&form), Some(there));
+        }
         assert_eq!(after_form("http://h/volumes?page=2"), None);
         assert_eq!(after_form("http://h/volumes"), None);
     }
