@@ -39,7 +39,7 @@ mod work;
 mod zones;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use caller::{Actor, Caller};
 pub use clock::{Clock, FixedClock, SystemClock};

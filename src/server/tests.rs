@@ -1,6 +1,7 @@
 //! The real routes, called as each role, as a stranger and signed out; what they answer otherwise is in `answers`.
 
 mod answers;
+mod signals;
 mod words;
 
 use super::config::{Flags, Settings};

@@ -8,7 +8,7 @@ mod crash;
 mod crash_points;
 mod demo;
 mod disks;
-mod guest;
+pub(crate) mod guest;
 mod guest_points;
 mod house;
 mod import;
