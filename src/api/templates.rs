@@ -17,6 +17,12 @@ pub async fn list_templates(page: u32) -> Result<Page<TemplateRow>, Fault> {
     super::door::run(move |control, caller| control.list_templates(caller, page)).await
 }
 
+/// The templates that an instance can be made from, by name: at most a thousand.
+#[server(prefix = "/api", endpoint = "templates/ready", input = GetUrl)]
+pub async fn ready_templates() -> Result<Vec<TemplateRow>, Fault> {
+    super::door::run(|control, caller| control.ready_templates(caller)).await
+}
+
 /// Makes a template from a snapshot of a root volume.
 #[server(prefix = "/api", endpoint = "templates/create")]
 pub async fn create_template(

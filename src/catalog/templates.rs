@@ -101,6 +101,30 @@ impl Catalog {
         })
     }
 
+    /// The organization's templates that are ready, by name: the first `limit` of them.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn ready_templates(
+        &self,
+        organization: OrganizationId,
+        limit: u32,
+    ) -> Result<Vec<Template>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM templates t WHERE t.organization = ?1 AND t.state = 'ready'
+                 ORDER BY t.name_key LIMIT ?2"
+            );
+            let mut query = tx
+                .prepare_cached(&sql)
+                .context("list the templates that are ready")?;
+            query
+                .query_map((organization, limit), template_at)
+                .and_then(Iterator::collect)
+                .context("list the templates that are ready")
+        })
+    }
+
     /// The template, whoever owns it: for the program's own work. Members ask with [`template_of`].
     ///
     /// # Errors

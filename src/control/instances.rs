@@ -5,7 +5,7 @@ pub(super) mod act;
 
 use super::error::explain;
 use super::moments::{moment, time_zone};
-use super::{Actor, Caller, Control, serial};
+use super::{Actor, Caller, Control, page_of, serial};
 use crate::catalog::instances::{Instance, ListedInstance, instance_of};
 use crate::catalog::snapshots::Held;
 use crate::domain::fault::{Fault, Noun};
@@ -36,15 +36,9 @@ impl Control {
                 .list_instances(actor.organization, page, PAGE_ROWS),
         )?;
         let zone = time_zone(&actor.time_zone);
-        let rows = found.rows.into_iter();
-        Ok(Page {
-            rows: rows
-                .map(|listed| self.instance_row(actor, &zone, listed))
-                .collect(),
-            total: found.total,
-            page: found.page,
-            pages: found.pages,
-        })
+        Ok(page_of(found, |listed| {
+            self.instance_row(actor, &zone, listed)
+        }))
     }
 
     fn instance_row(

@@ -51,10 +51,11 @@ pub use templates::TemplateImport;
 pub use uploads::{ImportRequest, UploadSlot};
 
 use self::core::Core;
+use crate::catalog::paging::Paged;
 use crate::catalog::{self, Catalog};
 use crate::domain::fault::Fault;
 use crate::jobs::Runner;
-use crate::view::ZoneView;
+use crate::view::{Page, ZoneView};
 use std::sync::Arc;
 
 /// The control plane of one region. Clones share it.
@@ -119,5 +120,15 @@ impl Control {
     /// The catalog's answer, or what a user may know of its failure.
     fn ask<T>(&self, answer: Result<T, catalog::Error>) -> Result<T, Fault> {
         answer.map_err(|error| self.fault(error.into()))
+    }
+}
+
+/// A page of a list, its rows as a screen shows them.
+fn page_of<T, R>(found: Paged<T>, row: impl FnMut(T) -> R) -> Page<R> {
+    Page {
+        rows: found.rows.into_iter().map(row).collect(),
+        total: found.total,
+        page: found.page,
+        pages: found.pages,
     }
 }

@@ -4,7 +4,7 @@ use super::error::{About, Refusal, explain};
 use super::moments::{moment, stamp, time_zone};
 use super::volumes::write_new;
 use super::work::Asked;
-use super::{Actor, Caller, Control};
+use super::{Actor, Caller, Control, page_of};
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{
     Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken,
@@ -41,17 +41,9 @@ impl Control {
                 .list_snapshots(actor.organization, page, PAGE_ROWS),
         )?;
         let zone = time_zone(&actor.time_zone);
-        let rows = found
-            .rows
-            .into_iter()
-            .map(|listed| self.snapshot_row(actor, &zone, listed))
-            .collect();
-        Ok(Page {
-            rows,
-            total: found.total,
-            page: found.page,
-            pages: found.pages,
-        })
+        Ok(page_of(found, |listed| {
+            self.snapshot_row(actor, &zone, listed)
+        }))
     }
 
     /// One snapshot, as its row shows it.

@@ -6,7 +6,7 @@ use super::tasks::TemplateArgs;
 use super::uploads::{UploadSlot, measured};
 use super::work::Asked;
 use super::zones::Zone;
-use super::{Actor, Caller, Control};
+use super::{Actor, Caller, Control, page_of};
 use crate::catalog::jobs::is_being_read;
 use crate::catalog::snapshots::snapshot_of;
 use crate::catalog::templates::{
@@ -34,6 +34,8 @@ const NO_SNAPSHOT: Fault = Fault::NotFound {
 };
 /// The longest description, in characters.
 const MAX_DESCRIPTION: usize = 500;
+/// The most templates that one can choose from.
+const MAX_CHOICES: u32 = 1_000;
 
 /// An image that was uploaded, wholly, to become a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,17 +62,30 @@ impl Control {
                 .list_templates(actor.organization, page, PAGE_ROWS),
         )?;
         let zone = time_zone(&actor.time_zone);
-        let rows = found
-            .rows
-            .into_iter()
+        Ok(page_of(found, |listed| {
+            self.template_row(actor, &zone, listed)
+        }))
+    }
+
+    /// The templates that an instance can be made from, by name: at most a thousand.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`].
+    pub fn ready_templates(&self, caller: &Caller) -> Result<Vec<TemplateRow>, Fault> {
+        let actor = caller.must(Permission::Read)?;
+        let found = self.ask(
+            self.catalog()
+                .ready_templates(actor.organization, MAX_CHOICES),
+        )?;
+        let zone = time_zone(&actor.time_zone);
+        let alone = |template| ListedTemplate {
+            template,
+            job: None,
+        };
+        let rows = found.into_iter().map(alone);
+        Ok(rows
             .map(|listed| self.template_row(actor, &zone, listed))
-            .collect();
-        Ok(Page {
-            rows,
-            total: found.total,
-            page: found.page,
-            pages: found.pages,
-        })
+            .collect())
     }
 
     fn template_row(
@@ -271,7 +286,7 @@ impl Control {
             .look(|tx| Ok(template_of(tx, organization, id)?.ok_or(NO_TEMPLATE)?))
     }
 
-    fn new_template(
+    pub(super) fn new_template(
         &self,
         actor: &Actor,
         name: &str,

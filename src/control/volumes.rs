@@ -4,7 +4,7 @@ use super::error::{Refusal, SIZE_OUT_OF_RANGE, explain};
 use super::moments::{moment, time_zone};
 use super::work::Asked;
 use super::zones::Zone;
-use super::{Actor, Caller, Control};
+use super::{Actor, Caller, Control, page_of};
 use crate::catalog::instances::instance;
 use crate::catalog::jobs::is_being_read;
 use crate::catalog::snapshots::Held;
@@ -37,17 +37,9 @@ impl Control {
                 .list_volumes(actor.organization, page, PAGE_ROWS),
         )?;
         let zone = time_zone(&actor.time_zone);
-        let rows = found
-            .rows
-            .into_iter()
-            .map(|listed| self.volume_row(actor, &zone, listed))
-            .collect();
-        Ok(Page {
-            rows,
-            total: found.total,
-            page: found.page,
-            pages: found.pages,
-        })
+        Ok(page_of(found, |listed| {
+            self.volume_row(actor, &zone, listed)
+        }))
     }
 
     pub(super) fn volume_row(

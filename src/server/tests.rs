@@ -209,6 +209,7 @@ const READS: &[&str] = &[
     "/api/points/deletion",
     "/api/points/rollback-plan",
     "/api/templates/list",
+    "/api/templates/ready",
     "/api/templates/deletion",
 ];
 
@@ -279,6 +280,7 @@ const TABLE: &[(&str, On)] = &[
     ("/api/points/rollback-plan", On::None("point={none}")),
     ("/api/points/rollback", On::None("point={none}&seal=x")),
     ("/api/templates/list", On::Page),
+    ("/api/templates/ready", On::Nothing),
     ("/api/templates/create", On::None("snapshot={none}&name=x")),
     ("/api/templates/deletion", On::None("template={none}")),
     ("/api/templates/delete", On::None("template={none}")),

@@ -58,6 +58,8 @@ pub enum Question {
     Rollback(PointId),
     /// This page of the templates.
     Templates(u32),
+    /// Which templates can an instance be made from?
+    ReadyTemplates,
     /// What would the template's deletion mean?
     TemplateDeletion(TemplateId),
 }
@@ -97,6 +99,8 @@ pub enum Answer {
     Rollback(Box<RollbackPlan>),
     /// To [`Question::Templates`].
     Templates(Page<TemplateRow>),
+    /// To [`Question::ReadyTemplates`].
+    ReadyTemplates(Vec<TemplateRow>),
 }
 
 /// An answer that is on its way or there.
@@ -157,6 +161,7 @@ pub fn answer(question: Question) -> Later {
             Answer::Rollback(Box::new(plan))
         }),
         Question::Templates(page) => get(templates::ListTemplates { page }, Answer::Templates),
+        Question::ReadyTemplates => get(templates::ReadyTemplates {}, Answer::ReadyTemplates),
         Question::TemplateDeletion(template) => {
             get(templates::TemplateDeletion { template }, Answer::Deletion)
         }

@@ -101,6 +101,7 @@ const TABLE: &[Row] = &[
     Row { name: "delete_point", changes: true, stranger: POINT, call: |c, who, o| told(c.delete_point(who, o.point)) },
     Row { name: "delete_instance", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.delete_instance(who, o.instance, true)) },
     Row { name: "list_templates", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_templates(who, 1)) },
+    Row { name: "ready_templates", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.ready_templates(who)) },
     Row { name: "template_deletion", changes: false, stranger: TEMPLATE, call: |c, who, o| told(c.template_deletion(who, o.template)) },
     Row { name: "create_template", changes: true, stranger: SNAPSHOT, call: |c, who, o| told(c.create_template(who, o.bootable, "new", "")) },
     Row { name: "template_upload_check", changes: true, stranger: Stranger::Own, call: |c, who, _| told(c.template_upload_check(who, "image", "", Some(1))) },

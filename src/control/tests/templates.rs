@@ -5,6 +5,7 @@ use super::super::tasks::Tasks;
 use super::super::work::Asked;
 use super::super::{TemplateImport, volumes};
 use super::house::{House, caller, noise};
+use crate::catalog::templates::{insert_template, move_template};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{JobId, SnapshotId, TemplateId, VolumeId};
 use crate::domain::job::{JobKind, JobState};
@@ -380,4 +381,40 @@ fn i16_an_import_that_is_undone_takes_everything_with_it() {
     assert!(!house.stored(content));
     assert_eq!((house.in_pools(), house.uploads()), (0, 0));
     assert_eq!(job.state, JobState::Queued);
+}
+
+#[test]
+fn all_that_are_ready_can_be_chosen_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let actor = house.owner.actor.as_ref().expect("a member");
+    let catalog = house.control.catalog();
+    // More than a page has, of which every seventh is not made yet.
+    let written = catalog.write(|tx| {
+        for number in (0..70).map(|at| at * 37 % 70) {
+            let (name, origin) = (format!("template {number:02}"), String::new());
+            let new = house
+                .control
+                .new_template(actor, &name, String::new(), Bytes(GIB), origin);
+            insert_template(tx, &new)?;
+            if number % 7 > 0 {
+                let (from, to) = (TemplateState::Creating, TemplateState::Ready);
+                move_template(tx, new.id, from, to, None)?;
+            }
+        }
+        Ok::<_, crate::catalog::Error>(())
+    });
+    written.expect("written");
+    let ready = house
+        .control
+        .ready_templates(&house.owner)
+        .expect("the templates");
+    let names: Vec<_> = ready.into_iter().map(|row| row.name).collect();
+    let expected = (0..70).filter(|number| number % 7 > 0);
+    let expected: Vec<_> = expected
+        .map(|number| format!("template {number:02}"))
+        .collect();
+    assert_eq!(names, expected);
+    let stranger = caller(&house.control, "owner@them");
+    assert_eq!(house.control.ready_templates(&stranger), Ok(Vec::new()));
 }

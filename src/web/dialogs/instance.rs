@@ -3,7 +3,6 @@
 use crate::domain::id::{InstanceId, VolumeId};
 use crate::domain::instance::{OFFERINGS, STOP_SECONDS};
 use crate::domain::locale::Locale;
-use crate::domain::template::TemplateState;
 use crate::i18n::{format, t};
 use crate::view::{InstanceDeletion, InstanceView, TemplateRow};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
@@ -21,18 +20,13 @@ type Doing = (Acting, Refusal, Memo<bool>);
 
 /// *Créer une instance*
 pub fn create(frame: Frame, close: String) -> AnyView {
-    let templates = ask(move || (Question::Templates(1), 0));
+    let templates = ask(move || (Question::ReadyTemplates, 0));
     // From the list of templates one comes with the choice made.
     let chosen = use_query_map().with_untracked(|query| query.get("template"));
     let create = acting(Act::CreateInstance);
     let (refusal, pending) = follow(create, &close);
     planned(templates, close, move |found, close| match found {
-        Answer::Templates(page) => {
-            let ready = page
-                .rows
-                .into_iter()
-                .filter(|row| row.state == TemplateState::Ready);
-            let mut ready: Vec<TemplateRow> = ready.collect();
+        Answer::ReadyTemplates(mut ready) => {
             ready.sort_by_key(|row| Some(row.id.to_string()) != chosen);
             if ready.is_empty() {
                 return no_template(close);
