@@ -1,14 +1,15 @@
 //! Copying: a further manifest over the same packs and segments, under an id of its own. Nothing is read of the disk
-//! and nothing but the manifest is written. From then on the two are like any two snapshots that share everything:
+//! and nothing but the manifest is written (and, where others write as well, a hold for the time of the copying). From then on the two are like any two snapshots that share everything:
 //! either can be deleted, and what both need goes with the second.
 
+use super::commit::{self, UploadHold};
 use super::error::{Damage, Error};
 use super::format::Kind;
 use super::manifest::{Description, Manifest};
 use super::organization::{Organization, WHOLE};
 use super::pipeline;
 use super::restore::pinned_manifest;
-use super::save::{Saving, write_manifest};
+use super::save::Saving;
 use super::store::{self, Keys, Store};
 use super::{Archive, Saved};
 use crate::domain::id::{OrganizationId, SnapshotId};
@@ -27,7 +28,7 @@ pub fn copy(
         return Err(Error::Busy { snapshot: to });
     }
     let saving = Saving(&organization, to);
-    let result = copy_pinned(&archive.shared.store, &organization, from, to, name);
+    let result = copy_pinned(archive, &organization, from, to, name);
     drop(saving);
     // What was deleted meanwhile and only this copy still held. Its failure is not the copy's: the next one finds it.
     if result.is_ok()
@@ -39,20 +40,32 @@ pub fn copy(
 }
 
 fn copy_pinned(
-    store: &Store,
+    archive: &Archive,
     organization: &Arc<Organization>,
     from: SnapshotId,
     to: SnapshotId,
     name: &str,
 ) -> Result<Saved, Error> {
-    if organization.state().uncertain {
+    let store = &archive.shared.store;
+    if organization.state().uncertain || !organization.sole {
         store.runtime().block_on(organization.refresh(store))?;
     }
     if let Some(known) = organization.state().ledger.snapshot(to) {
         return Ok(Saved::from_description(&known.description));
     }
-    let (manifest, key, pins) = pinned_manifest(store, organization, from)?;
+    let (manifest, key, pins) = pinned_manifest(archive, organization, from)?;
+    let original = organization
+        .state()
+        .ledger
+        .snapshot(from)
+        .map(|known| store::manifest_name(organization.id, from, known.manifest))
+        .ok_or(Error::NoSuchSnapshot { snapshot: from })?;
     let keys = Arc::clone(&organization.state().keys);
+    // The original's own key: what builds upon the copy later goes by it.
+    let path = || store::name(organization.id, Kind::Key, key);
+    let key = store::find_key(&keys, key).map_err(|damage| store::damaged(&path(), damage))?;
+    let hold = UploadHold::new(store, organization, key, &archive.shared.clock);
+    hold.begin(&pins)?;
     sound(store, organization, &manifest, &keys)?;
     let copy = Manifest {
         description: Description {
@@ -63,10 +76,7 @@ fn copy_pinned(
         },
         ..manifest
     };
-    // The original's own key: what builds upon the copy later goes by it.
-    let path = || store::name(organization.id, Kind::Key, key);
-    let key = store::find_key(&keys, key).map_err(|damage| store::damaged(&path(), damage))?;
-    write_manifest(store, organization, key, &pins, &copy)?;
+    commit::commit_copy(&hold, &pins, &copy, &original)?;
     Ok(Saved::from_description(&copy.description))
 }
 

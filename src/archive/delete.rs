@@ -1,12 +1,12 @@
-//! Deleting: the manifest first, then what nothing needs any more.
+//! Deleting: the manifest first, then, where nobody else writes to the store, what nothing needs any more. Elsewhere
+//! that is left to a prune.
 
-use super::error::{Damage, Error};
+use super::error::Error;
 use super::format::ObjectId;
-use super::organization::{self, Organization};
+use super::organization::Organization;
 use super::store;
 use super::{Archive, Freed};
 use crate::domain::id::{OrganizationId, SnapshotId};
-use std::sync::Arc;
 
 /// Deletes a snapshot.
 ///
@@ -20,52 +20,34 @@ pub fn delete(
     let store = &archive.shared.store;
     let runtime = store.runtime();
     let organization = archive.organization(organization)?;
-    if organization.state().uncertain {
+    if organization.state().uncertain || !organization.sole {
         runtime.block_on(organization.refresh(store))?;
     }
     let mut freed = Freed::default();
     delete_duplicates(archive, &organization, snapshot)?;
     delete_unreadable(archive, &organization, snapshot)?;
 
-    let known = {
-        let state = organization.state();
-        state
+    let known = organization.state().ledger.snapshot(snapshot).cloned();
+    let mut own = 0;
+    if let Some(known) = known {
+        store_delete(archive, &organization, snapshot, known.manifest)?;
+        let mut state = organization.state();
+        // Two deletions at once: only one of them counts the bytes.
+        if let Some(still) = state
             .ledger
             .snapshot(snapshot)
-            .cloned()
-            .map(|known| (known, Arc::clone(&state.keys)))
-    };
-    let mut own = 0;
-    if let Some((known, keys)) = known {
-        let read =
-            organization::read_manifest(store, organization.id, snapshot, known.manifest, &keys);
-        match runtime.block_on(read) {
-            Ok((manifest, _)) => {
-                store_delete(archive, &organization, snapshot, known.manifest)?;
-                let mut state = organization.state();
-                // Two deletions at once: only one of them counts the bytes.
-                if let Some(still) = state
-                    .ledger
-                    .snapshot(snapshot)
-                    .filter(|still| still.manifest == known.manifest)
-                {
-                    let exclusive = still.exclusive;
-                    freed.deferred_bytes = state.ledger.pinned_exclusive(&manifest);
-                    state.ledger.remove(&manifest);
-                    freed.bytes = known.manifest_size + exclusive - freed.deferred_bytes;
-                    own = exclusive - freed.deferred_bytes;
-                    state.sweep_wanted |= freed.deferred_bytes > 0;
-                }
-            }
-            // Damaged since it was read first, or removed behind our back. What it needed is not known here; it is
-            // collected after the next start, from what the other manifests say.
-            Err(Error::Damaged { damage, .. }) => {
-                if damage != Damage::Missing {
-                    store_delete(archive, &organization, snapshot, known.manifest)?;
-                }
-                organization.state().ledger.hide(snapshot);
-            }
-            Err(error) => return Err(error),
+            .filter(|still| still.manifest == known.manifest)
+        {
+            let exclusive = still.exclusive;
+            freed.deferred_bytes = if organization.sole {
+                state.ledger.pinned_exclusive(snapshot)
+            } else {
+                exclusive
+            };
+            state.ledger.remove(snapshot);
+            freed.bytes = known.manifest_size + exclusive - freed.deferred_bytes;
+            own = exclusive - freed.deferred_bytes;
+            state.sweep_wanted |= freed.deferred_bytes > 0;
         }
     }
     let swept = {
@@ -125,6 +107,7 @@ fn delete_duplicates(
             .state()
             .duplicates
             .retain(|known| *known != (snapshot, id));
+        organization.state().ledger.remove_hold(id);
     }
     Ok(())
 }

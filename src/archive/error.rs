@@ -99,6 +99,10 @@ pub enum Error {
         /// Size of the target in bytes.
         size: u64,
     },
+    /// Another process's prune was about to remove what this operation builds upon, or the store did not answer while
+    /// that could be ruled out. Calling again begins anew.
+    #[error("what the operation builds upon was about to be removed from the object store")]
+    Overtaken,
     /// An object is missing or damaged; nothing of it was used.
     #[error("the object {object} cannot be used: {damage}")]
     Damaged {
@@ -193,7 +197,7 @@ impl Error {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Store { source, .. } => is_permanent(source),
-            Self::Busy { .. } | Self::Process { .. } => false,
+            Self::Busy { .. } | Self::Overtaken | Self::Process { .. } => false,
             Self::Source { source, .. } | Self::Target { source, .. } => {
                 !matches!(source, DeviceError::Io { .. })
             }

@@ -4,7 +4,7 @@
 //! header, 64 bytes
 //!   0  8  magic "REPRISEA"
 //!   8  2  format version (0: may still change without migration until a release is tagged)
-//!  10  1  kind: 1 key, 2 pack, 3 segment, 4 manifest, 7 damage; 5 hold and 6 condemned are set aside
+//!  10  1  kind: 1 key, 2 pack, 3 segment, 4 manifest, 5 hold, 6 condemnation, 7 damage
 //!  11  1  sealing: 0 none. 1 is set aside for XChaCha20-Poly1305
 //!  12  4  zero
 //!  16 16  id of the key that the object's tag, chunk ids and (later) sealing are made with
@@ -80,6 +80,10 @@ pub enum Kind {
     Segment = 3,
     /// A snapshot.
     Manifest = 4,
+    /// What an upload, or a volume that still fills, needs.
+    Hold = 5,
+    /// What a prune is going to remove.
+    Condemned = 6,
     /// What a check found damaged.
     Damage = 7,
 }
@@ -92,6 +96,8 @@ impl Kind {
             Self::Pack => "packs",
             Self::Segment => "segments",
             Self::Manifest => "manifests",
+            Self::Hold => "holds",
+            Self::Condemned => "condemned",
             Self::Damage => "damage",
         }
     }
@@ -103,6 +109,8 @@ impl Kind {
             Self::Pack => "pack",
             Self::Segment => "segment",
             Self::Manifest => "manifest",
+            Self::Hold => "hold",
+            Self::Condemned => "condemnation",
             Self::Damage => "damage record",
         }
     }
@@ -186,6 +194,20 @@ pub fn open<'a>(key: &Key, bytes: &'a [u8]) -> Result<&'a [u8], Damage> {
         return Err(Damage::Authentication);
     }
     Ok(&content[HEADER_LENGTH..])
+}
+
+/// Reads what names a pack or a segment: kind (1), zero (3), id (16).
+pub fn object(cursor: &mut Cursor<'_>) -> Result<(Kind, ObjectId), Damage> {
+    let kind = match cursor.array::<4>()? {
+        [2, 0, 0, 0] => Kind::Pack,
+        [3, 0, 0, 0] => Kind::Segment,
+        _ => {
+            return Err(Damage::Invalid {
+                what: "it names an object that is no pack and no segment",
+            });
+        }
+    };
+    Ok((kind, ObjectId::from_bytes(cursor.array()?)))
 }
 
 /// Reads little-endian integers off the front of a slice; the end of the slice is `Damage::Truncated`.

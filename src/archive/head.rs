@@ -5,7 +5,7 @@ use super::format::Kind;
 use super::organization::Organization;
 use super::pack::FrameReader;
 use super::restore::pinned_manifest;
-use super::store::{self, Store};
+use super::store;
 use super::{Archive, CHUNK_SIZE, SEGMENT_SIZE, pipeline};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub fn read_head(
         });
     }
     let organization = archive.organization(organization)?;
-    let result = read_pinned(&archive.shared.store, &organization, snapshot, head);
+    let result = read_pinned(archive, &organization, snapshot, head);
     if let Err(error) = archive.sweep_if_deleted(&organization) {
         tracing::warn!(error = %error, "unneeded objects stay in the object store for now");
     }
@@ -32,13 +32,14 @@ pub fn read_head(
 }
 
 fn read_pinned(
-    store: &Store,
+    archive: &Archive,
     organization: &Arc<Organization>,
     snapshot: SnapshotId,
     head: &mut [u8],
 ) -> Result<(), Error> {
     head.fill(0);
-    let (manifest, _, _pins) = pinned_manifest(store, organization, snapshot)?;
+    let store = &archive.shared.store;
+    let (manifest, _, _pins) = pinned_manifest(archive, organization, snapshot)?;
     let Some(place) = manifest.segments.get(&0) else {
         return Ok(());
     };

@@ -85,6 +85,12 @@ impl Manifest {
         organization: OrganizationId,
         id: ObjectId,
     ) -> Result<Vec<u8>, serde_json::Error> {
+        let body = self.body()?;
+        Ok(format::seal(Kind::Manifest, key, organization, id, &body))
+    }
+
+    /// The body, which a hold has a copy of.
+    pub fn body(&self) -> Result<Vec<u8>, serde_json::Error> {
         let description = serde_json::to_vec(&self.description)?;
         let mut body = Vec::with_capacity(
             16 + description.len() + 24 * (self.packs.len() + self.segments.len()),
@@ -104,7 +110,7 @@ impl Manifest {
             body.extend_from_slice(&segment.id.to_bytes());
             body.extend_from_slice(&segment.size.to_le_bytes());
         }
-        Ok(format::seal(Kind::Manifest, key, organization, id, &body))
+        Ok(body)
     }
 
     /// Reads the body of a manifest object that was opened.
@@ -162,6 +168,14 @@ impl Manifest {
             });
         }
         Ok(manifest)
+    }
+
+    /// As [`Manifest::needs`], and how many of its chunk places each pack serves.
+    pub fn uses(&self) -> impl Iterator<Item = (Kind, ObjectId, u64, u32)> + '_ {
+        self.needs().map(|(kind, id, size)| {
+            let served = self.packs.get(&id).map_or(0, |pack| pack.chunks);
+            (kind, id, size, served)
+        })
     }
 
     /// Every object that the snapshot needs beside the manifest itself, with its length.

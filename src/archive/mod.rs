@@ -60,12 +60,16 @@
 //! (`format`: kinds 5 and 6), S3 ([`Archive::with_store`] takes any store).
 
 mod check;
+mod clock;
+mod commit;
+mod condemned;
 mod copy;
 mod delete;
 mod error;
 mod folder;
 mod format;
 mod head;
+mod hold;
 mod index;
 mod keys;
 mod ledger;
@@ -75,21 +79,28 @@ mod pack;
 mod packer;
 mod pipeline;
 mod plan;
+mod prune;
+mod refresh;
 mod restore;
 mod save;
 mod segment;
 mod store;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 pub use error::{Damage, Error};
 pub use format::FORMAT_VERSION;
+pub use hold::{Held, HoldId};
 pub use manifest::Description;
+pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
 pub use store::Retry;
+pub use verify::Verified;
 
 use crate::domain::id::{OrganizationId, SnapshotId, VolumeId};
 use crate::engine::BlockSet;
 use crate::engine::block::BlockDevice;
+use clock::Clock;
 use object_store::ObjectStore;
 use organization::Organization;
 use std::collections::HashMap;
@@ -271,9 +282,20 @@ struct Shared {
     options: ArchiveOptions,
     pack_buffers: Arc<Semaphore>,
     organizations: Mutex<HashMap<OrganizationId, Place>>,
+    /// Nobody else writes to the store.
+    sole: bool,
+    clock: Clock,
     runtime: Option<tokio::runtime::Runtime>,
     /// Holds the lock on a local folder for as long as the archive is open.
     _lock: Option<File>,
+}
+
+/// Who writes to the store.
+enum Writers {
+    /// This process alone: what is not needed goes at once. A local folder's lock keeps it so.
+    This(Option<File>),
+    /// Perhaps others: what is not needed goes by [`Archive::prune`].
+    Many,
 }
 
 impl Drop for Shared {
@@ -308,24 +330,32 @@ impl Archive {
             folder.store,
             options,
             Some(folder.settle),
-            Some(folder.lock),
+            Writers::This(Some(folder.lock)),
+            Clock::default(),
         )
     }
 
     /// An archive in any object store, of which PUT, ranged GET, HEAD, DELETE and LIST are asked. A PUT or a DELETE
-    /// that succeeded must be durable, and this process must be the only one that writes there.
+    /// that succeeded must be durable and seen by every GET and LIST that begins later. Others may write there.
     ///
     /// # Errors
     /// [`Error::Process`].
     pub fn with_store(store: Arc<dyn ObjectStore>, options: ArchiveOptions) -> Result<Self, Error> {
-        Self::build(store, options, None, None)
+        Self::build(store, options, None, Writers::Many, Clock::default())
+    }
+
+    /// As [`Archive::with_store`], where no other process writes.
+    #[cfg(test)]
+    fn with_store_alone(store: Arc<dyn ObjectStore>, options: ArchiveOptions) -> Result<Self, Error> {
+        Self::build(store, options, None, Writers::This(None), Clock::default())
     }
 
     fn build(
         store: Arc<dyn ObjectStore>,
         options: ArchiveOptions,
         settle: Option<Arc<Settle>>,
-        lock: Option<File>,
+        writers: Writers,
+        clock: Clock,
     ) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -339,11 +369,17 @@ impl Archive {
             })?;
         let store = Store::new(store, runtime.handle().clone(), options.retry, settle);
         let pack_buffers = Arc::new(Semaphore::new(options.pack_buffers.max(2)));
+        let (sole, lock) = match writers {
+            Writers::This(lock) => (true, lock),
+            Writers::Many => (false, None),
+        };
         let shared = Shared {
             store,
             options,
             pack_buffers,
             organizations: Mutex::default(),
+            sole,
+            clock,
             runtime: Some(runtime),
             _lock: lock,
         };
@@ -409,7 +445,8 @@ impl Archive {
         head::read_head(self, organization, snapshot, head)
     }
 
-    /// What is known of a snapshot. Costs no access to the store after the organization's first use.
+    /// What is known of a snapshot. Costs no access to the store after the organization's first use, but where others
+    /// write as well and it is not known.
     ///
     /// # Errors
     /// Those of the store.
@@ -419,17 +456,22 @@ impl Archive {
         snapshot: SnapshotId,
     ) -> Result<Option<ManifestInfo>, Error> {
         let organization = self.organization(organization)?;
+        self.look_for(&organization, snapshot)?;
         let state = organization.state();
         Ok(state.ledger.snapshot(snapshot).map(info))
     }
 
-    /// All snapshots of an organization that can be read, by id. Costs no access to the store after the organization's
-    /// first use; that one reads every manifest once (1.1 MiB for 1 TiB of data).
+    /// All snapshots of an organization that can be read, by id, whoever made them. The organization's first use reads
+    /// every manifest once (1.1 MiB for 1 TiB of data). After that it costs no access to the store, or where others
+    /// write as well two LISTs and a GET a new manifest.
     ///
     /// # Errors
     /// Those of the store.
     pub fn list(&self, organization: OrganizationId) -> Result<Vec<ManifestInfo>, Error> {
         let organization = self.organization(organization)?;
+        if !organization.sole {
+            self.refresh(&organization)?;
+        }
         let state = organization.state();
         Ok(state.ledger.snapshots().map(info).collect())
     }
@@ -449,8 +491,8 @@ impl Archive {
             .ok_or(Error::NoSuchSnapshot { snapshot })
     }
 
-    /// Deletes a snapshot and frees what nothing needs any more. Deleting one that is not there does nothing but free
-    /// what interrupted operations had left.
+    /// Deletes a snapshot. Where nobody else writes to the store, what nothing needs any more is freed at once, also
+    /// what interrupted operations had left; else by [`Archive::prune`]. Deleting one that is not there is harmless.
     ///
     /// # Errors
     /// Those of the store. When the manifest was removed already the snapshot is gone, and calling again frees the rest.
@@ -462,7 +504,8 @@ impl Archive {
         delete::delete(self, organization, snapshot)
     }
 
-    /// Removes what interrupted operations of an organization have left; gives the bytes freed.
+    /// Removes what interrupted operations of an organization have left; gives the bytes freed. Does nothing where
+    /// others write to the store as well: see [`Archive::prune`].
     ///
     /// # Errors
     /// Those of the store.
@@ -479,6 +522,84 @@ impl Archive {
         check::check(self, deep)
     }
 
+    /// Reads and authenticates every chunk of a snapshot, the packs' lengths and the segments. All that is wrong is
+    /// remembered, and not built upon by later saves; the first of it is the error.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSnapshot`], [`Error::Damaged`], [`Error::Cancelled`], and those of the store.
+    pub fn verify(
+        &self,
+        organization: OrganizationId,
+        snapshot: SnapshotId,
+        progress: &mut dyn Progress,
+    ) -> Result<Verified, Error> {
+        verify::verify(self, organization, snapshot, progress)
+    }
+
+    /// Removes what no snapshot and no hold needs, of every organization, in two phases: what is found is condemned,
+    /// and removed by a prune that comes after the grace (of this or another process) and finds the same. Where
+    /// nobody else writes to the store it is removed at once.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] for a grace under [`MINIMUM_GRACE`], [`Error::Cancelled`], and those of the store.
+    /// Calling again goes on.
+    pub fn prune(
+        &self,
+        options: &PruneOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Pruned, Error> {
+        prune::prune(self, options, progress)
+    }
+
+    /// Writes a hold with a copy of the snapshot's manifest: from now on nothing of its content is removed, by any
+    /// process, though the snapshot be deleted. The id is given by the caller, who has written it down before: calling
+    /// again gives the same hold, also when the snapshot is gone. It is kept until [`Archive::release_hold`].
+    ///
+    /// # Errors
+    /// [`Error::NoSuchSnapshot`], [`Error::Damaged`], and those of the store.
+    pub fn hold_for(
+        &self,
+        organization: OrganizationId,
+        snapshot: SnapshotId,
+        hold: HoldId,
+    ) -> Result<Held, Error> {
+        hold::hold_for(self, organization, snapshot, hold)
+    }
+
+    /// Reads a hold that [`Archive::hold_for`] gave. `None`: it was released, or never was.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], and those of the store.
+    pub fn held(
+        &self,
+        organization: OrganizationId,
+        hold: HoldId,
+    ) -> Result<Option<Held>, Error> {
+        hold::held(self, organization, hold)
+    }
+
+    /// Lets go of what a hold keeps. One that is not there was released already. Its id must not be used again.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn release_hold(&self, organization: OrganizationId, hold: HoldId) -> Result<(), Error> {
+        hold::release(self, organization, hold)
+    }
+
+    /// Looks again where others write as well and the snapshot is not known here.
+    fn look_for(&self, organization: &Organization, snapshot: SnapshotId) -> Result<(), Error> {
+        let known = organization.state().ledger.snapshot(snapshot).is_some();
+        if known || organization.sole {
+            return Ok(());
+        }
+        self.refresh(organization)
+    }
+
+    fn refresh(&self, organization: &Organization) -> Result<(), Error> {
+        let store = &self.shared.store;
+        store.runtime().block_on(organization.refresh(store))
+    }
+
     /// What is known of the organization; read from the store at the first call.
     fn organization(&self, id: OrganizationId) -> Result<Arc<Organization>, Error> {
         let place = Arc::clone(lock(&self.shared.organizations).entry(id).or_default());
@@ -488,7 +609,7 @@ impl Archive {
             return Ok(Arc::clone(organization));
         }
         let store = &self.shared.store;
-        let organization = Arc::new(store.runtime().block_on(Organization::load(store, id))?);
+        let organization = Arc::new(store.runtime().block_on(Organization::load(store, id, self.shared.sole))?);
         Ok(Arc::clone(place.insert(organization)))
     }
 

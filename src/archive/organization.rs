@@ -1,10 +1,11 @@
 //! What the process knows of one organization in the store: keys, ledger, index, known damage. All of it is read from
-//! the store at the organization's first use, and kept in step by the operations of this process (one process an
-//! archive folder). Cost of the first use: one LIST each of keys, packs, segments, manifests and damage records, and
-//! one GET a key, manifest and damage record.
+//! the store at the organization's first use, and kept in step by the operations of this process. Where others write
+//! to the store as well, each operation looks again first (see `refresh`). Cost of the first use: one LIST each of
+//! keys, packs, segments, manifests, holds and damage records, and one GET a key, manifest, hold and damage record.
 
+use super::condemned::Condemned;
 use super::error::{Damage, Error};
-use super::format::{self, Cursor, Kind, ObjectId};
+use super::format::{self, Kind, ObjectId};
 use super::index::Index;
 use super::keys::Key;
 use super::ledger::{Ledger, Object};
@@ -13,7 +14,7 @@ use super::pack::{self, Entry, FOOTER_LENGTH};
 use super::store::{self, Keys, Store};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use object_store::path::Path;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,8 @@ pub const WHOLE: u32 = u32::MAX;
 pub struct Organization {
     /// Its id.
     pub id: OrganizationId,
+    /// Nobody else writes to the store, for as long as this process has it open.
+    pub sole: bool,
     state: Mutex<State>,
 }
 
@@ -41,10 +44,17 @@ pub struct State {
     pub ledger: Ledger,
     /// For de-duplication.
     pub index: Index,
-    /// Manifests that cannot be read, by name. What they need is not known, so nothing is taken away while one stands.
+    /// Manifests that cannot be read, by name, and holds, by folder and name. What they need is not known, so nothing
+    /// is taken away while one stands.
     pub unreadable: BTreeMap<String, Damage>,
     /// Further manifests of a snapshot that has one already: the late arrival of a PUT that was given up.
     pub duplicates: Vec<(SnapshotId, ObjectId)>,
+    /// Holds that are an upload's.
+    pub uploads: HashSet<ObjectId>,
+    /// What prunes are going to remove.
+    pub condemned: Condemned,
+    /// Damage records that are known.
+    pub damage_read: HashSet<ObjectId>,
     /// What a check found damaged: object and offset of the chunk, or `WHOLE`.
     pub damaged: HashSet<(Object, u32)>,
     /// Packs with any damage.
@@ -75,7 +85,18 @@ impl State {
         self.keys.values().next()
     }
 
-    fn knows(&self, name: &str, snapshot: SnapshotId, id: ObjectId) -> bool {
+    /// Whether nothing new may rely on the object as a whole: it is damaged, or a prune is going to remove it.
+    pub fn is_avoided(&self, object: Object) -> bool {
+        self.damaged_objects.contains(&object) || self.condemned.contains(object)
+    }
+
+    /// Whether nothing new may rely on this chunk.
+    pub fn is_chunk_avoided(&self, object: Object, offset: u32) -> bool {
+        self.condemned.contains(object) || self.is_damaged(object, offset)
+    }
+
+    /// Whether a manifest was read already.
+    pub fn knows(&self, name: &str, snapshot: SnapshotId, id: ObjectId) -> bool {
         self.ledger
             .snapshot(snapshot)
             .is_some_and(|known| known.manifest == id)
@@ -91,7 +112,7 @@ impl Organization {
     }
 
     /// Reads everything from the store.
-    pub async fn load(store: &Store, id: OrganizationId) -> Result<Self, Error> {
+    pub async fn load(store: &Store, id: OrganizationId, sole: bool) -> Result<Self, Error> {
         let mut state = State {
             keys: Arc::new(load_keys(store, id).await?),
             ..State::default()
@@ -105,72 +126,15 @@ impl Organization {
         }
         let organization = Self {
             id,
+            sole,
             state: Mutex::new(state),
         };
         organization.refresh(store).await?;
-        organization.load_damage(store).await?;
-        Ok(organization)
-    }
-
-    /// Takes in the manifests that are in the store and not known here.
-    pub async fn refresh(&self, store: &Store) -> Result<(), Error> {
-        let mut names = store.list(self.id, Kind::Manifest).await?;
-        // By name, so that of two manifests of a snapshot the older one counts, each time.
-        names.sort_unstable();
-        let keys = Arc::clone(&self.state().keys);
-        let unknown = names.into_iter().filter_map(|(name, size)| {
-            let parsed = store::parse_manifest_name(&name);
-            let known =
-                parsed.is_some_and(|(snapshot, id)| self.state().knows(&name, snapshot, id));
-            (!known).then_some((name, parsed, size))
-        });
-        let read = unknown
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|(name, parsed, size)| {
-                let keys = Arc::clone(&keys);
-                async move {
-                    let Some((snapshot, id)) = parsed else {
-                        return Ok((
-                            name,
-                            None,
-                            Err(Damage::Invalid {
-                                what: "its name is not that of a manifest",
-                            }),
-                        ));
-                    };
-                    let path = store::manifest_name(self.id, snapshot, id);
-                    match read_manifest(store, self.id, snapshot, id, &keys).await {
-                        Ok((manifest, _)) => Ok((name, Some((snapshot, id)), Ok((manifest, size)))),
-                        // Removed since the listing.
-                        Err(Error::Damaged {
-                            damage: Damage::Missing,
-                            ..
-                        }) => Ok((path.to_string(), None, Err(Damage::Missing))),
-                        Err(Error::Damaged { damage, .. }) => {
-                            Ok((name, Some((snapshot, id)), Err(damage)))
-                        }
-                        Err(error) => Err(error),
-                    }
-                }
-            });
-        let mut read = futures::stream::iter(read).buffered(PARALLEL);
-        while let Some((name, ids, manifest)) = read.try_next().await? {
-            let mut state = self.state();
-            match (ids, manifest) {
-                (_, Err(Damage::Missing)) => {}
-                (_, Err(damage)) => {
-                    state.unreadable.insert(name, damage);
-                }
-                (Some((snapshot, id)), Ok(_)) if state.ledger.snapshot(snapshot).is_some() => {
-                    state.duplicates.push((snapshot, id))
-                }
-                (Some((_, id)), Ok((manifest, size))) => state.ledger.add(id, size, &manifest),
-                (None, Ok(_)) => {}
-            }
+        if !sole {
+            organization.refresh_condemned(store).await?;
         }
-        self.state().uncertain = false;
-        Ok(())
+        organization.refresh_damage(store).await?;
+        Ok(organization)
     }
 
     /// The key for new objects; made, written and read back when there is none.
@@ -201,10 +165,7 @@ impl Organization {
             };
             let mut packs: Vec<_> = all
                 .into_iter()
-                .filter(|pack| {
-                    !state.index.knows(*pack)
-                        && !state.damaged_objects.contains(&(Kind::Pack, *pack))
-                })
+                .filter(|pack| !state.index.knows(*pack) && !state.is_avoided((Kind::Pack, *pack)))
                 .filter_map(|pack| Some((pack, state.ledger.size((Kind::Pack, pack))?)))
                 .collect();
             packs.sort_unstable_by(|a, b| b.cmp(a));
@@ -231,11 +192,12 @@ impl Organization {
     }
 
     /// Removes from the store everything that no snapshot needs and nothing has pinned; gives the bytes freed.
-    /// Nothing at all while a manifest cannot be read: what it needs is not known.
+    /// Nothing at all while a manifest cannot be read: what it needs is not known. Nor where others write to the store
+    /// as well: they may need what nothing here does, and only a prune finds that out.
     pub async fn sweep(&self, store: &Store) -> Result<u64, Error> {
         let taken = {
             let mut state = self.state();
-            if !state.unreadable.is_empty() || state.uncertain {
+            if !self.sole || !state.unreadable.is_empty() || state.uncertain {
                 return Ok(0);
             }
             let taken = state.ledger.take_unneeded();
@@ -297,47 +259,10 @@ impl Organization {
             .put(&store::name(self.id, Kind::Damage, id), Bytes::from(bytes))
             .await
     }
-
-    /// Reads the damage records: 24 bytes an entry: kind (1), zero (3), object id (16), offset of the chunk or
-    /// 0xffff_ffff for the whole object (4). A record that cannot be read is left to the check to report.
-    async fn load_damage(&self, store: &Store) -> Result<(), Error> {
-        let keys = Arc::clone(&self.state().keys);
-        for (name, _) in store.list(self.id, Kind::Damage).await? {
-            let Some(id) = ObjectId::parse(&name) else {
-                continue;
-            };
-            let body = match store
-                .open(
-                    self.id,
-                    Kind::Damage,
-                    id,
-                    &store::name(self.id, Kind::Damage, id),
-                    &keys,
-                )
-                .await
-            {
-                Ok((body, _)) => body,
-                Err(Error::Damaged { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            let mut cursor = Cursor::new(&body);
-            let mut state = self.state();
-            while let (Ok(kind), Ok(id), Ok(offset)) =
-                (cursor.array::<4>(), cursor.array(), cursor.u32())
-            {
-                let kind = if kind[0] == Kind::Segment as u8 {
-                    Kind::Segment
-                } else {
-                    Kind::Pack
-                };
-                state.mark((kind, ObjectId::from_bytes(id)), offset);
-            }
-        }
-        Ok(())
-    }
 }
 
-async fn load_keys(store: &Store, organization: OrganizationId) -> Result<Keys, Error> {
+/// Every key of the organization that can be read.
+pub async fn load_keys(store: &Store, organization: OrganizationId) -> Result<Keys, Error> {
     let mut keys = Keys::new();
     for (name, _) in store.list(organization, Kind::Key).await? {
         let Some(id) = ObjectId::parse(&name) else {
@@ -443,6 +368,28 @@ impl Pins {
             objects.insert(object);
         }
         there
+    }
+
+    /// Pins what a manifest needs. False when it is known not to be in the store. Where others write as well it is
+    /// not known: then whoever relies on it has to look.
+    #[must_use]
+    pub fn rely(&self, state: &mut State, object: Object, size: u64) -> bool {
+        if self.organization.sole {
+            return self.pin(state, object);
+        }
+        self.pin_new(state, object, size);
+        true
+    }
+
+    /// Everything pinned, with its length.
+    pub fn all(&self, state: &State) -> Vec<(Object, u64)> {
+        let mut all: Vec<_> = self
+            .objects()
+            .iter()
+            .filter_map(|object| Some((*object, state.ledger.size(*object)?)))
+            .collect();
+        all.sort_unstable();
+        all
     }
 
     /// Pins an object that is about to be written.

@@ -133,6 +133,7 @@ impl<'a> Packer<'a> {
             if progress.done(self.read).is_break() {
                 return Err(Error::Cancelled);
             }
+            self.reader.hold.renew_if_due(self.reader.pins)?;
         }
         self.send_pack();
         Ok(())

@@ -5,6 +5,7 @@
 //! back through a queue of bounded length, in nearly the same order: when the packer cannot keep up, the workers wait.
 //! Memory: 1 MiB read and at most as much compressed a worker and a place in the queue, some 15 MiB on two cores.
 
+use super::commit::UploadHold;
 use super::error::Error;
 use super::format::Kind;
 use super::keys::{ChunkId, Key};
@@ -59,6 +60,8 @@ pub struct Reader<'a> {
     pub key: &'a Key,
     pub source: &'a dyn BlockDevice,
     pub pins: &'a Pins,
+    /// What says the same to others.
+    pub hold: &'a UploadHold<'a>,
     /// Chunks of packs that are not in the store yet.
     pub pending: Mutex<HashMap<ChunkId, ChunkRef>>,
     /// Set when the save has ended, well or not.
@@ -216,6 +219,9 @@ impl Reader<'_> {
             let Some(size) = state.ledger.size(object) else {
                 return Ok(None);
             };
+            if state.condemned.contains(object) {
+                return Ok(None);
+            }
             if !self.pins.pin(&mut state, object) {
                 return Ok(None);
             }
@@ -254,6 +260,13 @@ impl Reader<'_> {
             .get(candidate.entry as usize)
             .filter(|entry| entry.id == *id);
         let state = self.organization.state();
+        // So few of its chunks are needed that it should die with them.
+        if state
+            .ledger
+            .is_nearly_dead((Kind::Pack, candidate.pack), entries.len())
+        {
+            return Ok(None);
+        }
         Ok(found
             .filter(|entry| !state.is_damaged((Kind::Pack, candidate.pack), entry.offset))
             .map(|entry| ChunkRef {

@@ -47,9 +47,8 @@ pub fn restore(
     target: &dyn BlockDevice,
     progress: &mut dyn Progress,
 ) -> Result<Restored, Error> {
-    let store = &archive.shared.store;
     let organization = archive.organization(organization)?;
-    let (manifest, _, pins) = pinned_manifest(store, &organization, snapshot)?;
+    let (manifest, _, pins) = pinned_manifest(archive, &organization, snapshot)?;
     let result = restore_manifest(archive, &organization, &manifest, target, progress);
     drop(pins);
     if let Err(error) = archive.sweep_if_deleted(&organization) {
@@ -60,10 +59,30 @@ pub fn restore(
 
 /// The manifest, the id of its key, and pins on everything that it needs.
 pub(super) fn pinned_manifest(
-    store: &Store,
+    archive: &Archive,
     organization: &Arc<Organization>,
     snapshot: SnapshotId,
 ) -> Result<(Manifest, ObjectId, Pins), Error> {
+    match pin_manifest(archive, organization, snapshot) {
+        // It may have been deleted by another process.
+        Err(Error::Damaged {
+            damage: Damage::Missing,
+            ..
+        }) if !organization.sole => {
+            archive.refresh(organization)?;
+            pin_manifest(archive, organization, snapshot)
+        }
+        result => result,
+    }
+}
+
+fn pin_manifest(
+    archive: &Archive,
+    organization: &Arc<Organization>,
+    snapshot: SnapshotId,
+) -> Result<(Manifest, ObjectId, Pins), Error> {
+    let store = &archive.shared.store;
+    archive.look_for(organization, snapshot)?;
     let (known, keys) = {
         let state = organization.state();
         let known = state.ledger.snapshot(snapshot).cloned();
@@ -92,8 +111,8 @@ pub(super) fn pinned_manifest(
     if state.ledger.snapshot(snapshot).is_none() {
         return Err(Error::NoSuchSnapshot { snapshot });
     }
-    for (kind, id, _) in manifest.needs() {
-        if !pins.pin(&mut state, (kind, id)) {
+    for (kind, id, size) in manifest.needs() {
+        if !pins.rely(&mut state, (kind, id), size) {
             drop(state);
             return Err(store::damaged(
                 &store::name(organization.id, kind, id),
@@ -216,12 +235,12 @@ fn blank(target: &dyn BlockDevice, range: std::ops::Range<u64>) -> Result<(), Er
 }
 
 /// Chunks of one pack that are fetched together.
-struct Run<'s> {
-    chunks: Vec<(usize, &'s ChunkRef)>,
-    range: std::ops::Range<u32>,
+pub(super) struct Run<'s> {
+    pub chunks: Vec<(usize, &'s ChunkRef)>,
+    pub range: std::ops::Range<u32>,
 }
 
-fn runs(segment: &Segment) -> Vec<Run<'_>> {
+pub(super) fn runs(segment: &Segment) -> Vec<Run<'_>> {
     let mut chunks: Vec<(usize, &ChunkRef)> = segment
         .chunks
         .iter()

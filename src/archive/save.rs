@@ -1,20 +1,22 @@
 //! Saving: from a volume to a manifest. The steps are those of the module's *Crash story*.
 
+use super::commit::{self, UploadHold};
 use super::error::{Damage, Error};
-use super::format::{Kind, ObjectId};
-use super::keys::Key;
+use super::format::Kind;
 use super::manifest::Manifest;
 use super::organization::{self, Organization, PARALLEL, Pins, WHOLE};
 use super::packer::Packer;
 use super::pipeline::{Queue, Reader};
 use super::plan::{self, Plan};
-use super::store::{self, Store};
+use super::store;
 use super::{Archive, CHUNK_SIZE, Progress, SaveRequest, Saved};
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+
+/// How often a save begins anew after what it found on its way.
+const TRIES: u32 = 3;
 
 /// Removes the mark that a snapshot is being saved.
 pub(super) struct Saving<'a>(pub &'a Organization, pub crate::domain::id::SnapshotId);
@@ -38,13 +40,16 @@ pub fn save(
             });
         }
         let _saving = Saving(&organization, request.snapshot);
-        match save_pinned(archive, &organization, request, progress) {
-            // What was found damaged on the way is marked by now and will not be built upon again.
-            Err(error @ Error::Damaged { .. }) => {
-                tracing::warn!(error = %error, "saving again without the damaged object");
-                save_pinned(archive, &organization, request, progress)
+        let mut tries = 1;
+        loop {
+            match save_pinned(archive, &organization, request, progress) {
+                // What was found damaged or condemned on the way is known by now and will not be built upon again.
+                Err(error @ (Error::Damaged { .. } | Error::Overtaken)) if tries < TRIES => {
+                    tracing::warn!(error = %error, "saving again without what cannot be built upon");
+                    tries += 1;
+                }
+                result => break result,
             }
-            result => result,
         }
     };
     // What was deleted meanwhile and only this save still held. Its failure is not the save's: the next one finds it.
@@ -64,8 +69,11 @@ fn save_pinned(
 ) -> Result<Saved, Error> {
     let store = &archive.shared.store;
     let runtime = store.runtime();
-    if organization.state().uncertain {
+    if organization.state().uncertain || !organization.sole {
         runtime.block_on(organization.refresh(store))?;
+    }
+    if !organization.sole {
+        runtime.block_on(organization.refresh_damage(store))?;
     }
     if let Some(known) = organization.state().ledger.snapshot(request.snapshot) {
         return Ok(Saved::from_description(&known.description));
@@ -78,6 +86,7 @@ fn save_pinned(
     let key = runtime.block_on(organization.key(store))?;
     let keys = Arc::clone(&organization.state().keys);
     let pins = Pins::new(organization);
+    let hold = UploadHold::new(store, organization, &key, &archive.shared.clock);
     let reader = Reader {
         store,
         organization,
@@ -85,6 +94,7 @@ fn save_pinned(
         key: &key,
         source: request.source,
         pins: &pins,
+        hold: &hold,
         pending: Mutex::default(),
         stop: AtomicBool::new(false),
     };
@@ -108,11 +118,13 @@ fn save_pinned(
         .sum();
     manifest.description.uploaded_bytes = uploaded;
 
-    runtime.block_on(check_packs(&reader, &manifest, old.as_ref()))?;
+    if organization.sole {
+        runtime.block_on(check_packs(&reader, &manifest, old.as_ref()))?;
+    }
     if progress.done(to_read).is_break() {
         return Err(Error::Cancelled);
     }
-    write_manifest(store, organization, &key, &pins, &manifest)?;
+    commit::commit(&hold, &pins, &manifest)?;
     Ok(Saved {
         read_bytes: to_read,
         incremental: old.is_some(),
@@ -120,12 +132,66 @@ fn save_pinned(
     })
 }
 
-/// The base's manifest, its objects pinned, and the plan that follows from it. `None` when there is none that can be
-/// built upon: then everything is read.
+/// The base's manifest, its objects pinned and held, and the plan that follows from it. `None` when there is none that
+/// can be built upon: then everything is read.
 fn base(reader: &Reader<'_>, request: &SaveRequest<'_>) -> Result<Option<(Manifest, Plan)>, Error> {
-    let Some(base) = &request.base else {
+    let manifest = match &request.base {
+        Some(base) => base_manifest(reader, request, base)?,
+        None => None,
+    };
+    let bad = reader.hold.begin(reader.pins)?;
+    let (Some(manifest), Some(base)) = (manifest, &request.base) else {
         return Ok(None);
     };
+    // Whatever was found damaged by a check, or is about to be removed, is not built upon.
+    let mut bad_packs = false;
+    {
+        let state = reader.organization.state();
+        for (kind, id, _) in manifest.needs() {
+            let sound = !bad.contains(&(kind, id)) && !state.is_avoided((kind, id));
+            match kind {
+                Kind::Segment if !sound => return Ok(None),
+                _ => bad_packs |= !sound,
+            }
+        }
+    }
+    let mut plan = Plan::new();
+    for changed in base.changed.byte_ranges() {
+        plan::add_changed(
+            &mut plan,
+            &(changed.start..changed.end.min(request.source.size())),
+        );
+    }
+    if bad_packs {
+        for (number, place) in &manifest.segments {
+            let segment = match reader.read_segment(*number, *place) {
+                Ok(segment) => segment,
+                Err(Error::Damaged { .. }) => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let state = reader.organization.state();
+            for (chunk, place) in segment.chunks.iter().enumerate() {
+                if place.is_some_and(|place| {
+                    state.is_chunk_avoided((Kind::Pack, place.pack), place.entry.offset)
+                }) {
+                    plan::add_changed(
+                        &mut plan,
+                        &plan::chunk_range(*number, chunk, request.source.size()),
+                    );
+                }
+            }
+        }
+    }
+    plan::find_data(&mut plan, request.source)?;
+    Ok(Some((manifest, plan)))
+}
+
+/// The base's manifest, its objects pinned. What is not there at its length is marked, so that it is not built upon.
+fn base_manifest(
+    reader: &Reader<'_>,
+    request: &SaveRequest<'_>,
+    base: &super::Base<'_>,
+) -> Result<Option<Manifest>, Error> {
     let Some(known) = reader
         .organization
         .state()
@@ -150,63 +216,26 @@ fn base(reader: &Reader<'_>, request: &SaveRequest<'_>) -> Result<Option<(Manife
     if key != reader.key.id() || manifest.description.size > request.source.size() {
         return Ok(None);
     }
-    // Whatever is not there at its right length, or was found damaged by a check, is not built upon.
-    let mut bad_packs = false;
+    let mut state = reader.organization.state();
+    if state
+        .ledger
+        .snapshot(base.snapshot)
+        .is_none_or(|still| still.manifest != known.manifest)
     {
-        let mut state = reader.organization.state();
-        if state
-            .ledger
-            .snapshot(base.snapshot)
-            .is_none_or(|still| still.manifest != known.manifest)
-        {
-            return Ok(None);
-        }
-        for (kind, id, size) in manifest.needs() {
-            let there = reader.pins.pin(&mut state, (kind, id))
-                && state.ledger.size((kind, id)) == Some(size);
-            let sound = there && !state.damaged_objects.contains(&(kind, id));
-            if !there {
-                state.mark((kind, id), WHOLE);
-            }
-            match kind {
-                Kind::Segment if !sound => return Ok(None),
-                _ => bad_packs |= !sound,
-            }
+        return Ok(None);
+    }
+    for (kind, id, size) in manifest.needs() {
+        let there = reader.pins.rely(&mut state, (kind, id), size)
+            && state.ledger.size((kind, id)) == Some(size);
+        if !there {
+            state.mark((kind, id), WHOLE);
         }
     }
-    let mut plan = Plan::new();
-    for changed in base.changed.byte_ranges() {
-        plan::add_changed(
-            &mut plan,
-            &(changed.start..changed.end.min(request.source.size())),
-        );
-    }
-    if bad_packs {
-        for (number, place) in &manifest.segments {
-            let segment = match reader.read_segment(*number, *place) {
-                Ok(segment) => segment,
-                Err(Error::Damaged { .. }) => return Ok(None),
-                Err(error) => return Err(error),
-            };
-            let state = reader.organization.state();
-            for (chunk, place) in segment.chunks.iter().enumerate() {
-                if place.is_some_and(|place| {
-                    state.is_damaged((Kind::Pack, place.pack), place.entry.offset)
-                }) {
-                    plan::add_changed(
-                        &mut plan,
-                        &plan::chunk_range(*number, chunk, request.source.size()),
-                    );
-                }
-            }
-        }
-    }
-    plan::find_data(&mut plan, request.source)?;
-    Ok(Some((manifest, plan)))
+    Ok(Some(manifest))
 }
 
-/// Checks the length of each pack that the base did not have. The base's own were at their length when this process
-/// first looked (and at each check), and only this process takes any away.
+/// Where only this process writes: checks the length of each pack that the base did not have. The base's own were at
+/// their length when this process first looked (and at each check), and only this process takes any away.
 async fn check_packs(
     reader: &Reader<'_>,
     manifest: &Manifest,
@@ -243,55 +272,4 @@ async fn check_packs(
         .buffer_unordered(PARALLEL)
         .try_collect()
         .await
-}
-
-/// Writes the manifest, reads it back, and enters it into the ledger.
-pub(super) fn write_manifest(
-    store: &Store,
-    organization: &Organization,
-    key: &Key,
-    pins: &Pins,
-    manifest: &Manifest,
-) -> Result<(), Error> {
-    let id = ObjectId::new();
-    let path = store::manifest_name(organization.id, manifest.description.snapshot, id);
-    let bytes = manifest
-        .encode(key, organization.id, id)
-        .map_err(|error| Error::Process {
-            what: "the manifest cannot be written down",
-            source: error.into(),
-        })?;
-    let bytes = Bytes::from(bytes);
-    let outcome = store.runtime().block_on(async {
-        let put = store.put(&path, bytes.clone()).await;
-        match (put, store.get(&path).await) {
-            (_, Ok(back)) if back == bytes => Ok(()),
-            (Ok(()), Ok(_)) => Err((store::damaged(&path, Damage::Authentication), false)),
-            // The store says that it is not there: nothing was written.
-            (
-                Err(error),
-                Err(Error::Damaged {
-                    damage: Damage::Missing,
-                    ..
-                }),
-            ) => Err((error, true)),
-            (Err(error), _) | (Ok(()), Err(error)) => Err((error, false)),
-        }
-    });
-    match outcome {
-        Ok(()) => {
-            organization
-                .state()
-                .ledger
-                .add(id, bytes.len() as u64, manifest);
-            Ok(())
-        }
-        Err((error, true)) => Err(error),
-        Err((error, false)) => {
-            // It may stand there, whole, and be found at the next look: then what it needs must be there, too.
-            organization.state().uncertain = true;
-            pins.keep_for_ever();
-            Err(error)
-        }
-    }
 }

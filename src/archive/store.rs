@@ -3,6 +3,7 @@
 //! ```text
 //! <organization>/keys/<id>                   <organization>/packs/<id>
 //! <organization>/segments/<id>               <organization>/manifests/<snapshot>.<id>
+//! <organization>/holds/<id>                  <organization>/condemned/<id>
 //! <organization>/damage/<id>
 //! ```
 //!
@@ -45,6 +46,17 @@ pub type Settle = dyn Fn(&Path) -> Result<(), Error> + Send + Sync;
 
 /// The keys of one organization, by id.
 pub type Keys = BTreeMap<ObjectId, Key>;
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The last part of its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Last-Modified, in milliseconds by the store's own clock. Good for nothing but to be subtracted from another.
+    pub written: i64,
+}
 
 /// The bucket.
 #[derive(Clone)]
@@ -133,6 +145,34 @@ impl Store {
         .map(drop)
     }
 
+    /// Writes an object as [`Store::put`] does, but begins no try once `may` says no: then [`Error::Overtaken`].
+    pub async fn put_while(
+        &self,
+        path: &Path,
+        bytes: Bytes,
+        may: impl Fn() -> bool + Sync,
+    ) -> Result<(), Error> {
+        let late = || object_store::Error::Precondition {
+            path: path.to_string(),
+            source: "too late".into(),
+        };
+        let put = self
+            .attempt("writing", path, || async {
+                if !may() {
+                    return Err(late());
+                }
+                self.inner.put(path, bytes.clone().into()).await
+            })
+            .await;
+        match put {
+            Err(Error::Store {
+                source: object_store::Error::Precondition { .. },
+                ..
+            }) => Err(Error::Overtaken),
+            put => put.map(drop),
+        }
+    }
+
     /// A whole object.
     pub async fn get(&self, path: &Path) -> Result<Bytes, Error> {
         self.attempt("reading", path, || async {
@@ -209,6 +249,16 @@ impl Store {
         organization: OrganizationId,
         kind: Kind,
     ) -> Result<Vec<(String, u64)>, Error> {
+        let listed = self.list_dated(organization, kind).await?;
+        Ok(listed.into_iter().map(|one| (one.name, one.size)).collect())
+    }
+
+    /// The objects of one kind, and when the store says that each was written.
+    pub async fn list_dated(
+        &self,
+        organization: OrganizationId,
+        kind: Kind,
+    ) -> Result<Vec<Listed>, Error> {
         let prefix = Path::from_iter([organization.to_string(), kind.folder().to_owned()]);
         let found = self
             .attempt("listing", &prefix, || {
@@ -217,7 +267,13 @@ impl Store {
             .await?;
         Ok(found
             .into_iter()
-            .filter_map(|meta| Some((meta.location.filename()?.to_owned(), meta.size)))
+            .filter_map(|meta| {
+                Some(Listed {
+                    name: meta.location.filename()?.to_owned(),
+                    size: meta.size,
+                    written: meta.last_modified.timestamp_millis(),
+                })
+            })
             .collect())
     }
 

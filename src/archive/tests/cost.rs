@@ -20,7 +20,7 @@ const fn segment(packs: u64, chunks: u64) -> u64 {
 fn counted() -> (Arc<Wrapped>, Archive) {
     let store = Wrapped::new(in_memory());
     let archive =
-        Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     (store, archive)
 }
 
@@ -154,7 +154,7 @@ fn content_is_stored_once_within_an_organization() {
     // Another process finds the same, by the packs' own indexes.
     store.counts();
     let archive =
-        Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     let again = save(&archive, snapshot(3), &device, None).unwrap();
     assert_eq!(again.uploaded_bytes, 4 * segment(1, 32));
     assert!(first.uploaded_bytes > again.uploaded_bytes * 100);
@@ -193,7 +193,7 @@ fn a_list_page_asks_nothing_of_the_store() {
         save(&archive, snapshot(n), &device, None).unwrap();
     }
     let archive =
-        Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     store.counts();
     assert_eq!(archive.list(ORGANIZATION).unwrap().len(), 20);
     // The first look: the key, and each manifest once.
@@ -216,7 +216,7 @@ fn packs_in_memory_are_bounded_for_all_saves_together() {
         pack_buffers: 2,
         ..options()
     };
-    let archive = Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options).unwrap();
+    let archive = Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options).unwrap();
     std::thread::scope(|scope| {
         for n in 1..=4 {
             let archive = &archive;

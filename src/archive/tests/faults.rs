@@ -50,7 +50,7 @@ fn life(nth: u64, fault: Fault, reopen: bool) -> bool {
     let inner = in_memory();
     let store = Wrapped::new(Arc::clone(&inner));
     let new =
-        || Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+        || Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     let mut archive = new();
     store.fail(nth, fault);
     let mut hit = false;
@@ -138,7 +138,7 @@ fn every_operation_fails_once() {
 fn a_passing_failure_is_tried_again() {
     let store = Wrapped::new(in_memory());
     let archive =
-        Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     store.fail(0, Fault::Passing);
     save(&archive, snapshot(1), &first(), None).unwrap();
     assert!(store.heal());

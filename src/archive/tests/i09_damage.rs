@@ -19,7 +19,7 @@ struct Fixture {
 fn fixture() -> Fixture {
     let store = Arc::new(InMemory::new());
     let archive =
-        Archive::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
     let device = Memory::new(SEGMENT_SIZE + 64 * BLOCK);
     for n in 0..6 {
         device.paint(n * 64 * BLOCK..n * 64 * BLOCK + 20 * BLOCK, n as u8 + 1);
@@ -235,7 +235,7 @@ fn i09_swapped_objects() {
 fn i09_objects_of_another_organization() {
     let fixture = fixture();
     let other = OrganizationId::from_bytes([8; 16]);
-    let archive = Archive::with_store(
+    let archive = Archive::with_store_alone(
         Arc::clone(&fixture.store) as Arc<dyn ObjectStore>,
         options(),
     )
@@ -256,7 +256,7 @@ fn i09_objects_of_another_organization() {
 #[test]
 fn i09_no_content_is_shared_between_organizations() {
     let fixture = fixture();
-    let archive = Archive::with_store(
+    let archive = Archive::with_store_alone(
         Arc::clone(&fixture.store) as Arc<dyn ObjectStore>,
         options(),
     )

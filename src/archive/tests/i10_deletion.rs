@@ -90,7 +90,7 @@ impl Progress for Deleting<'_> {
 #[test]
 fn i10_a_snapshot_that_is_deleted_while_it_is_restored() {
     let store = in_memory();
-    let archive = Archive::with_store(
+    let archive = Archive::with_store_alone(
         Arc::clone(&store),
         ArchiveOptions {
             workers: 1,

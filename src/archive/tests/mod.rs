@@ -29,8 +29,9 @@ fn options() -> ArchiveOptions {
     }
 }
 
+/// The only one that writes to the store.
 fn open(store: &Arc<dyn ObjectStore>) -> Archive {
-    Archive::with_store(Arc::clone(store), options()).unwrap()
+    Archive::with_store_alone(Arc::clone(store), options()).unwrap()
 }
 
 fn in_memory() -> Arc<dyn ObjectStore> {
