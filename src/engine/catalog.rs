@@ -3,8 +3,9 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::error::{Error, Result};
-use crate::engine::format::{LayerId, Name, VERSION};
+use crate::engine::format::{LayerId, Name};
 use crate::engine::maps::Claim;
+use crate::engine::remote::RemoteId;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,6 +44,9 @@ pub(crate) struct Rows {
     pub(crate) layers: BTreeMap<LayerId, LayerRow>,
     pub(crate) volumes: BTreeMap<VolumeId, VolumeRow>,
     pub(crate) checkpoints: BTreeMap<CheckpointId, CheckpointRow>,
+    /// The layers whose blocks come from elsewhere, and from where. Each is the bottom of its tree and is not sealed; no
+    /// volume's head is among them.
+    pub(crate) remotes: BTreeMap<LayerId, RemoteId>,
     /// The last layer id given.
     pub(crate) last_layer: u64,
 }
@@ -53,6 +57,7 @@ pub(crate) enum Change {
     Layer(LayerId, Option<LayerRow>),
     Volume(VolumeId, Option<VolumeRow>),
     Checkpoint(CheckpointId, Option<CheckpointRow>),
+    Remote(LayerId, Option<RemoteId>),
     LastLayer(u64),
 }
 
@@ -68,6 +73,7 @@ impl Rows {
             Change::Layer(id, row) => put(&mut self.layers, id, row),
             Change::Volume(id, row) => put(&mut self.volumes, id, row),
             Change::Checkpoint(id, row) => put(&mut self.checkpoints, id, row),
+            Change::Remote(id, row) => put(&mut self.remotes, id, row),
             Change::LastLayer(last) => self.last_layer = last,
         }
     }
@@ -82,6 +88,12 @@ impl Rows {
             next = self.layers.get(&id).and_then(|row| row.parent);
         }
         chain
+    }
+
+    /// Whether the layer is open and takes the writes of its volume, now or once those below it are sealed.
+    pub(crate) fn is_head(&self, id: LayerId) -> bool {
+        let open = self.layers.get(&id).is_some_and(|row| row.sealed.is_none());
+        open && !self.remotes.contains_key(&id)
     }
 
     /// The children of each layer.
@@ -119,17 +131,29 @@ impl Rows {
                 .layers
                 .get(&row.head)
                 .is_none_or(|layer| layer.size != row.size || layer.sealed.is_some())
+                || self.remotes.contains_key(&row.head)
             {
                 return Some(format!("volume {id} has layer {} as its head", row.head));
             }
         }
         for (id, row) in &self.checkpoints {
+            // A layer that still fills can be where differences begin, and no more.
+            let base = row.retired && self.remotes.contains_key(&row.layer);
             if self
                 .layers
                 .get(&row.layer)
-                .is_none_or(|layer| layer.sealed.is_none())
+                .is_none_or(|layer| layer.sealed.is_none() && !base)
             {
                 return Some(format!("checkpoint {id} has layer {}", row.layer));
+            }
+        }
+        for id in self.remotes.keys() {
+            if self
+                .layers
+                .get(id)
+                .is_none_or(|layer| layer.sealed.is_some() || layer.parent.is_some())
+            {
+                return Some(format!("layer {id} has blocks that live elsewhere"));
             }
         }
         None
@@ -144,6 +168,9 @@ pub(crate) trait Catalog: Send {
 
 /// `pool.db`.
 pub(crate) struct Sqlite(Connection);
+
+/// Version of the tables. 0 had no `remotes`.
+const TABLES: u32 = 1;
 
 const SCHEMA: &str = "
 CREATE TABLE pool (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -169,6 +196,14 @@ CREATE TABLE checkpoints (
     layer INTEGER NOT NULL,
     retired INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What version 1 added.
+const REMOTES: &str = "
+CREATE TABLE remotes (
+    layer INTEGER PRIMARY KEY,
+    source BLOB NOT NULL         -- the name that its giver knows
+) STRICT;
 ";
 
 fn failed(operation: &'static str) -> impl Fn(rusqlite::Error) -> Error {
@@ -206,7 +241,7 @@ impl Sqlite {
         }
         if !known {
             let fill = format!(
-                "BEGIN; {SCHEMA} INSERT INTO pool VALUES ('format', {VERSION}), ('last_layer', 0); COMMIT"
+                "BEGIN; {SCHEMA} {REMOTES} INSERT INTO pool VALUES ('format', {TABLES}), ('last_layer', 0); COMMIT"
             );
             connection.execute_batch(&fill).map_err(failed("create"))?;
         }
@@ -215,11 +250,20 @@ impl Sqlite {
                 row.get(0)
             })
             .map_err(failed("read"))?;
-        if found != i64::from(VERSION) {
-            return Err(Error::Format {
-                found: found.cast_unsigned(),
-                expected: u64::from(VERSION),
-            });
+        match found {
+            0 => {
+                let add = format!(
+                    "BEGIN; {REMOTES} UPDATE pool SET value = 1 WHERE key = 'format'; COMMIT"
+                );
+                connection.execute_batch(&add).map_err(failed("migrate"))?;
+            }
+            found if found == i64::from(TABLES) => {}
+            found => {
+                return Err(Error::Format {
+                    found: found.cast_unsigned(),
+                    expected: u64::from(TABLES),
+                });
+            }
         }
         Ok(Self(connection))
     }
@@ -284,6 +328,20 @@ impl Catalog for Sqlite {
                 CheckpointId::from_bytes(id16(row.get(0).map_err(&read)?)),
                 checkpoint,
             );
+        }
+        let mut query = self
+            .0
+            .prepare("SELECT layer, source FROM remotes")
+            .map_err(&read)?;
+        let mut found = query.query([]).map_err(&read)?;
+        while let Some(row) = found.next().map_err(&read)? {
+            let (layer, name): (i64, Vec<u8>) =
+                (row.get(0).map_err(&read)?, row.get(1).map_err(&read)?);
+            let source = RemoteId::new(&name).ok_or_else(|| {
+                let what = format!("layer {layer} comes from nowhere");
+                Error::damaged("pool.db", 0, what)
+            })?;
+            rows.remotes.insert(LayerId(layer.cast_unsigned()), source);
         }
         let last: i64 = self
             .0
@@ -352,6 +410,13 @@ impl Catalog for Sqlite {
                 ),
                 Change::Checkpoint(id, None) => {
                     transaction.execute("DELETE FROM checkpoints WHERE id = ?1", [id.to_bytes()])
+                }
+                Change::Remote(id, Some(source)) => transaction.execute(
+                    "INSERT OR REPLACE INTO remotes VALUES (?1, ?2)",
+                    params![signed(id.0), source.as_bytes()],
+                ),
+                Change::Remote(id, None) => {
+                    transaction.execute("DELETE FROM remotes WHERE layer = ?1", [signed(id.0)])
                 }
                 Change::LastLayer(last) => transaction.execute(
                     "UPDATE pool SET value = ?1 WHERE key = 'last_layer'",

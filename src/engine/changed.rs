@@ -2,6 +2,7 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::blockset::BlockSet;
+use crate::engine::content::touched;
 use crate::engine::error::{Error, Result};
 use crate::engine::maps::Maps;
 use crate::engine::pool::Pool;
@@ -25,7 +26,8 @@ impl Pool {
             let Some(base) = look.rows.checkpoints.get(&from) else {
                 return Ok(None);
             };
-            let stack = self.inner.volume(volume)?.stack();
+            let open = self.inner.volume(volume)?;
+            let (stack, size) = (open.stack(), open.size);
             let other = look.rows.chain(base.layer);
             let meeting = stack
                 .layers
@@ -43,9 +45,17 @@ impl Pool {
                 .take_while(|layer| Some(layer.id) != meeting)
             {
                 changed.0 |= layer.with_maps(Maps::present);
+                if layer.asks() {
+                    // What has not come may be anything.
+                    changed.insert_range(0..touched(0, size).end);
+                }
             }
             let mut failed = None;
             for id in other.iter().take_while(|id| Some(**id) != meeting) {
+                if look.rows.remotes.contains_key(id) {
+                    changed.insert_range(0..touched(0, size).end);
+                    continue;
+                }
                 match self.inner.load_map(*id) {
                     Ok((_, maps)) => changed.0 |= maps.present(),
                     Err(error) => failed = failed.or(Some(error)),

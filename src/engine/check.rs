@@ -9,6 +9,7 @@ use crate::engine::inner::Inner;
 use crate::engine::maps::byte_runs;
 use crate::engine::open::{allocated_ranges, blocks_of};
 use crate::engine::record::{parse, read_whole};
+use crate::engine::remote::RemoteId;
 use crate::engine::types::Finding;
 
 impl Finding {
@@ -62,7 +63,7 @@ pub(crate) fn check(inner: &Inner) -> Result<Vec<Finding>> {
         if row.sealed.is_some() {
             check_sealed(inner, *id, row, &mut found);
         } else {
-            check_open(inner, *id, row, &mut found);
+            check_open(inner, *id, row, rows.remotes.get(id).copied(), &mut found);
         }
     }
     for (id, row) in &rows.volumes {
@@ -157,7 +158,13 @@ fn check_sealed(inner: &Inner, id: LayerId, row: &LayerRow, found: &mut Vec<Find
     }
 }
 
-fn check_open(inner: &Inner, id: LayerId, row: &LayerRow, found: &mut Vec<Finding>) {
+fn check_open(
+    inner: &Inner,
+    id: LayerId,
+    row: &LayerRow,
+    source: Option<RemoteId>,
+    found: &mut Vec<Finding>,
+) {
     let storage = &*inner.core.storage;
     let name = id.log();
     let look = || {
@@ -175,6 +182,12 @@ fn check_open(inner: &Inner, id: LayerId, row: &LayerRow, found: &mut Vec<Findin
                     name,
                     16,
                     "the log and pool.db differ about this layer",
+                ));
+            } else if header.remote != source {
+                found.push(Finding::damage(
+                    name,
+                    96,
+                    "the log and pool.db differ about where the blocks come from",
                 ));
             }
         }

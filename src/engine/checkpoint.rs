@@ -253,6 +253,7 @@ impl Inner {
                     size: volume.size,
                     initial: 0,
                     identity,
+                    remote: None,
                 };
                 let (file, log) = prepare_head(core, header)?;
                 let layer = Arc::new(Layer::open(layer, Maps::default(), Arc::clone(&file)));

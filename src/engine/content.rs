@@ -3,6 +3,7 @@
 use crate::engine::block::{Allocation, BLOCK_SIZE, DeviceError, Extent};
 use crate::engine::core::Core;
 use crate::engine::error::Result;
+use crate::engine::fetch::{Loose, Patience};
 use crate::engine::layer::Layer;
 use crate::engine::maps::Presence;
 use roaring::RoaringBitmap;
@@ -15,6 +16,8 @@ struct Piece {
     /// The layer in the stack whose file has the bytes; none: they are zero.
     layer: Option<usize>,
     allocation: Allocation,
+    /// The layer is to ask for them.
+    absent: bool,
 }
 
 /// Refuses a range that ends beyond the device.
@@ -46,6 +49,11 @@ pub(crate) fn inside(offset: u64, length: u64) -> Range<u32> {
 /// Which layer answers for each block, unordered.
 fn resolve(layers: &[Arc<Layer>], blocks: Range<u32>) -> Vec<Piece> {
     let mut pieces = Vec::new();
+    // Looked at before the bitmaps: once it asks no more, they have all that anybody needs.
+    let asking = layers
+        .last()
+        .filter(|bottom| bottom.asks())
+        .map(|_| layers.len() - 1);
     let mut open = vec![blocks];
     for (index, layer) in layers.iter().enumerate() {
         if open.is_empty() {
@@ -66,11 +74,13 @@ fn resolve(layers: &[Arc<Layer>], blocks: Range<u32>) -> Vec<Piece> {
                             blocks,
                             layer: Some(index),
                             allocation: Allocation::Data,
+                            absent: false,
                         }),
                         Presence::Zero => pieces.push(Piece {
                             blocks,
                             layer: None,
                             allocation: Allocation::Zero,
+                            absent: false,
                         }),
                         Presence::Absent => below.push(blocks),
                     }
@@ -82,16 +92,91 @@ fn resolve(layers: &[Arc<Layer>], blocks: Range<u32>) -> Vec<Piece> {
     }
     pieces.extend(open.into_iter().map(|blocks| Piece {
         blocks,
-        layer: None,
-        allocation: Allocation::Hole,
+        layer: asking,
+        // What was not asked for yet may be anything.
+        allocation: asking.map_or(Allocation::Hole, |_| Allocation::Data),
+        absent: asking.is_some(),
     }));
     pieces
 }
 
-/// Fills `buffer`. The caller is inside the pool's epoch since before it took `layers`.
+/// Fetches what a read of these bytes will find absent; what cannot be kept goes into `loose`. It may wait long, so the
+/// caller is in no epoch and holds no lock.
+pub(crate) fn bring(
+    core: &Core,
+    layers: &[Arc<Layer>],
+    offset: u64,
+    length: u64,
+    loose: &mut Loose,
+    patience: &mut Patience<'_>,
+) -> Result<()> {
+    let Some(bottom) = layers.last().filter(|bottom| bottom.asks()) else {
+        return Ok(());
+    };
+    for piece in resolve(layers, touched(offset, length)) {
+        if !piece.absent {
+            continue;
+        }
+        let mut at = piece.blocks.start;
+        while at < piece.blocks.end && bottom.asks() {
+            at = bottom
+                .remote()?
+                .bring(core, at, None, loose, patience)?
+                .max(at + 1);
+        }
+    }
+    Ok(())
+}
+
+/// Fills `part` from the bottom layer's blocks from `start` on, which were absent a moment ago.
+fn read_absent(
+    core: &Core,
+    bottom: &Layer,
+    loose: &mut Loose,
+    start: u64,
+    part: &mut [u8],
+) -> Result<()> {
+    let stop = start + part.len() as u64;
+    let mut at = start;
+    while at < stop {
+        let block = u32::try_from(at / BLOCK_SIZE).unwrap_or(u32::MAX);
+        let asks = bottom.asks();
+        let (presence, end) =
+            bottom.with_maps(|maps| maps.run(block, touched(start, stop - start).end));
+        let end = match presence {
+            Presence::Absent if asks => block + 1,
+            _ => end,
+        };
+        let until = (u64::from(end) * BLOCK_SIZE).min(stop);
+        let place = |at: u64| usize::try_from(at - start).unwrap_or(usize::MAX);
+        let Some(piece) = part.get_mut(place(at)..place(until)) else {
+            break;
+        };
+        match presence {
+            Presence::Data => bottom.read_own(core, piece, at)?,
+            Presence::Absent if asks => {
+                if !loose.copy(at, piece) {
+                    // It was kept when it came, and was lost since (a sync failed). Seldom enough to wait here.
+                    let mut patience = Patience::new(core.options.remote_patience, None);
+                    bottom
+                        .remote()?
+                        .bring(core, block, None, loose, &mut patience)?;
+                    continue;
+                }
+            }
+            Presence::Zero | Presence::Absent => piece.fill(0),
+        }
+        at = until;
+    }
+    Ok(())
+}
+
+/// Fills `buffer`. The caller is inside the pool's epoch since before it took `layers`. `loose` has what [`bring`] could
+/// not keep.
 pub(crate) fn read(
     core: &Core,
     layers: &[Arc<Layer>],
+    loose: &mut Loose,
     offset: u64,
     buffer: &mut [u8],
 ) -> Result<()> {
@@ -110,6 +195,7 @@ pub(crate) fn read(
             continue;
         };
         match piece.layer.and_then(|index| layers.get(index)) {
+            Some(layer) if piece.absent => read_absent(core, layer, loose, start, part)?,
             Some(layer) => layer.read_own(core, part, start)?,
             None => part.fill(0),
         }

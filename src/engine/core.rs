@@ -2,15 +2,16 @@
 //! volumes can hold it without a circle.
 
 use crate::engine::catalog::{Catalog, Change, Rows};
-use crate::engine::drain::{Epoch, lock};
+use crate::engine::drain::{Epoch, lock, read, write};
 use crate::engine::error::{Error, Result};
 use crate::engine::format::LayerId;
 use crate::engine::layer::Files;
+use crate::engine::remote::RemoteSources;
 use crate::engine::storage::Storage;
 use crate::engine::types::PoolOptions;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 /// The file of the reserve, from the pool's folder.
 pub(crate) const RESERVE: &str = "reserve";
@@ -23,6 +24,8 @@ pub(crate) struct Core {
     pub(crate) files: Files,
     pub(crate) room: RoomKeeper,
     layers: AtomicU64,
+    /// Where layers that still fill find their sources.
+    sources: RwLock<Option<Arc<dyn RemoteSources>>>,
     meta: Mutex<Meta>,
 }
 
@@ -59,9 +62,18 @@ impl Core {
             files,
             room,
             layers: AtomicU64::new(0),
+            sources: RwLock::default(),
             meta,
             options,
         }))
+    }
+
+    pub(crate) fn attach_sources(&self, sources: Arc<dyn RemoteSources>) {
+        *write(&self.sources) = Some(sources);
+    }
+
+    pub(crate) fn sources(&self) -> Option<Arc<dyn RemoteSources>> {
+        read(&self.sources).clone()
     }
 
     /// The rows, locked. Hold it for a look only.

@@ -2,6 +2,7 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::block::DeviceError;
+use crate::engine::remote::RemoteError;
 use std::io;
 
 /// The result of everything in this room.
@@ -103,6 +104,20 @@ pub enum Error {
     /// good until it is rolled back or repaired.
     #[error("volume {0} is poisoned: a sync of its files failed")]
     Poisoned(VolumeId),
+    /// Blocks of this volume have not come yet, and cannot be fetched now. What is here is not affected.
+    #[error("what volume {volume} holds at byte {offset} cannot be fetched")]
+    Remote {
+        /// The volume that was made from the source.
+        volume: VolumeId,
+        /// Where, in bytes from the start of the volume.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: RemoteError,
+    },
+    /// Whoever was told how far it is said to stop. What has come stays.
+    #[error("the operation was interrupted")]
+    Interrupted,
 }
 
 impl Error {
@@ -138,6 +153,10 @@ impl From<Error> for DeviceError {
             } => Self::Io {
                 context: format!("cannot {operation} {file}"),
                 source: Some(source),
+            },
+            Error::Remote { ref source, .. } => Self::Io {
+                context: format!("{error}: {source}"),
+                source: None,
             },
             other => Self::Io {
                 context: other.to_string(),

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Version of the maps, the logs and `pool.db`. Version 0 may change without migration until a release is tagged.
+/// Version of the maps and the logs; `pool.db` counts its own. Version 0 may change without migration until a release is
+/// tagged.
 pub const VERSION: u32 = 0;
 
 /// The folder of the layers, from the pool's folder.

@@ -23,6 +23,8 @@ const LEAST_REWRITE: u64 = 1 << 20;
 pub(crate) struct Poison {
     pub(crate) volume: VolumeId,
     pub(crate) set: AtomicBool,
+    /// The layer's blocks can be fetched again: its failure is no volume's, and its log alone remembers it.
+    pub(crate) of_source: bool,
 }
 
 /// An open layer. Data goes into its file at its own place; blocks new to it go into the log; a flush makes both
@@ -270,8 +272,12 @@ impl Head {
         self.layer.release_file(core);
     }
 
+    pub(crate) fn poisoned(&self) -> bool {
+        self.poison.set.load(Ordering::SeqCst)
+    }
+
     fn unpoisoned(&self) -> Result<()> {
-        if self.poison.set.load(Ordering::SeqCst) {
+        if self.poisoned() {
             Err(Error::Poisoned(self.poison.volume))
         } else {
             Ok(())
@@ -295,6 +301,11 @@ impl Head {
 
 /// Notes that a sync of a volume's files failed, for this life and the next ones.
 pub(crate) fn poison(core: &Core, poison: &Poison, file: &str, source: &std::io::Error) {
+    if poison.of_source {
+        tracing::error!(volume = %poison.volume, file, error = %source, "a sync failed: what was fetched since the last one is fetched again");
+        poison.set.store(true, Ordering::SeqCst);
+        return;
+    }
     tracing::error!(volume = %poison.volume, file, error = %source, "a sync failed: the volume is poisoned");
     if poison.set.swap(true, Ordering::SeqCst) {
         return;

@@ -6,6 +6,7 @@ use crate::engine::checkpoint::Swap;
 use crate::engine::core::Core;
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
+use crate::engine::fetch::Remote;
 use crate::engine::format::LayerId;
 use crate::engine::layer::Layer;
 use crate::engine::lease::Lease;
@@ -15,13 +16,15 @@ use crate::engine::volume::Volume;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, Weak, mpsc};
 
-/// See the module. Locks are taken in this order: slots' `admin` (by id), `lease`, `sealing`, a slot's `open`, and then
-/// one at a time for a moment only: `swaps`, `layers`, the rows.
+/// See the module. Locks are taken in this order: slots' `admin` (by id), `lease`, `sealing`, a slot's `open`,
+/// `remotes`, and then one at a time for a moment only: `swaps`, `layers`, the rows. None is held while a source is asked.
 pub(crate) struct Inner {
     pub(crate) core: Arc<Core>,
     slots: Mutex<HashMap<VolumeId, Arc<Slot>>>,
     /// Sealed layers that some stack holds, so that stacks share bitmaps and files.
     pub(crate) layers: Mutex<HashMap<LayerId, Weak<Layer>>>,
+    /// Layers that still fill, as all stacks share them; opened with the first volume that stands on them.
+    pub(crate) remotes: Mutex<HashMap<LayerId, Arc<Remote>>>,
     /// Checkpoints whose heads are swapped and whose layers are not sealed yet.
     pub(crate) swaps: Mutex<Vec<Arc<Swap>>>,
     /// Held by who seals, and by who changes what a seal relies on.
@@ -59,6 +62,7 @@ impl Inner {
             core,
             slots: Mutex::default(),
             layers: Mutex::default(),
+            remotes: Mutex::default(),
             swaps: Mutex::default(),
             sealing: Mutex::default(),
             swept: Mutex::default(),
@@ -84,6 +88,7 @@ impl Inner {
         drop(open);
         lock(&self.opened).push_back(id);
         self.close_idle(id);
+        self.close_remotes();
         Ok(volume)
     }
 
@@ -124,13 +129,26 @@ impl Inner {
         }
     }
 
-    /// The sealed layers from one down, with their bitmaps.
+    /// The layers below a head from one down, with their bitmaps: sealed, but perhaps the last.
     pub(crate) fn sealed_stack(&self, from: Option<LayerId>) -> Result<Vec<Arc<Layer>>> {
         let Some(from) = from else {
             return Ok(Vec::new());
         };
         let chain = self.core.meta().rows.chain(from);
-        chain.into_iter().map(|id| self.sealed_layer(id)).collect()
+        chain.into_iter().map(|id| self.layer_below(id)).collect()
+    }
+
+    fn layer_below(&self, id: LayerId) -> Result<Arc<Layer>> {
+        let fills = || self.core.meta().rows.remotes.contains_key(&id);
+        if fills() {
+            match self.remote_layer(id) {
+                Ok(remote) => return Ok(Arc::clone(&remote.head.layer)),
+                // Sealed between the two looks.
+                Err(_) if !fills() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.sealed_layer(id)
     }
 
     /// A sealed layer as stacks share it.
@@ -198,5 +216,6 @@ impl Drop for Inner {
                 tracing::warn!(volume = %volume.id, %error, "a volume could not be flushed when the pool was closed");
             }
         }
+        self.sync_remotes();
     }
 }

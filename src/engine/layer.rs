@@ -7,19 +7,23 @@
 use crate::engine::core::Core;
 use crate::engine::drain::{lock, read, write};
 use crate::engine::error::{Error, Result};
+use crate::engine::fetch::Remote;
 use crate::engine::format::LayerId;
 use crate::engine::maps::{Maps, Presence};
 use crate::engine::storage::File;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, RwLock, Weak};
 
 /// See the module.
 pub(crate) struct Layer {
     pub(crate) id: LayerId,
     maps: RwLock<Maps>,
     file: Arc<FileSlot>,
+    /// What is absent here is not zero: it is to be asked for. Never set again once it is not.
+    asks: AtomicBool,
+    remote: OnceLock<Weak<Remote>>,
 }
 
 /// The data file of a layer, open or not.
@@ -39,6 +43,8 @@ impl Layer {
             id,
             maps: RwLock::new(maps),
             file: Arc::default(),
+            asks: AtomicBool::new(false),
+            remote: OnceLock::new(),
         }
     }
 
@@ -53,7 +59,44 @@ impl Layer {
             id,
             maps: RwLock::new(maps),
             file: Arc::new(slot),
+            asks: AtomicBool::new(false),
+            remote: OnceLock::new(),
         }
+    }
+
+    /// A layer whose absent blocks come from elsewhere: open, as [`Layer::open`].
+    pub(crate) fn remote_of(self, remote: &Weak<Remote>) -> Self {
+        // Just made: it has none yet.
+        let _ = self.remote.set(Weak::clone(remote));
+        self.asks.store(true, Ordering::SeqCst);
+        self
+    }
+
+    /// Whether an absent block is to be asked for.
+    pub(crate) fn asks(&self) -> bool {
+        self.asks.load(Ordering::SeqCst)
+    }
+
+    /// Whom to ask.
+    pub(crate) fn remote(&self) -> Result<Arc<Remote>> {
+        let closed = || {
+            Error::damaged(
+                self.id.log(),
+                0,
+                "what it lacks cannot be asked for any more",
+            )
+        };
+        self.remote.get().and_then(Weak::upgrade).ok_or_else(closed)
+    }
+
+    /// All that anybody needs is here: what is absent is zero from now on.
+    pub(crate) fn asks_no_more(&self) {
+        self.asks.store(false, Ordering::SeqCst);
+    }
+
+    /// Puts other bitmaps in the place of these: some of the blocks turned out not to be safe in the file.
+    pub(crate) fn fall_back(&self, maps: Maps) {
+        *write(&self.maps) = maps;
     }
 
     /// A look at the bitmaps.

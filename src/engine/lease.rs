@@ -4,6 +4,7 @@ use crate::domain::id::CheckpointId;
 use crate::engine::block::{BLOCK_SIZE, BlockDevice, DeviceError, Extent, ZeroOptions};
 use crate::engine::content::{self, check_range, inside};
 use crate::engine::drain::{Drain, Inside};
+use crate::engine::fetch::{Loose, Patience};
 use crate::engine::format::LayerId;
 use crate::engine::inner::Inner;
 use crate::engine::layer::Layer;
@@ -33,6 +34,7 @@ impl std::fmt::Debug for Lease {
 
 impl Lease {
     pub(crate) fn new(pool: Arc<Inner>, volume: Arc<Volume>) -> Self {
+        volume.leaving.store(false, Ordering::SeqCst);
         Self {
             volume,
             _pool: pool,
@@ -50,6 +52,7 @@ impl Lease {
     /// Ends the lease: requests that run now end first, later ones fail with [`DeviceError::Revoked`].
     pub fn revoke(&self) {
         self.door.shut();
+        self.volume.leaving.store(true, Ordering::SeqCst);
         self.door.wait();
         self.revoked.store(true, Ordering::SeqCst);
     }
@@ -185,10 +188,23 @@ impl BlockDevice for CheckpointDevice {
         if buffer.is_empty() {
             return Ok(());
         }
-        let _reading = self.inner.core.epoch.enter();
-        Ok(content::read(
-            &self.inner.core,
+        let core = &self.inner.core;
+        let mut loose = Loose::default();
+        let length = buffer.len() as u64;
+        let mut patience = Patience::new(core.options.remote_patience, None);
+        content::bring(
+            core,
             &self.layers,
+            offset,
+            length,
+            &mut loose,
+            &mut patience,
+        )?;
+        let _reading = core.epoch.enter();
+        Ok(content::read(
+            core,
+            &self.layers,
+            &mut loose,
             offset,
             buffer,
         )?)
@@ -217,6 +233,7 @@ impl BlockDevice for CheckpointDevice {
 
     fn extents(&self, offset: u64, length: u64) -> Result<Vec<Extent>, DeviceError> {
         check_range(offset, length, self.size)?;
+        let _reading = self.inner.core.epoch.enter();
         Ok(if length == 0 {
             Vec::new()
         } else {

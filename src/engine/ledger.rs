@@ -45,6 +45,11 @@ impl Inner {
                             .map(|layer| layer.with_maps(|maps| maps.data.clone()))
                             .unwrap_or_default()
                     }
+                    (None, None) if look.rows.remotes.contains_key(id) => {
+                        // What has come; the rest takes no room.
+                        let remote = self.remote_layer(*id)?;
+                        remote.head.layer.with_maps(|maps| maps.data.clone())
+                    }
                     (None, None) => continue,
                 };
                 let open = before.volumes.contains_key(id);

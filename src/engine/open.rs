@@ -26,11 +26,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What was found of an open layer.
-struct Found {
-    parsed: Parsed,
-    maps: Maps,
-    data: Arc<dyn File>,
-    log: Arc<dyn File>,
+pub(crate) struct Found {
+    pub(crate) parsed: Parsed,
+    pub(crate) maps: Maps,
+    pub(crate) data: Arc<dyn File>,
+    pub(crate) log: Arc<dyn File>,
 }
 
 /// Removes what no row names: heads that were being prepared, maps that were not committed, files half written.
@@ -161,7 +161,13 @@ fn data_is_there(parsed: &Parsed, maps: &Maps, name: &str, file: &dyn File) -> R
 
 impl Inner {
     /// Reads what a life before left of an open layer, and counts.
-    fn find(&self, id: LayerId, volume: VolumeId, size: u64, identity: &Identity) -> Result<Found> {
+    pub(crate) fn find(
+        &self,
+        id: LayerId,
+        volume: VolumeId,
+        size: u64,
+        identity: &Identity,
+    ) -> Result<Found> {
         let storage = &*self.core.storage;
         let (data_name, log_name) = (id.data(), id.log());
         let log = storage
@@ -218,12 +224,7 @@ impl Inner {
             let meta = core.meta();
             let row = *meta.rows.volumes.get(&id).ok_or(Error::NoVolume(id))?;
             let children = meta.rows.children();
-            let open = |layer: &LayerId| {
-                meta.rows
-                    .layers
-                    .get(layer)
-                    .is_some_and(|row| row.sealed.is_none())
-            };
+            let open = |layer: &LayerId| meta.rows.is_head(*layer);
             // From the committed head upward: the heads that were prepared on it.
             let mut chain = vec![row.head];
             while let Some(next) = chain
@@ -269,6 +270,7 @@ impl Inner {
         let state = Arc::new(Poison {
             volume: id,
             set: AtomicBool::new(poisoned),
+            of_source: false,
         });
         let mut heads = Vec::new();
         for found in &found {

@@ -3,7 +3,7 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::block::BLOCK_SIZE;
-use crate::engine::catalog::{Change, LayerRow, Rows, VolumeRow};
+use crate::engine::catalog::{Change, CheckpointRow, LayerRow, Rows, VolumeRow};
 use crate::engine::checkpoint::{discard, layer_added, prepare_head, sync_layers};
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::engine::inner::{Inner, Slot};
 use crate::engine::maps::Claim;
 use crate::engine::open::count_room;
 use crate::engine::record::LogHeader;
+use crate::engine::remote::RemoteId;
 
 /// The largest volume, in bytes: two of them still fit what ext4 and 32-bit block numbers can address.
 const LARGEST: u64 = 8 << 40;
@@ -41,6 +42,98 @@ impl Inner {
         } else {
             self.new_head(id, size, Some(from))
         }
+    }
+
+    /// See [`crate::engine::Pool::create_remote_volume`].
+    pub(crate) fn create_remote_volume(
+        &self,
+        id: VolumeId,
+        size: u64,
+        source: RemoteId,
+        base: Option<CheckpointId>,
+    ) -> Result<()> {
+        if size == 0 || !size.is_multiple_of(BLOCK_SIZE) || size > LARGEST {
+            return Err(Error::BadSize(size));
+        }
+        let slot = self.slot(id);
+        let _admin = lock(&slot.admin);
+        if self.is_there(id, size)? {
+            return Ok(());
+        }
+        let core = &self.core;
+        let identity = core
+            .storage
+            .identity()
+            .map_err(|source| Error::io("identify", ".", source))?;
+        let bottom = core.new_layer();
+        let head = core.new_layer();
+        let header = LogHeader {
+            layer: bottom,
+            parent: None,
+            volume: id,
+            size,
+            initial: 0,
+            identity,
+            remote: Some(source),
+        };
+        prepare_head(core, header)?;
+        let above = LogHeader {
+            layer: head,
+            parent: Some(bottom),
+            remote: None,
+            ..header
+        };
+        let made = prepare_head(core, above)
+            .and_then(|_| sync_layers(core))
+            .and_then(|()| {
+                core.commit(|rows| {
+                    if let Some(base) = base
+                        && rows.checkpoints.contains_key(&base)
+                    {
+                        return Err(Error::CheckpointExists(base));
+                    }
+                    let row = LayerRow {
+                        parent: None,
+                        volume: id,
+                        size,
+                        sealed: None,
+                        claim: base.map_or(Claim::None, Claim::Boundary),
+                    };
+                    let on_top = LayerRow {
+                        parent: Some(bottom),
+                        claim: Claim::None,
+                        ..row
+                    };
+                    let volume = VolumeRow {
+                        size,
+                        head,
+                        poisoned: false,
+                    };
+                    let mut changes = vec![
+                        Change::Layer(bottom, Some(row)),
+                        Change::Remote(bottom, Some(source)),
+                    ];
+                    changes.extend(layer_added(rows, head, on_top));
+                    changes.push(Change::Volume(id, Some(volume)));
+                    changes.extend(base.map(|base| {
+                        let row = CheckpointRow {
+                            volume: id,
+                            layer: bottom,
+                            retired: true,
+                        };
+                        Change::Checkpoint(base, Some(row))
+                    }));
+                    Ok((changes, ()))
+                })
+            });
+        match made {
+            // Whether it took effect is unknown: a row without files must not be.
+            Ok(()) | Err(Error::Database { .. } | Error::CommitInDoubt) => {}
+            Err(_) => [head, bottom]
+                .into_iter()
+                .for_each(|layer| discard(core, layer)),
+        }
+        made
     }
 
     /// See [`crate::engine::Pool::rollback`].
@@ -123,6 +216,7 @@ impl Inner {
                 size,
                 initial: 0,
                 identity,
+                remote: None,
             },
         )?;
         let made = sync_layers(core).and_then(|()| {
@@ -207,12 +301,12 @@ impl Inner {
     }
 }
 
-/// The open layers of a volume: its head, and those prepared above it.
+/// The open layers of a volume: its head, and those prepared above it. What still fills below them is not among them:
+/// others may stand on it, and reclaim knows.
 fn open_layers(rows: &Rows, id: VolumeId) -> Vec<LayerId> {
-    let of = |row: &LayerRow| row.volume == id && row.sealed.is_none();
     rows.layers
         .iter()
-        .filter(|(_, row)| of(row))
+        .filter(|(layer, row)| row.volume == id && rows.is_head(**layer))
         .map(|(layer, _)| *layer)
         .collect()
 }

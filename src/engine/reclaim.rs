@@ -88,7 +88,16 @@ impl Inner {
             let Some(row) = look.rows.layers.get(id) else {
                 continue;
             };
-            let node = if row.sealed.is_some() {
+            let node = if look.rows.remotes.contains_key(id) {
+                // What has not come counts as what has: it is needed until it is covered.
+                let mut holds = RoaringBitmap::new();
+                holds.insert_range(0..u32::try_from(row.size / BLOCK_SIZE).unwrap_or(u32::MAX));
+                Node {
+                    parent: row.parent,
+                    holds,
+                    referenced: false,
+                }
+            } else if row.sealed.is_some() {
                 let (_, maps) = self.load_map(*id)?;
                 let holds = maps.present();
                 tree.maps.insert(*id, maps);
@@ -178,6 +187,10 @@ impl Inner {
         }
         for (id, fate) in &fates {
             match &fate.new {
+                None if fate.row.sealed.is_none() => {
+                    done.bytes += self.drop_remote(*id, &look)?;
+                    done.layers += 1;
+                }
                 None => {
                     for name in [id.map(fate.row.sealed.unwrap_or(0)), id.data()] {
                         core.storage
@@ -207,6 +220,25 @@ impl Inner {
             }
         }
         Ok(done)
+    }
+
+    /// Removes a layer that nobody will read any more before it had come wholly, and lets go of its source.
+    fn drop_remote(&self, id: LayerId, look: &Look) -> Result<u64> {
+        let core = &self.core;
+        if let Some(remote) = lock(&self.remotes).remove(&id) {
+            remote.close_source();
+        }
+        let name = id.data();
+        let bytes = core.storage.open(&name).and_then(|file| file.allocated());
+        for name in [id.log(), name] {
+            core.storage
+                .unlink(&name)
+                .map_err(|source| Error::io("remove", &name, source))?;
+        }
+        if let Some(source) = look.rows.remotes.get(&id) {
+            self.release_source(source);
+        }
+        Ok(bytes.unwrap_or(0))
     }
 
     fn punch(&self, id: LayerId, blocks: &RoaringBitmap) -> Result<()> {
@@ -311,6 +343,9 @@ impl Inner {
                 });
                 changes.push(Change::Layer(*id, new));
                 if new.is_none() {
+                    if rows.remotes.contains_key(id) {
+                        changes.push(Change::Remote(*id, None));
+                    }
                     // A base that nothing descends from any more.
                     let bases = rows
                         .checkpoints
@@ -361,6 +396,9 @@ fn worth_a_look(look: &Look, layers: &[LayerId], swept: &BTreeSet<LayerId>) -> b
         .map(|row| row.layer)
         .collect();
     layers.iter().any(|id| {
+        if look.rows.remotes.contains_key(id) {
+            return true;
+        }
         let sealed = look
             .rows
             .layers
@@ -427,6 +465,30 @@ fn plan(look: &Look, tree: &Tree) -> BTreeMap<LayerId, Fate> {
                 claim,
             },
         );
+    }
+    // What still fills stands at the bottom, and goes when nobody will ever read it: all of it is covered, or nothing
+    // stands on it any more.
+    for id in tree
+        .nodes
+        .keys()
+        .filter(|id| look.rows.remotes.contains_key(id))
+    {
+        let Some(row) = look.rows.layers.get(id) else {
+            continue;
+        };
+        let unneeded = matches!(needed.get(id), Some(Needed::Only(only)) if only.is_empty());
+        let childless = children.get(id).is_none_or(|count| *count == 0);
+        let base = matches!(claims.get(id), Some(Claim::Boundary(_))) && !childless;
+        if unneeded && !base && !unread.contains(id) {
+            let fate = Fate {
+                row: *row,
+                old: Maps::default(),
+                new: None,
+                parent: None,
+                claim: Claim::None,
+            };
+            fates.insert(*id, fate);
+        }
     }
     let going: BTreeMap<LayerId, Option<LayerId>> = fates
         .iter()

@@ -15,7 +15,11 @@
 //!   64  boot id (16 bytes)                      28  crc32c of bytes 0..28
 //!   80  st_dev (u64)
 //!   88  f_fsid (u64)
+//!   96  length of the source's name, 0 where there is none (u32); 100  its crc32c (u32); 1024  the name
 //! ```
+//! The log of a layer whose blocks come from a source has version 1, so that no program takes it for a volume's head that
+//! does not know such layers; all others have version 0.
+//!
 //! The file is written ahead with zeros, so that an append changes no length. A mark with end *n* says: the data of
 //! all records in slots below *n* was on stable storage before the mark was written.
 //!
@@ -32,12 +36,17 @@ use crate::domain::id::VolumeId;
 use crate::engine::error::{Error, Result};
 use crate::engine::format::{Field, LayerId, VERSION, u32_at, u64_at};
 use crate::engine::maps::{Maps, Presence};
+use crate::engine::remote::RemoteId;
 use crate::engine::storage::{File, Identity};
 
 pub(crate) const MAGIC: [u8; 8] = *b"RPRSLOG\0";
 pub(crate) const SLOT: usize = 32;
 pub(crate) const FIRST: u64 = 4096;
 const HEADER: usize = 128;
+/// Where the source's name stands, in bytes.
+const NAME: usize = 1024;
+/// Version of the log of a layer that has a source.
+const WITH_SOURCE: u32 = 1;
 /// Where the poison stands, in bytes.
 pub(crate) const POISON: u64 = 512;
 
@@ -64,6 +73,8 @@ pub(crate) struct LogHeader {
     /// Slots that were there, and on stable storage, when the file got its name.
     pub(crate) initial: u32,
     pub(crate) identity: Identity,
+    /// Where the blocks come from that are in no record.
+    pub(crate) remote: Option<RemoteId>,
 }
 
 /// A log as it stands in its file.
@@ -81,7 +92,12 @@ pub(crate) struct Parsed {
 pub(crate) fn encode_header(header: &LogHeader) -> Vec<u8> {
     let mut out = vec![0; HEADER];
     out.put(0, &MAGIC);
-    out.put(8, &VERSION.to_le_bytes());
+    let version = if header.remote.is_some() {
+        WITH_SOURCE
+    } else {
+        VERSION
+    };
+    out.put(8, &version.to_le_bytes());
     out.put(16, &header.layer.0.to_le_bytes());
     out.put(
         24,
@@ -93,8 +109,15 @@ pub(crate) fn encode_header(header: &LogHeader) -> Vec<u8> {
     out.put(64, &header.identity.boot);
     out.put(80, &header.identity.device.to_le_bytes());
     out.put(88, &header.identity.filesystem.to_le_bytes());
+    let name = header.remote.as_ref().map_or(&[][..], RemoteId::as_bytes);
+    out.put(96, &u32::try_from(name.len()).unwrap_or(0).to_le_bytes());
+    out.put(100, &crc32c::crc32c(name).to_le_bytes());
     let crc = crc32c::crc32c(&out);
     out.put(12, &crc.to_le_bytes());
+    if !name.is_empty() {
+        out.resize(NAME, 0);
+        out.extend_from_slice(name);
+    }
     out
 }
 
@@ -194,7 +217,7 @@ pub(crate) fn parse_header(file: &str, bytes: &[u8]) -> Result<LogHeader> {
         ));
     }
     let version = u32_at(header, 8);
-    if version != VERSION {
+    if version != VERSION && version != WITH_SOURCE {
         return Err(Error::damaged(
             file,
             8,
@@ -207,7 +230,20 @@ pub(crate) fn parse_header(file: &str, bytes: &[u8]) -> Result<LogHeader> {
             .and_then(|id| <[u8; 16]>::try_from(id).ok())
             .unwrap_or_default()
     };
+    let remote = if version == WITH_SOURCE {
+        let length = usize::try_from(u32_at(header, 96)).unwrap_or(usize::MAX);
+        let name = bytes.get(NAME..NAME.saturating_add(length));
+        let whole = name.filter(|name| crc32c::crc32c(name) == u32_at(header, 100));
+        let remote = whole.and_then(RemoteId::new);
+        Some(
+            remote
+                .ok_or_else(|| Error::damaged(file, NAME as u64, "the source's name is damaged"))?,
+        )
+    } else {
+        None
+    };
     Ok(LogHeader {
+        remote,
         layer: LayerId(u64_at(header, 16)),
         parent: LayerId::parent(u64_at(header, 24)),
         volume: VolumeId::from_bytes(id16(32)),

@@ -14,6 +14,7 @@ use crate::engine::format::{LAYERS, LayerId, Name, TEMPORARY};
 use crate::engine::log::Log;
 use crate::engine::maps::{Claim, decode};
 use crate::engine::record::{LogHeader, parse, parse_header, read_whole, salvage};
+use crate::engine::remote::RemoteId;
 use crate::engine::storage::{Folder, Storage};
 use crate::engine::types::Finding;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +52,13 @@ pub(crate) fn repair(dir: &Path) -> Result<Vec<Finding>> {
         None => rebuild(dir, &storage, &mut found)?,
     };
     for (id, row) in rows.layers.iter().filter(|(_, row)| row.sealed.is_none()) {
-        heal_log(&storage, *id, row, &mut found)?;
+        heal_log(
+            &storage,
+            *id,
+            row,
+            rows.remotes.get(id).copied(),
+            &mut found,
+        )?;
     }
     let healed = |(id, row): (&VolumeId, &VolumeRow)| {
         row.poisoned.then_some(Change::Volume(
@@ -91,6 +98,7 @@ fn heal_log(
     storage: &dyn Storage,
     id: LayerId,
     row: &LayerRow,
+    remote: Option<RemoteId>,
     found: &mut Vec<Finding>,
 ) -> Result<()> {
     let name = id.log();
@@ -123,10 +131,12 @@ fn heal_log(
         size: row.size,
         initial: 0,
         identity,
+        remote,
     };
     let parsed = salvage(header, &bytes);
-    // All whole records before the damage: of those no mark covers, the data may be old, but it is this layer's.
-    let maps = parsed.count(true);
+    // All whole records before the damage: of those no mark covers, the data may be old, but it is this layer's. Where
+    // the blocks can be fetched again, only what a mark covers.
+    let maps = parsed.count(remote.is_none());
     let aside = aside(storage, &name)?;
     storage
         .rename(&name, &aside)
@@ -159,6 +169,7 @@ fn aside(storage: &dyn Storage, name: &str) -> Result<String> {
 /// What the headers say of one layer.
 struct Header {
     row: LayerRow,
+    remote: Option<RemoteId>,
     file: String,
 }
 
@@ -188,7 +199,12 @@ fn rebuild(dir: &Path, storage: &Folder, found: &mut Vec<Finding>) -> Result<(Ro
                 let what = format!("it stands on layer {parent}, which cannot be read");
                 found.push(Finding::damage(header.file.as_str(), 24, what));
             }
-            _ => drop(rows.layers.insert(*id, header.row)),
+            _ => {
+                rows.layers.insert(*id, header.row);
+                if let Some(source) = header.remote {
+                    rows.remotes.insert(*id, source);
+                }
+            }
         }
     }
     place_volumes(&mut rows, found);
@@ -261,6 +277,11 @@ fn rebuild(dir: &Path, storage: &Folder, found: &mut Vec<Finding>) -> Result<(Ro
             .iter()
             .map(|(id, row)| Change::Checkpoint(*id, Some(*row))),
     );
+    changes.extend(
+        rows.remotes
+            .iter()
+            .map(|(id, source)| Change::Remote(*id, Some(*source))),
+    );
     catalog.commit(&changes)?;
     // Closing brings the write-ahead log home.
     drop(catalog);
@@ -309,7 +330,11 @@ fn read_header(
                     sealed: Some(generation),
                     claim: header.claim,
                 };
-                return Some(Header { row, file });
+                return Some(Header {
+                    row,
+                    remote: None,
+                    file,
+                });
             }
             Ok(_) => found.push(Finding::damage(
                 file,
@@ -338,7 +363,8 @@ fn read_header(
                 sealed: None,
                 claim: Claim::None,
             };
-            Some(Header { row, file })
+            let remote = header.remote;
+            Some(Header { row, remote, file })
         }
         Err(error) => {
             found.push(finding(&file, error));
@@ -350,16 +376,14 @@ fn read_header(
 /// Finds each volume's committed head: its open layer that stands on no open one. Of several (a rollback that was cut
 /// off left the old head) the youngest counts.
 fn place_volumes(rows: &mut Rows, found: &mut Vec<Finding>) {
-    let is_open =
-        |rows: &Rows, id: LayerId| rows.layers.get(&id).is_some_and(|row| row.sealed.is_none());
     let open: Vec<(LayerId, LayerRow)> = rows
         .layers
         .iter()
-        .filter(|(_, row)| row.sealed.is_none())
+        .filter(|(id, _)| rows.is_head(**id))
         .map(|(id, row)| (*id, *row))
         .collect();
     for (id, row) in &open {
-        if row.parent.is_none_or(|parent| !is_open(rows, parent)) {
+        if row.parent.is_none_or(|parent| !rows.is_head(parent)) {
             rows.volumes.insert(
                 row.volume,
                 VolumeRow {

@@ -1,6 +1,8 @@
 //! What the pool is told and what it tells.
 
 use crate::domain::id::{CheckpointId, VolumeId};
+use crate::engine::remote::Filling;
+use std::time::Duration;
 
 /// How to open a pool.
 #[derive(Debug, Clone)]
@@ -16,6 +18,9 @@ pub struct PoolOptions {
     pub open_files: usize,
     /// How many volumes stay open that nobody leases.
     pub idle_volumes: usize,
+    /// How long a read or a write waits for blocks that live elsewhere while their store is out of reach; after that it
+    /// fails.
+    pub remote_patience: Duration,
 }
 
 impl Default for PoolOptions {
@@ -26,6 +31,7 @@ impl Default for PoolOptions {
             background: true,
             open_files: 256,
             idle_volumes: 64,
+            remote_patience: Duration::from_secs(300),
         }
     }
 }
@@ -37,8 +43,10 @@ pub struct VolumeInfo {
     pub id: VolumeId,
     /// Size in bytes.
     pub size: u64,
-    /// Bytes it would read as data: what a full copy of it would carry.
+    /// Bytes in the pool that it would read as data: what a full copy of it would carry, once it is whole.
     pub written: u64,
+    /// It was made from a source that has not come wholly yet.
+    pub filling: Option<Filling>,
     /// A sync of its files failed: no flush is reported as good until it is rolled back or repaired.
     pub poisoned: bool,
     /// Whether somebody holds its lease.

@@ -7,12 +7,13 @@ use crate::engine::content;
 use crate::engine::core::Core;
 use crate::engine::drain::{lock, read, write};
 use crate::engine::error::{Error, Result};
+use crate::engine::fetch::{Loose, Patience};
 use crate::engine::head::{Head, Poison};
 use crate::engine::layer::Layer;
 use crate::engine::maps::{Maps, Presence};
 use crate::engine::moment::OwnFlush;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 const BLOCK: usize = BLOCK_SIZE as usize;
@@ -39,6 +40,8 @@ pub(crate) struct Volume {
     stack: RwLock<Arc<Stack>>,
     /// Opened behind the shut gate; the first write, flush or lease shuts it.
     pub(crate) own_flush: OwnFlush,
+    /// Its lease is being revoked: nobody waits any longer for what is out of reach.
+    pub(crate) leaving: AtomicBool,
     blocks: BlockLocks,
 }
 
@@ -57,6 +60,7 @@ impl Volume {
             poison,
             stack: RwLock::new(Arc::new(stack)),
             own_flush: OwnFlush::default(),
+            leaving: AtomicBool::new(false),
             blocks: BlockLocks::default(),
         })
     }
@@ -93,15 +97,35 @@ impl Volume {
         if buffer.is_empty() {
             return Ok(());
         }
+        let mut loose = Loose::default();
+        self.bring(offset, buffer.len() as u64, &mut loose)?;
         // Before the stack is taken: from here on no block that it may lead to is punched.
         let _reading = self.core.epoch.enter();
-        content::read(&self.core, &self.stack().layers, offset, buffer)
+        content::read(&self.core, &self.stack().layers, &mut loose, offset, buffer)
+    }
+
+    /// Has what a read of these bytes needs come here, where it lives elsewhere.
+    fn bring(&self, offset: u64, length: u64, loose: &mut Loose) -> Result<()> {
+        let stack = self.stack();
+        if stack.layers.last().is_none_or(|bottom| !bottom.asks()) {
+            return Ok(());
+        }
+        let mut patience = Patience::new(self.core.options.remote_patience, Some(&self.leaving));
+        content::bring(
+            &self.core,
+            &stack.layers,
+            offset,
+            length,
+            loose,
+            &mut patience,
+        )
     }
 
     pub(crate) fn extents(&self, offset: u64, length: u64) -> Vec<Extent> {
         if length == 0 {
             Vec::new()
         } else {
+            let _reading = self.core.epoch.enter();
             content::extents(&self.stack().layers, offset, length)
         }
     }
@@ -109,6 +133,14 @@ impl Volume {
     pub(crate) fn write(&self, offset: u64, data: &[u8], fua: bool) -> Result<()> {
         if data.is_empty() {
             return Ok(());
+        }
+        let mut loose = Loose::default();
+        // The blocks of which only a part is written are read first. Before anything is locked: it may take long.
+        let end = offset + data.len() as u64;
+        for (at, length) in [(offset, offset % BLOCK_SIZE), (end, end % BLOCK_SIZE)] {
+            if length != 0 {
+                self.bring(at - length, BLOCK_SIZE, &mut loose)?;
+            }
         }
         self.admitted(|stack| {
             let blocks = content::touched(offset, data.len() as u64);
@@ -120,7 +152,7 @@ impl Volume {
                     Ok(())
                 }
             } else {
-                self.write_new(stack, offset, data, blocks)?;
+                self.write_new(stack, offset, data, blocks, &mut loose)?;
                 self.finish(stack, fua)
             }
         })
@@ -136,7 +168,14 @@ impl Volume {
     }
 
     /// A write of which some block is new to the head.
-    fn write_new(&self, stack: &Stack, offset: u64, data: &[u8], blocks: Range<u32>) -> Result<()> {
+    fn write_new(
+        &self,
+        stack: &Stack,
+        offset: u64,
+        data: &[u8],
+        blocks: Range<u32>,
+        loose: &mut Loose,
+    ) -> Result<()> {
         let head = &stack.head;
         if !offset.is_multiple_of(BLOCK_SIZE) || !data.len().is_multiple_of(BLOCK) {
             // A write in flight below the head was issued before this one or at the same time: it must not be lost
@@ -156,7 +195,7 @@ impl Volume {
             .sum::<u64>()
             * BLOCK_SIZE;
         self.core.room.take(room)?;
-        let written = self.write_and_record(stack, offset, data, &new);
+        let written = self.write_and_record(stack, offset, data, &new, loose);
         if written.is_err() {
             // What reached the file is outside the bitmaps: nobody reads it, and the next opening punches it.
             self.core.room.give(room);
@@ -170,6 +209,7 @@ impl Volume {
         offset: u64,
         data: &[u8],
         new: &[Range<u32>],
+        loose: &mut Loose,
     ) -> Result<()> {
         let head = &stack.head;
         let end = offset + data.len() as u64;
@@ -182,7 +222,7 @@ impl Volume {
         let (first, within) = (offset / BLOCK_SIZE, (offset % BLOCK_SIZE) as usize);
         if (within != 0 || data.len() < BLOCK) && is_new(first) {
             let (part, others) = rest.split_at(rest.len().min(BLOCK - within));
-            self.copy_up(stack, first, within, part)?;
+            self.copy_up(stack, first, within, part, loose)?;
             at += part.len() as u64;
             rest = others;
         }
@@ -190,7 +230,7 @@ impl Volume {
         let (last, tail) = (end / BLOCK_SIZE, (end % BLOCK_SIZE) as usize);
         if tail != 0 && !rest.is_empty() && is_new(last) {
             let (others, part) = rest.split_at(rest.len().saturating_sub(tail));
-            self.copy_up(stack, last, 0, part)?;
+            self.copy_up(stack, last, 0, part, loose)?;
             rest = others;
         }
         if !rest.is_empty() {
@@ -204,9 +244,17 @@ impl Volume {
     }
 
     /// Writes a whole block into the head: what it was, with `part` in its place. The block is locked.
-    fn copy_up(&self, stack: &Stack, block: u64, within: usize, part: &[u8]) -> Result<()> {
+    fn copy_up(
+        &self,
+        stack: &Stack,
+        block: u64,
+        within: usize,
+        part: &[u8],
+        loose: &mut Loose,
+    ) -> Result<()> {
         let mut whole = [0; BLOCK];
-        content::read(&self.core, &stack.layers, block * BLOCK_SIZE, &mut whole)?;
+        let offset = block * BLOCK_SIZE;
+        content::read(&self.core, &stack.layers, loose, offset, &mut whole)?;
         if let Some(place) = whole.get_mut(within..within + part.len()) {
             place.copy_from_slice(part);
         }
