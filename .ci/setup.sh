@@ -8,7 +8,7 @@ tools=$target/tools
 needs_build=(cc:build-essential brotli:brotli qemu-img:qemu-utils)
 needs_test=(node:nodejs npm:npm chromium:chromium nbdcopy:libnbd-bin fio:fio fc-list:fontconfig
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
-needs_bench=(node:nodejs fio:fio nbdkit:nbdkit restic:restic nbdcopy:libnbd-bin)
+needs_bench=(node:nodejs fio:fio nbdkit:nbdkit restic:restic borg:borgbackup nbdcopy:libnbd-bin)
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 

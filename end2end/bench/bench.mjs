@@ -7,13 +7,14 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { archive } from './archive.mjs';
 import { blocks } from './blocks.mjs';
 import { pages } from './pages.mjs';
 import { points } from './points.mjs';
 import { saves } from './saves.mjs';
 import { have, version } from './tools.mjs';
 
-const parts = { pages, nbd: blocks, saves, points };
+const parts = { pages, nbd: blocks, saves, points, archive };
 
 const [binary, site, only = ''] = process.argv.slice(2);
 const rounds = Number(process.env.REPRISE_BENCH_ROUNDS ?? 5);

@@ -15,11 +15,12 @@ export function sameMachine(args, disks) {
   const out = [];
   let next = 0;
   for (let at = 0; at < args.length; at += 1) {
-    if (args[at] === '-blockdev') {
+    // What Reprise needs for itself: its fence, and to be handed a memory.
+    if (args[at] === '-incoming' || (args[at] === '-drive' && /\bid=fence\b/.test(args[at + 1]))) {
+      at += 1;
+    } else if (args[at] === '-blockdev') {
       at += 1;
       const node = JSON.parse(args[at]);
-      // Nodes that belong to no device of the guest are Reprise's own.
-      if (!/^disk\d+$/.test(node['node-name'])) continue;
       const { file, format = 'qcow2' } = disks[next];
       out.push('-blockdev', JSON.stringify({
         driver: format, 'node-name': node['node-name'], discard: 'unmap', file: { driver: 'file', filename: file, discard: 'unmap' },
@@ -41,6 +42,7 @@ export class Qemu {
     qemu.events = [];
     qemu.waiting = [];
     const begun = performance.now();
+    qemu.begun = begun;
     qemu.child = spawn(program, [...args, ...more], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     let words = '';
     qemu.child.stderr.on('data', (piece) => { words += piece; });

@@ -114,13 +114,13 @@ export class Server {
     return this.untilRow('/api/instances/list', name, 'stopped');
   }
 
-  /** The row of this name on the list's first page, once it has that state. */
-  async untilRow(list, name, state) {
+  /** The row of this name on the list's first page, once it has one of these states. */
+  async untilRow(list, name, ...states) {
     for (;;) {
       const row = (await this.json(`${list}?page=1`)).rows.find((one) => one.name === name);
-      if (row?.state === state) return row;
+      if (states.includes(row?.state)) return row;
       if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
-      await sleep(10);
+      await sleep(5);
     }
   }
 

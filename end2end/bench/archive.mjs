@@ -1,0 +1,269 @@
+// The region's object store beside backup programs: a disk image as one would have it, saved, changed a little, saved
+// again, saved unchanged, and restored. The peers encrypt, and have their repository on the same file system.
+//
+// Every program finds the image in the page cache, and the disk with nothing left to write. Each round has an object store
+// and repositories of its own, so that nothing of an earlier one is found there.
+
+import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
+import { createHash, randomBytes, randomFillSync } from 'node:crypto';
+import { join } from 'node:path';
+import { Server } from './server.mjs';
+import { have, MIB, progress, run, scattered, shown, times } from './tools.mjs';
+
+const GIB = 1024 * MIB;
+const IMAGE = 4 * GIB;
+const USED = 2.2 * GIB;
+/** One hundredth of the image is changed, in pieces of 64 KiB. */
+const CHANGES = Math.round(IMAGE / 100 / 65536);
+
+const seconds = (act) => {
+  run('sync', []);
+  const begun = performance.now();
+  act();
+  return (performance.now() - begun) / 1000;
+};
+const stored = (folder) => Number(run('du', ['-sb', folder]).split('\t')[0]) / MIB;
+
+/** The peers: how each is made ready, saves and restores. Those that are not installed are left out. */
+function peers(folder, name) {
+  const home = join(folder, 'home');
+  const restic = { cwd: folder, env: { ...process.env, RESTIC_REPOSITORY: join(folder, 'restic'), RESTIC_PASSWORD: 'bench', RESTIC_CACHE_DIR: join(home, 'restic') } };
+  const found = {};
+  if (have('restic')) {
+    found.restic = {
+      repository: join(folder, 'restic'),
+      init: () => run('restic', ['init', '-q'], restic),
+      save: () => run('restic', ['backup', '-q', name], restic),
+      restore: (to) => run('restic', ['restore', '-q', 'latest', '--target', to], restic),
+    };
+  }
+  const borg = (title, chunks) => {
+    const repository = join(folder, title.replace(/\W+/g, '-'));
+    const options = { cwd: folder, env: { ...process.env, BORG_PASSPHRASE: 'bench', BORG_BASE_DIR: join(home, title.replace(/\W+/g, '-')) } };
+    let number = 0;
+    found[title] = {
+      repository,
+      init: () => run('borg', ['init', '-e', 'repokey-blake2', repository], options),
+      save: () => run('borg', ['create', ...chunks, `${repository}::${number += 1}`, name], options),
+      restore: (to) => {
+        mkdirSync(to, { recursive: true });
+        run('borg', ['extract', '--sparse', `${repository}::${number}`], { ...options, cwd: to });
+      },
+    };
+  };
+  if (have('borg')) {
+    borg('borg', []);
+    borg('borg, chunks of 64 KiB', ['--chunker-params', 'fixed,65536']);
+  }
+  return found;
+}
+
+/** An ext4 file system of 4 GiB with some 2.2 GiB of this machine's own programs and libraries, made without mounting. */
+function fileSystem(image) {
+  const files = [];
+  const walk = (folder) => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) walk(path);
+      else if (entry.isFile()) files.push([path, lstatSync(path).size]);
+    }
+  };
+  walk('/usr');
+  const all = files.reduce((sum, [, size]) => sum + size, 0);
+  // A fair sample where there is more: by a hash of the name, so that it is the same one each time.
+  const part = (path) => createHash('md5').update(path).digest().readUInt32BE() / 2 ** 32;
+  const chosen = files.filter(([path]) => part(path) < USED / all);
+  const [list, tree] = [`${image}.list`, `${image}.tree`];
+  writeFileSync(list, `${chosen.map(([path]) => path.slice(1)).join('\n')}\n`);
+  mkdirSync(tree);
+  run('sh', ['-c', 'tar -C / -c --no-recursion -T "$1" -f - | tar -C "$2" -xf -', 'sh', list, tree]);
+  rmSync(image, { force: true });
+  run('mke2fs', ['-q', '-t', 'ext4', '-b', '4096', '-E', 'root_owner=0:0', '-d', tree, image, '4G'], { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+  rmSync(tree, { recursive: true });
+  rmSync(list);
+}
+
+/** The same random bytes over the same pieces of the image and of the export. */
+function change(image, uri, folder, round) {
+  const bytes = randomBytes(CHANGES * 65536);
+  const places = scattered(CHANGES, IMAGE / 65536, round);
+  const file = openSync(image, 'r+');
+  const source = join(folder, 'changes');
+  mkdirSync(source);
+  const commands = places.map((place, index) => {
+    const piece = bytes.subarray(index * 65536, (index + 1) * 65536);
+    writeSync(file, piece, 0, piece.length, place * 65536);
+    writeFileSync(join(source, `${index}`), piece);
+    return `write -q -s ${join(source, `${index}`)} ${place * 65536} 65536`;
+  });
+  closeSync(file);
+  run('qemu-io', ['-f', 'raw', uri], { input: `${commands.join('\n')}\nflush\nquit\n`, stdio: ['pipe', 'pipe', 'pipe'] });
+  rmSync(source, { recursive: true });
+}
+
+async function saveOurs(server, volume, name) {
+  run('sync', []);
+  const begun = performance.now();
+  await server.post('/api/volumes/take-snapshot', { volume: volume.id, name });
+  const row = await server.untilRow('/api/snapshots/list', name, 'saved', 'verified');
+  return { row, took: (performance.now() - begun) / 1000 };
+}
+
+/** Reads everything into the page cache. */
+const warm = (file) => run('sh', ['-c', 'cat "$1" >/dev/null', 'sh', file]);
+
+export async function archive(bench) {
+  const missing = ['mke2fs', 'nbdcopy', 'qemu-io', 'tar'].filter((name) => !have(name));
+  if (missing.length > 0) {
+    bench.print(`The archive: not measured, ${missing.join(', ')} missing.`);
+    bench.print();
+    return;
+  }
+  for (const [name, pack] of [['restic', 'restic'], ['borg', 'borgbackup']]) if (!have(name)) progress(`${name} is not measured: the package ${pack} is missing`);
+  // Each round takes minutes.
+  const rounds = Math.min(bench.rounds, 3);
+  const pristine = join(bench.folder, 'pristine.raw');
+  progress('making a file system of this machine’s own files');
+  fileSystem(pristine);
+  const seen = {};
+  for (let round = 1; round <= rounds; round += 1) await once(bench, join(bench.folder, `round-${round}`), pristine, round, seen);
+  rmSync(pristine);
+  table(bench, seen, rounds);
+  await unchanged(bench);
+}
+
+async function once(bench, folder, pristine, round, seen) {
+  mkdirSync(folder);
+  const name = 'image.raw';
+  const image = join(folder, name);
+  const note = (program, what, value) => ((seen[program] ??= {})[what] ??= []).push(value);
+  run('cp', ['--sparse=always', pristine, image]);
+  const others = peers(folder, name);
+  for (const peer of Object.values(others)) peer.init();
+  const server = await Server.start(bench.binary, bench.site, join(folder, 'server'));
+  try {
+    const store = join(server.data, 'archive');
+    const volume = await server.createVolume('disk', IMAGE / GIB);
+    const uri = server.uri(volume.id);
+    run('nbdcopy', ['--destination-is-zero', '--flush', image, uri]);
+    server.forgetPeak();
+    const saves = async (what) => {
+      warm(image);
+      const before = stored(store);
+      const { row, took } = await saveOurs(server, volume, what);
+      note('Reprise', what, took);
+      note('Reprise', `${what} added`, stored(store) - before);
+      for (const [program, peer] of Object.entries(others)) {
+        const room = stored(peer.repository);
+        note(program, what, seconds(() => peer.save()));
+        note(program, `${what} added`, stored(peer.repository) - room);
+      }
+      return row;
+    };
+    await saves('first');
+    note('Reprise', 'stored', stored(store));
+    for (const [program, peer] of Object.entries(others)) note(program, 'stored', stored(peer.repository));
+    change(image, uri, folder, round);
+    const second = await saves('second');
+    // Programs that look at files would otherwise not even read it.
+    utimesSync(image, new Date(), new Date());
+    await saves('unchanged');
+    note('Reprise', 'stored after all', stored(store));
+    const zones = await server.zones();
+    run('sync', []);
+    const begun = performance.now();
+    await server.post('/api/snapshots/to-volume', { snapshot: second.id, zone: zones.at(-1).id, name: 'restored' });
+    const restored = await server.untilRow('/api/volumes/list', 'restored', 'ready');
+    const ready = (performance.now() - begun) / 1000;
+    run('qemu-io', ['-r', '-f', 'raw', '-c', `read -q ${IMAGE / 2} 4096`, server.uri(restored.id)]);
+    note('Reprise', 'first byte', (performance.now() - begun) / 1000);
+    // A volume that is ready is on the disk; what the others wrote is when they are told to.
+    note('Reprise', 'restore', ready);
+    note('Reprise', 'on disk', seen.Reprise.restore.at(-1));
+    note('Reprise', 'peak', server.memory().peak / 1024);
+    const back = join(folder, 'back.raw');
+    run('nbdcopy', [server.uri(restored.id), back]);
+    run('cmp', [back, image]);
+    rmSync(back);
+    for (const [program, peer] of Object.entries(others)) {
+      note(program, 'stored after all', stored(peer.repository));
+      const to = join(folder, 'restored');
+      note(program, 'restore', seconds(() => peer.restore(to)));
+      const begun = performance.now();
+      run('sync', []);
+      note(program, 'on disk', seen[program].restore.at(-1) + (performance.now() - begun) / 1000);
+      run('cmp', [join(to, name), image]);
+      rmSync(to, { recursive: true });
+    }
+  } finally {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const words = (figures) => ['first', 'second', 'unchanged', 'restore', 'stored'].map((what) => `${what} ${figures[what].at(-1).toFixed(2)}`).join(', ');
+  progress(`round ${round}: ${Object.entries(seen).map(([program, figures]) => `${program}: ${words(figures)}`).join('; ')}`);
+}
+
+function table({ print }, seen, rounds) {
+  const changed = (CHANGES * 65536) / MIB;
+  for (const figures of Object.values(seen)) figures.added = figures['second added'].map((mib) => mib / changed);
+  print(`Saves of an ext4 file system of 4 GiB with some 2.2 GiB of this machine’s programs and libraries; ${CHANGES} pieces of 64 KiB (${changed.toFixed(0)} MiB) overwritten at random before the second save; nothing before the third; to a folder of the same disk; median of ${rounds}, and how many times its own Reprise took. Every restored disk was compared:`);
+  print();
+  const programs = Object.keys(seen);
+  print(`| Figure | ${programs.join(' | ')} |`);
+  print(`|---|${'---|'.repeat(programs.length)}`);
+  const rows = [
+    ['First save, s', 'first', 2], ['Stored by it, MiB', 'stored', 0], ['Second save, s', 'second', 2], ['Added by it for each changed byte', 'added', 2],
+    ['Third save, nothing changed, s', 'unchanged', 2], ['Stored after all, MiB', 'stored after all', 0], ['Restore, s', 'restore', 2], ['the same, until it is on the disk, s', 'on disk', 2],
+  ];
+  for (const [title, what, digits] of rows) {
+    const cell = (program) => {
+      const beside = program === 'Reprise' ? '' : `; ${times(seen.Reprise[what], seen[program][what])}`;
+      return shown(seen[program][what], digits) + beside;
+    };
+    print(`| ${title} | ${programs.map(cell).join(' | ')} |`);
+  }
+  print();
+  print(`First byte of a volume in another zone, read from its middle: ${shown(seen.Reprise['first byte'], 2)} s after it was asked for. The most memory that the server held through all of this (VmHWM): ${shown(seen.Reprise.peak, 0)} MiB.`);
+  print();
+}
+
+/** A volume of 1 TiB with data in stretches all over it, saved again without a change. */
+async function unchanged(bench) {
+  // It lies on the disk three times for a moment: as a file, in the pool, and in the object store.
+  const { bavail, bsize } = statfsSync(bench.folder);
+  const gib = Math.min(100, Math.floor((bavail * bsize) / GIB / 4));
+  if (gib < 4) {
+    bench.print('Saving a volume of 1 TiB unchanged: not measured, less than 16 GiB of the disk are free.');
+    bench.print();
+    return;
+  }
+  progress(`making a volume of 1 TiB with ${gib} GiB of data`);
+  const file = join(bench.folder, 'large.raw');
+  const handle = openSync(file, 'w');
+  const [piece, stretches] = [Buffer.alloc(16 * MIB), gib * 16];
+  for (let n = 0; n < stretches; n += 1) {
+    const at = Math.floor((n * 1024 * 1024) / stretches) * MIB;
+    for (let part = 0; part < 4; part += 1) {
+      randomFillSync(piece);
+      writeSync(handle, piece, 0, piece.length, at + part * piece.length);
+    }
+  }
+  closeSync(handle);
+  run('truncate', ['-s', '1T', file]);
+  const server = await Server.start(bench.binary, bench.site, join(bench.folder, 'large'));
+  const taken = [];
+  try {
+    const volume = await server.createVolume('large', 1024);
+    run('nbdcopy', ['--destination-is-zero', '--flush', file, server.uri(volume.id)]);
+    rmSync(file);
+    server.forgetPeak();
+    const first = await saveOurs(server, volume, 'first');
+    for (let n = 0; n < bench.rounds; n += 1) taken.push((await saveOurs(server, volume, `again-${n}`)).took);
+    bench.print(`A volume of 1 TiB with ${gib} GiB of random data in ${stretches} stretches${gib < 100 ? ` (not 100 GiB: ${Math.floor((bavail * bsize) / GIB)} GiB of the disk were free)` : ''}: first save ${first.took.toFixed(1)} s; saved again unchanged ${shown(taken, 2)} s; the most memory that the server held ${(server.memory().peak / 1024).toFixed(0)} MiB.`);
+    bench.print();
+  } finally {
+    await server.stop();
+    if (existsSync(file)) rmSync(file);
+    rmSync(join(bench.folder, 'large'), { recursive: true, force: true });
+  }
+}
