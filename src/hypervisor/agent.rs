@@ -12,7 +12,7 @@ use super::{
 use serde_json::{Value, json};
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use uuid::Uuid;
 
@@ -119,7 +119,31 @@ impl Agent {
         }
     }
 
+    /// Sets the guest's clock to this host's: one that goes on from an earlier instant has the time of then.
+    ///
+    /// # Errors
+    /// As [`freeze`](Self::freeze).
+    pub fn set_time(&self, within: Duration) -> Result<(), Error> {
+        // A clock before 1970 has no time to hand on.
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let nanoseconds = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        let time = json!({ "time": nanoseconds });
+        self.ask_with("guest-set-time", Some(time), within)
+            .map(drop)
+    }
+
     fn ask(&self, command: &'static str, within: Duration) -> Result<Value, Error> {
+        self.ask_with(command, None, within)
+    }
+
+    fn ask_with(
+        &self,
+        command: &'static str,
+        arguments: Option<Value>,
+        within: Duration,
+    ) -> Result<Value, Error> {
         let deadline = Instant::now() + within;
         let timed_out = || Error::TimedOut { command, within };
         let _turn = self.port.take(deadline).ok_or_else(timed_out)?;
@@ -149,7 +173,11 @@ impl Agent {
                     break;
                 }
             }
-            let mut line = json!({ "execute": command }).to_string();
+            let mut order = json!({ "execute": command });
+            if let (Some(arguments), Some(order)) = (&arguments, order.as_object_mut()) {
+                order.insert("arguments".to_owned(), arguments.clone());
+            }
+            let mut line = order.to_string();
             line.push('\n');
             qmp::write(&stream, line.as_bytes(), deadline)?;
             let answer = lines.next(Some(deadline))?;

@@ -87,6 +87,22 @@ pub enum Error {
         /// What happened, for the log.
         why: String,
     },
+    /// A file that keeps a guest's memory cannot be read as written.
+    #[error("{}, at byte {offset}: {what}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A guest's memory was not taken in; no machine is left.
+    #[error("the memory was not restored: {why}")]
+    NotRestored {
+        /// What happened, for the log.
+        why: String,
+    },
     /// The caller broke it off.
     #[error("it was broken off")]
     Cancelled,

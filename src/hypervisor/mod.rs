@@ -11,6 +11,9 @@
 //! | `monitor` | that connection, kept up as long as the QEMU lives |
 //! | `machine` | a running instance: what one may ask of it, and being told of its end |
 //! | `save` | a guest's memory to a file, as it runs or stands |
+//! | `receive` | our end of that stream |
+//! | `memory` | the file that keeps a memory: compressed, proved when read |
+//! | `restore` | a machine that goes on with a memory that was kept |
 //! | `agent` | the guest agent, behind a deadline everywhere |
 //! | `serial` | the serial console's log |
 //!
@@ -45,10 +48,13 @@ mod error;
 mod folder;
 mod launch;
 mod machine;
+pub mod memory;
 mod monitor;
 mod probe;
 mod process;
 mod qmp;
+mod receive;
+mod restore;
 mod save;
 mod serial;
 

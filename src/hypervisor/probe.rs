@@ -3,6 +3,7 @@
 
 use super::{Error, Incoming, Machine, Sink, Spec, Way, command, launch};
 use crate::domain::{id::InstanceId, size::Bytes};
+use serde::{Deserialize, Serialize};
 use std::{
     env, fs,
     ops::ControlFlow,
@@ -24,7 +25,8 @@ const CPU: &str = "qemu64-v1,svm=off,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-
 const SAVE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// What makes guests run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Accelerator {
     /// The processor's own virtualization.
     Kvm,

@@ -21,23 +21,16 @@ use super::{
     folder::{self, Folder},
     machine::until,
     qmp::{self, Event},
+    receive::Stream,
 };
-use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
-    net::Shutdown,
+    io,
     ops::ControlFlow,
-    os::unix::{
-        fs::OpenOptionsExt,
-        net::{UnixListener, UnixStream},
-    },
+    os::unix::{fs::OpenOptionsExt, net::UnixListener},
     path::PathBuf,
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -52,8 +45,6 @@ const GIVING_UP: Duration = Duration::from_secs(15);
 const MENDING: Duration = Duration::from_secs(60);
 /// How long the rest of the stream may take after QEMU said that it is all sent.
 const REST: Duration = Duration::from_secs(10);
-/// Read at once.
-const PIECE: usize = 1 << 20;
 /// More events than this are not a save.
 const MOST_EVENTS: usize = 64;
 
@@ -161,108 +152,6 @@ impl Ear {
     }
 }
 
-/// What our end of the stream does.
-#[derive(Debug)]
-struct Stream {
-    bytes: AtomicU64,
-    state: Mutex<Receiving>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Receiving {
-    /// The connection, once there is one.
-    socket: Option<UnixStream>,
-    /// Nothing more is wanted.
-    cut: bool,
-    /// The thread has ended, and how: by the end of the stream, or by what went wrong.
-    ended: Option<Result<(), String>>,
-}
-
-impl Stream {
-    fn state(&self) -> MutexGuard<'_, Receiving> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Closes the socket: QEMU's next write to it fails.
-    fn cut(&self) {
-        let mut state = self.state();
-        state.cut = true;
-        if let Some(socket) = &state.socket {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn ended_within(&self, within: Duration) -> Option<Result<(), String>> {
-        let state = self
-            .changed
-            .wait_timeout_while(self.state(), within, |state| state.ended.is_none())
-            .unwrap_or_else(PoisonError::into_inner)
-            .0;
-        state.ended.clone()
-    }
-
-    fn run(&self, listener: &UnixListener, file: &File, limit: u64) {
-        let end = self.receive(listener, file, limit);
-        let mut state = self.state();
-        if let Some(socket) = state.socket.take() {
-            let _ = socket.shutdown(Shutdown::Both);
-        }
-        state.ended = Some(end);
-        self.changed.notify_all();
-    }
-
-    fn receive(&self, listener: &UnixListener, mut file: &File, limit: u64) -> Result<(), String> {
-        let words = |what: &str| {
-            let what = what.to_owned();
-            move |error: io::Error| format!("{what}: {error}")
-        };
-        let mut socket = loop {
-            if self.state().cut {
-                return Err("it was given up before it began".to_owned());
-            }
-            let mut polled = [PollFd::new(listener, PollFlags::IN)];
-            let tick = Timespec {
-                tv_sec: 0,
-                tv_nsec: 50_000_000,
-            };
-            match rustix::event::poll(&mut polled, Some(&tick)) {
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Ok(_) => break listener.accept().map_err(words("no connection"))?.0,
-                Err(error) => return Err(format!("no connection: {error}")),
-            }
-        };
-        {
-            let mut state = self.state();
-            if state.cut {
-                return Err("it was given up before it began".to_owned());
-            }
-            state.socket = Some(socket.try_clone().map_err(words("the socket"))?);
-        }
-        let mut piece = vec![0; PIECE];
-        let mut bytes = 0_u64;
-        loop {
-            let length = match socket.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(format!("the stream broke: {error}")),
-            };
-            bytes += length as u64;
-            if bytes > limit {
-                return Err(format!("it is longer than {limit} bytes"));
-            }
-            file.write_all(piece.get(..length).unwrap_or_default())
-                .map_err(words("the file cannot be written"))?;
-            self.bytes.store(bytes, Ordering::Relaxed);
-        }
-        if self.state().cut {
-            return Err("it was given up".to_owned());
-        }
-        Ok(())
-    }
-}
-
 /// A save that runs. Dropped before its end it is given up, which may take a while.
 #[derive(Debug)]
 #[must_use = "a save that is dropped is given up"]
@@ -307,11 +196,7 @@ impl Machine {
             .mode(0o600)
             .open(&sink.path)
             .map_err(Error::io("make", &sink.path))?;
-        let stream = Arc::new(Stream {
-            bytes: AtomicU64::new(0),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let stream = Arc::new(Stream::default());
         // From here on whatever fails undoes the rest.
         let save = Save {
             machine: self.clone(),
@@ -368,10 +253,6 @@ impl Save {
         }
     }
 
-    fn bytes(&self) -> u64 {
-        self.stream.bytes.load(Ordering::Relaxed)
-    }
-
     fn wait(
         &self,
         deadline: Instant,
@@ -391,7 +272,7 @@ impl Save {
             if Instant::now() >= deadline {
                 return Err(failed("it took too long".to_owned()));
             }
-            if tell(self.bytes()).is_break() {
+            if tell(self.stream.bytes()).is_break() {
                 return Err(Error::Cancelled);
             }
         };
@@ -408,7 +289,7 @@ impl Save {
             None => return Err(failed("the stream has no end".to_owned())),
         }
         let stood_still = self.judge().map_err(failed)?;
-        let bytes = self.bytes();
+        let bytes = self.stream.bytes();
         let _ = tell(bytes);
         Ok(SavedMemory { bytes, stood_still })
     }
@@ -516,7 +397,7 @@ impl Folder {
     }
 
     /// Removes a socket's name.
-    fn forget(&self, name: &str) {
+    pub(super) fn forget(&self, name: &str) {
         match fs::remove_file(self.path().join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!(%error, folder = %self.path().display(), name, "a socket's name remains");

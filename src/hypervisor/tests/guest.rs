@@ -22,7 +22,7 @@ use uuid::Uuid;
 const FOLDER: &str = "REPRISE_TEST_HYPERVISOR_FOLDER";
 
 /// What this host has; probed once for all tests.
-fn hypervisor() -> Option<&'static Hypervisor> {
+pub(super) fn hypervisor() -> Option<&'static Hypervisor> {
     static FOUND: OnceLock<Option<Hypervisor>> = OnceLock::new();
     let found = FOUND.get_or_init(|| match Hypervisor::probe() {
         Ok(found) => Some(found),
@@ -40,7 +40,7 @@ fn hypervisor() -> Option<&'static Hypervisor> {
 }
 
 /// A disk in a file, the server that shows it, and a folder for one machine; all of it goes with the test.
-struct Stage {
+pub(super) struct Stage {
     place: tempfile::TempDir,
     server: Mutex<Option<Child>>,
 }
@@ -55,13 +55,13 @@ impl Stage {
         }
     }
 
-    fn serving(disk: &[u8]) -> Self {
+    pub fn serving(disk: &[u8]) -> Self {
         let stage = Self::new(disk);
         stage.serve(&["-f", "raw", stage.disk().to_str().unwrap()]);
         stage
     }
 
-    fn disk(&self) -> PathBuf {
+    pub fn disk(&self) -> PathBuf {
         self.place.path().join("disk.raw")
     }
 
@@ -70,7 +70,7 @@ impl Stage {
     }
 
     /// Beyond what a socket's name may hold.
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.place.path().join("i".repeat(120))
     }
 
@@ -108,11 +108,11 @@ impl Stage {
         }
     }
 
-    fn spec(&self, hypervisor: &Hypervisor) -> Spec {
+    pub fn spec(&self, hypervisor: &Hypervisor) -> Spec {
         spec(hypervisor, &self.folder(), &self.socket())
     }
 
-    fn serial(&self) -> Vec<u8> {
+    pub fn serial(&self) -> Vec<u8> {
         let read = Serial::open(&self.folder()).read(None, 1 << 20);
         read.unwrap().bytes
     }
@@ -121,13 +121,13 @@ impl Stage {
         boot::ticks(&self.serial()).0.len()
     }
 
-    fn wait_for_more_ticks(&self) {
+    pub fn wait_for_more_ticks(&self) {
         let before = self.ticks();
         wait_until("the guest counts", || self.ticks() > before + 2);
     }
 
     /// The number that the guest wrote last to its disk.
-    fn written(&self) -> u16 {
+    pub fn written(&self) -> u16 {
         let disk = fs::read(self.disk()).unwrap();
         u16::from_le_bytes([disk[512], disk[513]])
     }
@@ -165,7 +165,7 @@ fn spec(hypervisor: &Hypervisor, folder: &Path, socket: &Path) -> Spec {
 }
 
 /// Numbers of the processes that run in this folder.
-fn processes_in(folder: &Path) -> Vec<u32> {
+pub(super) fn processes_in(folder: &Path) -> Vec<u32> {
     let Ok(folder) = fs::canonicalize(folder) else {
         return Vec::new();
     };

@@ -5,6 +5,7 @@ mod agent;
 mod boot;
 mod command;
 mod guest;
+mod memory;
 mod monitor;
 mod serial;
 

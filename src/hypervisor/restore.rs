@@ -1,0 +1,154 @@
+//! A machine that goes on with a memory that was kept.
+//!
+//! QEMU is started, paused, with the hardware that the memory knows, and is told to take its memory from a socket in the
+//! instance's folder; two threads of ours read, prove and decompress the file ahead of it and send it there.
+//!
+//! # What holds
+//! - The guest does not run before all of its memory was proved and QEMU said that it has it. Damage that is found late
+//!   ends QEMU.
+//! - A restore that fails leaves no process and no socket.
+
+use super::{
+    Error, Hypervisor, Incoming, Machine, RunState, Spec, folder, launch, machine::until,
+    memory::Image,
+};
+use rustix::io::Errno;
+use serde_json::{Value, json};
+use std::{
+    io::Write,
+    net::Shutdown,
+    os::unix::net::UnixStream,
+    sync::mpsc::{Receiver, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long QEMU may take to open the socket.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long QEMU may not take anything before it is given up.
+const STALLED: Duration = Duration::from_secs(30);
+/// How long QEMU may take, once it has everything, to say so.
+const LOADED: Duration = Duration::from_secs(30);
+/// Frames that are ready before QEMU wants them.
+const AHEAD: usize = 4;
+
+impl Hypervisor {
+    /// Starts a machine that goes on with a memory that was kept. When this returns it has the memory and is paused:
+    /// [`Machine::resume`] lets it run. `spec` must be of the same hardware as the memory; which way its `rest` says is
+    /// this function's to know.
+    ///
+    /// # Errors
+    /// As [`Hypervisor::start`]; [`Error::Damaged`] when the memory is, or [`Error::NotRestored`] when QEMU does not take
+    /// it. Nothing is left then but QEMU's log.
+    pub fn start_from(&self, spec: &Spec, image: &Image) -> Result<Machine, Error> {
+        let spec = Spec {
+            rest: Incoming::Stream,
+            ..spec.clone()
+        };
+        let machine = self.launch(&spec, launch::START_DEADLINE)?;
+        match machine.load(image) {
+            Ok(()) => Ok(machine),
+            Err(error @ Error::Damaged { .. }) => {
+                let _ = launch::undo(&machine, &error);
+                Err(error)
+            }
+            Err(error) => {
+                let words = launch::undo(&machine, &error);
+                Err(Error::NotRestored {
+                    why: words.to_string(),
+                })
+            }
+        }
+    }
+}
+
+impl Machine {
+    fn load(&self, image: &Image) -> Result<(), Error> {
+        let uri = json!({ "uri": format!("unix:{}", folder::MEMORY) });
+        self.execute("migrate-incoming", Some(uri))?;
+        let folder = self.folder();
+        let socket = until(Instant::now() + CONNECT, || {
+            if self.exit().is_some() {
+                return Some(Err(Error::Gone));
+            }
+            match folder.connect(folder::MEMORY) {
+                Ok(socket) => Some(Ok(socket)),
+                Err(Errno::NOENT | Errno::CONNREFUSED | Errno::AGAIN) => None,
+                Err(error) => Some(Err(Error::io(
+                    "connect to",
+                    folder.path().join(folder::MEMORY),
+                )(error.into()))),
+            }
+        })
+        .unwrap_or(Err(Error::TimedOut {
+            command: "migrate-incoming",
+            within: CONNECT,
+        }))?;
+        let sent = self.send(image, socket);
+        folder.forget(folder::MEMORY);
+        sent?;
+        self.loaded()
+    }
+
+    /// Sends the stream; one thread proves and decompresses, this one sends.
+    fn send(&self, image: &Image, mut socket: UnixStream) -> Result<(), Error> {
+        let sending = || Error::io("send to", self.folder().path().join(folder::MEMORY));
+        socket.set_write_timeout(Some(STALLED)).map_err(sending())?;
+        let (ready, frames) = sync_channel::<Vec<u8>>(AHEAD);
+        thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                image.read(&mut |piece| ready.send(piece).map_err(|_| Error::Cancelled))
+            });
+            // By value: where sending fails, the reader's next frame finds nobody.
+            let send = |frames: Receiver<Vec<u8>>, socket: &mut UnixStream| {
+                frames
+                    .iter()
+                    .try_for_each(|piece| socket.write_all(&piece))
+                    .map_err(sending())
+            };
+            let sent = send(frames, &mut socket);
+            let read = reader.join().unwrap_or(Err(Error::Cancelled));
+            match (read, sent) {
+                (Ok(()), Ok(())) => {
+                    let _ = socket.shutdown(Shutdown::Write);
+                    Ok(())
+                }
+                // QEMU closed it: it says why in its log.
+                (Err(Error::Cancelled), Err(error)) => Err(error),
+                (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+            }
+        })
+    }
+
+    /// Waits until QEMU has taken all in and stands ready.
+    fn loaded(&self) -> Result<(), Error> {
+        let loaded = until(Instant::now() + LOADED, || {
+            let status = match self.execute("query-migrate", None) {
+                Ok(answer) => answer
+                    .get("status")
+                    .and_then(Value::as_str)
+                    .map(ToOwned::to_owned),
+                Err(error) => return Some(Err(error)),
+            };
+            match status.as_deref() {
+                Some("completed") => {}
+                Some("failed" | "cancelled") => {
+                    return Some(Err(Error::NotRestored {
+                        why: "QEMU did not take the memory".to_owned(),
+                    }));
+                }
+                _ => return None,
+            }
+            match self.run_state() {
+                Ok(RunState::Paused | RunState::Prelaunch) => Some(Ok(())),
+                Ok(RunState::Migrating) => None,
+                Ok(state) => Some(Err(Error::State { state })),
+                Err(error) => Some(Err(error)),
+            }
+        });
+        loaded.unwrap_or(Err(Error::TimedOut {
+            command: "migrate-incoming",
+            within: LOADED,
+        }))
+    }
+}
