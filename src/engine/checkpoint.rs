@@ -200,11 +200,8 @@ impl Inner {
             }
             let heads = self.prepare(&volumes)?;
             let mut prepared = Prepared::new(self, &wanted, &volumes, heads);
-            shut = if when(&mut prepared) {
-                prepared.keep()
-            } else {
-                None
-            };
+            let wanted_so = when(&mut prepared);
+            shut = prepared.end(wanted_so);
             if shut.is_none() {
                 // Where they had to be swapped in all the same.
                 if let Err(error) = self.seal_all() {

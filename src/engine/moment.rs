@@ -55,7 +55,7 @@ impl OwnFlush {
     }
 }
 
-/// Heads that wait to be swapped in. Dropped and not [kept](Prepared::keep), there is no checkpoint.
+/// Heads that wait to be swapped in. Dropped without [an end](Prepared::end), there is no checkpoint.
 pub(crate) struct Prepared<'a> {
     inner: &'a Inner,
     wanted: &'a [(VolumeId, CheckpointId)],
@@ -91,9 +91,10 @@ impl<'a> Prepared<'a> {
         self.shut
     }
 
-    /// The checkpoints are to be, if the heads are swapped in; how long that took.
-    pub(crate) fn keep(mut self) -> Option<Duration> {
-        self.kept = self.heads.is_none();
+    /// Whether the checkpoints are to be, now that the heads are swapped in; if so, how long that took. Otherwise all is
+    /// undone when this returns.
+    pub(crate) fn end(mut self, wanted: bool) -> Option<Duration> {
+        self.kept = wanted && self.heads.is_none();
         self.kept.then_some(self.shut)
     }
 

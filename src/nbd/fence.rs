@@ -27,13 +27,15 @@ use std::{
 pub const HOLD: Duration = Duration::from_secs(2);
 
 /// The fence of one instance. Clones are the same one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Fence {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    /// [`HOLD`].
+    hold: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -83,7 +85,7 @@ impl Shared {
             let now = Instant::now();
             state.phase = if now < until {
                 Phase::Held {
-                    until: now + HOLD,
+                    until: now + self.hold,
                     given: false,
                 }
             } else {
@@ -116,11 +118,28 @@ impl Shared {
 #[error("the fence is armed already")]
 pub struct AlreadyArmed;
 
+impl Default for Fence {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Fence {
     /// A fence that is not armed.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::holding(HOLD)
+    }
+
+    /// A fence that holds a flush for so long at most.
+    pub(super) fn holding(hold: Duration) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                hold,
+                state: Mutex::default(),
+                changed: Condvar::new(),
+            }),
+        }
     }
 
     /// The disk to be offered to the hypervisor: one block that reads as zeros and swallows what is written.

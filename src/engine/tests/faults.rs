@@ -1,7 +1,7 @@
 //! Disks that fail and disks that are full.
 
 use super::basic::bytes;
-use super::oracle::{Driver, End, Oracle};
+use super::oracle::{Act, Driver, End, Oracle};
 use super::sim::{Random, Sim, checkpoint, volume};
 use super::{open, options};
 use crate::engine::block::{BlockDevice, DeviceError};
@@ -157,7 +157,7 @@ fn i06_lives_on_a_full_disk() {
                     assert_eq!(error, "no space left in the pool", "{seed}: {act:?}");
                     // Each sector old or new; a checkpoint is swapped perhaps, and sealed later: take it back.
                     let mut candidates = oracle.cut_off(&act, value);
-                    if let super::oracle::Act::Checkpoint(of) = &act {
+                    if let Act::Checkpoint(of) | Act::CheckpointAt(of, _) = &act {
                         of.iter().for_each(|(_, id)| {
                             driver.pool.delete_checkpoint(checkpoint(*id)).unwrap()
                         });

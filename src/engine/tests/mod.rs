@@ -14,6 +14,7 @@ mod faults;
 mod held;
 mod in_flight;
 mod model;
+mod moment;
 mod oracle;
 mod real;
 mod review;

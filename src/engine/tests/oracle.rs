@@ -3,7 +3,7 @@
 
 use super::sim::{Random, checkpoint, volume};
 use crate::engine::block::{BlockDevice, ZeroOptions};
-use crate::engine::{Lease, Pool, Reference, Result};
+use crate::engine::{Error, Lease, Pool, Reference, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,6 +35,8 @@ pub(crate) enum Act {
     },
     Flush(u8),
     Checkpoint(Vec<(u8, u8)>),
+    /// At a moment that another finds, after which the first flushes are answered at once.
+    CheckpointAt(Vec<(u8, u8)>, Moment),
     Clone {
         volume: u8,
         from: u8,
@@ -47,6 +49,17 @@ pub(crate) enum Act {
     DeleteCheckpoint(u8),
     Retire(u8),
     Reclaim,
+}
+
+/// How a moment that was waited for goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// It comes.
+    Comes,
+    /// It does not.
+    Passes,
+    /// It was the wrong one.
+    Void,
 }
 
 #[derive(Debug, Clone)]
@@ -185,6 +198,32 @@ impl Driver {
                     .map(|_| ())
                     .map_err(|error| text(&error))
             }
+            Act::CheckpointAt(of, how) => {
+                let pairs: Vec<_> = of
+                    .iter()
+                    .map(|(v, c)| (volume(*v), checkpoint(*c)))
+                    .collect();
+                let leases = of
+                    .iter()
+                    .map(|(id, _)| self.lease(*id))
+                    .collect::<Result<Vec<_>>>()
+                    .map_err(|error| text(&error))?;
+                let mut refused = Ok(());
+                let made = self.pool.checkpoint_at(&pairs, &mut |swap| {
+                    if *how != Moment::Passes {
+                        swap();
+                    }
+                    // As the hypervisor's own: an answer that nothing is to be concluded from, but one.
+                    refused = leases.iter().try_for_each(|lease| lease.flush());
+                    *how == Moment::Comes
+                });
+                refused.map_err(|error| text(&error))?;
+                match made {
+                    Err(Error::NoMoment) if *how != Moment::Comes => Ok(()),
+                    Ok(_) if *how != Moment::Comes => Err("a moment that was none".to_owned()),
+                    other => other.map(drop).map_err(|error| text(&error)),
+                }
+            }
             Act::Clone { volume: id, from } => self
                 .pool
                 .clone_volume(volume(*id), checkpoint(*from))
@@ -284,6 +323,16 @@ impl Oracle {
                     self.checkpoints.insert(*checkpoint, (*id, now));
                 }
             }
+            Act::CheckpointAt(of, Moment::Comes) => {
+                self.done(&Act::Checkpoint(of.clone()), value);
+            }
+            // Without a checkpoint: the flushes are real where nothing was swapped. Where something was, nothing is
+            // promised; that the seal syncs it too is not asked for here.
+            Act::CheckpointAt(of, Moment::Passes) => {
+                of.iter()
+                    .for_each(|(id, _)| self.done(&Act::Flush(*id), value));
+            }
+            Act::CheckpointAt(_, Moment::Void) => {}
             Act::Clone { volume, from } => {
                 let content = self.checkpoints[from].1.clone();
                 self.disks.insert(*volume, Disk::settled(content));
@@ -322,6 +371,7 @@ impl Oracle {
                 vec![before]
             }
             Act::Flush(_) | Act::Reclaim => vec![before],
+            Act::CheckpointAt(_, Moment::Passes | Moment::Void) => vec![before],
             _ => {
                 let mut after = self.clone();
                 after.done(act, value);
@@ -495,7 +545,12 @@ impl Oracle {
                         of.push((*disk, self.last));
                     }
                 }
-                Act::Checkpoint(of)
+                match random.below(6) {
+                    0 | 1 => Act::CheckpointAt(of, Moment::Comes),
+                    2 => Act::CheckpointAt(of, Moment::Passes),
+                    3 => Act::CheckpointAt(of, Moment::Void),
+                    _ => Act::Checkpoint(of),
+                }
             }
             78..82 if disks.len() < 4 && chosen.is_some() => {
                 self.last += 1;

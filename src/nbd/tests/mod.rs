@@ -4,6 +4,7 @@
 
 mod client;
 mod device;
+mod fence;
 mod lifecycle;
 mod negotiation;
 mod peers;
