@@ -2,10 +2,11 @@
 //! that stands and with one whose guest goes on writing. The next process ends what was begun, or undoes it.
 
 use super::super::tasks;
+use super::crash::{ACT, DATA, dies_in, places, settle, word};
 use super::disks::{
     assert_tidy, attached, machine, new_point, plan, point, points, scribble, whole,
 };
-use super::guest::{Orphans, can_run};
+use super::guest::{Orphans, can_run, eventually};
 use super::house::House;
 use crate::catalog::jobs::Ending;
 use crate::catalog::points::disks_of_point;
@@ -14,23 +15,17 @@ use crate::domain::instance::InstanceState;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::recovery::{PointKind, PointState};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-const DATA: &str = "REPRISE_TEST_POINTS_DATA";
-const ACT: &str = "REPRISE_TEST_POINTS_ACT";
 /// Where the guest writes nothing.
 const MARK: u64 = 1 << 20;
-const KINDS: [JobKind; 3] = [
+const KINDS: [JobKind; 6] = [
     JobKind::CreatePoint,
     JobKind::DeletePoint,
     JobKind::Rollback,
+    JobKind::TakeSnapshot,
+    JobKind::DeleteSnapshot,
+    JobKind::CreateTemplate,
 ];
-
-fn word(kind: JobKind) -> String {
-    let word = serde_json::to_value(kind).expect("a word");
-    word.as_str().expect("a word").to_owned()
-}
 
 fn node(house: &House) -> InstanceId {
     house.instance("node").row.id
@@ -45,6 +40,17 @@ fn act(house: &House, kind: JobKind) {
         JobKind::Rollback => {
             let to = point(house, id, "first").id;
             control.roll_back(owner, to, &plan(house, to).seal, true)
+        }
+        JobKind::TakeSnapshot => {
+            let root = house.instance("node").volumes[0].id;
+            let number = house.snapshots().len();
+            control.take_snapshot(owner, root, &format!("copy {number}"))
+        }
+        JobKind::DeleteSnapshot => control.delete_snapshot(owner, house.snapshots()[0].id),
+        JobKind::CreateTemplate => {
+            let number = house.templates().len();
+            let name = format!("made {number}");
+            control.create_template(owner, house.snapshots()[0].id, &name, "")
         }
         other => unreachable!("{other:?} is not one of KINDS"),
     };
@@ -67,51 +73,8 @@ fn child() {
     }
 }
 
-/// A process that must die at this place.
 fn dies(data: &Path, what: &str, place: &str) {
-    let program = std::env::current_exe().expect("this program");
-    let module = module_path!()
-        .split_once("::")
-        .map_or("", |(_, module)| module);
-    let output = Command::new(program)
-        .args([
-            "--exact",
-            &format!("{module}::child"),
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
-        .env(DATA, data)
-        .env(ACT, what)
-        .env("REPRISE_STOP_AFTER", place)
-        .stdin(Stdio::null())
-        .output()
-        .expect("a process");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        said.contains(&format!("stopped after {place}")),
-        "it did not die at {place}: {said}\n{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
-}
-
-/// Waits until nothing is under way.
-fn settle(house: &House) {
-    let end = Instant::now() + Duration::from_secs(120);
-    loop {
-        let live = house.control.catalog().live_jobs().expect("an answer");
-        let Some(job) = live.first() else { return };
-        assert!(Instant::now() < end, "stuck: {job:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn places(kind: JobKind, steps: &[&str]) -> Vec<String> {
-    let word = word(kind);
-    steps
-        .iter()
-        .flat_map(|step| [format!("{word}:{step}"), format!("{word}:{step}:done")])
-        .collect()
+    dies_in(module_path!(), data, what, place);
 }
 
 /// How the last job of this kind ended.
@@ -333,4 +296,68 @@ fn i13_i14_i16_with_a_guest_that_goes_on_writing() {
             assert_tidy(&house);
         }
     }
+}
+
+/// How often the guest has said that a write was acknowledged.
+fn told(house: &House, id: InstanceId) -> usize {
+    let text = house.serial(id);
+    assert!(!text.contains('E'), "a write failed");
+    let (_, since) = text.split_once("up\n").expect("it has booted");
+    since.matches('t').count()
+}
+
+#[test]
+fn i01_i13_i16_one_guest_goes_on_writing_whatever_is_stopped_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let _orphans = Orphans::of(data);
+    let mut house = House::open(data);
+    if !can_run(&house) {
+        return;
+    }
+    let id = house.new_instance("node", house.guest_template("linux", false));
+    let root = house.instance("node").volumes[0].id;
+    house.start(id);
+    eventually("it has booted", || house.serial(id).contains("up\n"));
+    let pid = house.pid(id);
+    for kind in [
+        JobKind::TakeSnapshot,
+        JobKind::CreateTemplate,
+        JobKind::DeletePoint,
+        JobKind::DeleteSnapshot,
+    ] {
+        for place in places(kind, tasks::steps(kind)) {
+            if kind == JobKind::DeletePoint {
+                new_point(&house, id, "first");
+            }
+            let before = told(&house, id);
+            house.leaves_guests = true;
+            drop(house);
+            dies(data, &word(kind), &place);
+            house = House::open(data);
+            settle(&house);
+            assert_eq!(ended(&house, kind), JobState::Succeeded, "{place}");
+            assert_eq!(house.state(id), (InstanceState::Running, None), "{place}");
+            assert_eq!(house.pid(id), pid, "{place}");
+            house.goes_on(id);
+            if kind == JobKind::TakeSnapshot {
+                // What the guest had been told is in the copy.
+                let copy = house.snapshots()[0].id;
+                let archive = house.control.core.archive.get().expect("the archive");
+                let mut head = vec![0; 1024];
+                archive
+                    .read_head(house.organization(), copy, &mut head)
+                    .expect("read");
+                let count = usize::from(u16::from_le_bytes([head[512], head[513]]));
+                assert!(count >= before, "{place}: {count} of {before}");
+            }
+        }
+    }
+    let begun = house.control.stop_instance(&house.owner, id, true);
+    house.succeeded(begun.expect("begun").job);
+    let (count, said) = (house.read(root, 512, 2), told(&house, id));
+    let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
+    assert!((said..=said + 1).contains(&count), "{count} of {said}");
+    assert!(points(&house, id).points.is_empty());
+    assert_tidy(&house);
 }

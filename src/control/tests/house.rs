@@ -6,12 +6,13 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, OrganizationId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::job::JobState;
 use crate::domain::role::{Door, Role};
-use crate::engine::PoolOptions;
 use crate::engine::block::BlockDevice;
+use crate::engine::{self, Lease, PoolOptions};
 use crate::jobs::RunnerOptions;
 use crate::nbd;
 use crate::view::{JobView, SnapshotRow, VolumeRow};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Long enough for any machine; nothing is asserted about how long anything takes.
@@ -202,21 +203,28 @@ impl House {
             .id
     }
 
+    /// The volume, to read and to write; a guest that has just ended may have it for a moment still.
+    fn lease(&self, volume: VolumeId) -> Arc<Lease> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.pool_of(volume).lease(volume) {
+                Err(engine::Error::InUse(_)) if Instant::now() < end => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                lease => return lease.expect("nobody else writes"),
+            }
+        }
+    }
+
     /// Writes into a volume, as an instance would, and syncs.
     pub fn write(&self, volume: VolumeId, offset: u64, bytes: &[u8]) {
-        let lease = self
-            .pool_of(volume)
-            .lease(volume)
-            .expect("nobody else writes");
+        let lease = self.lease(volume);
         lease.write_at(offset, bytes, false).expect("written");
         lease.flush().expect("synced");
     }
 
     pub fn read(&self, volume: VolumeId, offset: u64, length: usize) -> Vec<u8> {
-        let lease = self
-            .pool_of(volume)
-            .lease(volume)
-            .expect("nobody else writes");
+        let lease = self.lease(volume);
         let mut bytes = vec![0; length];
         lease.read_at(offset, &mut bytes).expect("read");
         bytes

@@ -9,6 +9,7 @@ mod crash_points;
 mod demo;
 mod disks;
 pub(crate) mod guest;
+mod guest_full;
 mod guest_points;
 mod house;
 mod import;
