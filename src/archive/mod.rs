@@ -81,6 +81,7 @@ mod pipeline;
 mod plan;
 mod prune;
 mod refresh;
+mod remote;
 mod restore;
 mod save;
 mod segment;
