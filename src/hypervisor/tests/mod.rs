@@ -7,6 +7,7 @@ mod command;
 mod guest;
 mod memory;
 mod monitor;
+mod save;
 mod serial;
 
 use std::{

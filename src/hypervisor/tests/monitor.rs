@@ -30,7 +30,7 @@ const GREETING: &str = r#"{"QMP":{"version":{"qemu":{"major":7}},"capabilities":
 const SHORT: Duration = Duration::from_millis(200);
 
 /// The peer's side of one connection.
-struct Peer {
+pub(super) struct Peer {
     lines: BufReader<UnixStream>,
 }
 
@@ -46,23 +46,28 @@ impl Peer {
         let _ = self.lines.get_mut().write_all(text.as_bytes());
     }
 
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.say(text);
         self.say("\n");
     }
 
-    /// The next command, or nothing when we were hung up on.
-    fn hear(&mut self) -> Option<(String, Value)> {
+    /// The next message, or nothing when we were hung up on.
+    pub(super) fn message(&mut self) -> Option<Value> {
         let mut line = String::new();
         if self.lines.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        let message: Value = serde_json::from_str(&line).unwrap();
+        Some(serde_json::from_str(&line).unwrap())
+    }
+
+    /// The next command.
+    fn hear(&mut self) -> Option<(String, Value)> {
+        let message = self.message()?;
         let command = message["execute"].as_str().unwrap().to_owned();
         Some((command, message["id"].clone()))
     }
 
-    fn answer(&mut self, id: &Value, value: &str) {
+    pub(super) fn answer(&mut self, id: &Value, value: &str) {
         self.line(&format!(r#"{{"return":{value},"id":{id}}}"#));
     }
 
@@ -269,7 +274,7 @@ fn a_handshake_that_is_none_is_refused() {
 }
 
 /// A process that stands for QEMU, ended with the test.
-struct Stand(Child);
+pub(super) struct Stand(Child);
 
 impl Stand {
     fn new() -> Self {
@@ -286,7 +291,7 @@ impl Drop for Stand {
 }
 
 /// A machine whose protocol is spoken by `script`, called with each connection's number and the peer that has greeted.
-fn machine(
+pub(super) fn machine(
     script: impl Fn(usize, Peer) + Send + 'static,
 ) -> (Machine, Stand, Arc<AtomicUsize>, tempfile::TempDir) {
     let place = tempfile::tempdir().unwrap();
