@@ -94,7 +94,7 @@ pub(super) fn arguments(
         line.option(
             "-drive",
             format!(
-                "if=none,id=fence,node-name=fence,driver=nbd,server.type=unix,server.path={},export={},reconnect-delay={RECONNECT_SECONDS}",
+                "if=none,id=fence-drive,node-name=fence,driver=nbd,server.type=unix,server.path={},export={},reconnect-delay={RECONNECT_SECONDS}",
                 doubled(socket),
                 doubled(&fence.export),
             ),

@@ -109,7 +109,7 @@ fn a_fence_stands_ahead_of_the_disks_and_a_memory_is_waited_for() {
         new,
         [
             "-drive",
-            "if=none,id=fence,node-name=fence,driver=nbd,server.type=unix,server.path=/run/a,,b.sock,\
+            "if=none,id=fence-drive,node-name=fence,driver=nbd,server.type=unix,server.path=/run/a,,b.sock,\
              export=fence/one,,readonly=on,reconnect-delay=86400",
             "-incoming",
             "defer"
