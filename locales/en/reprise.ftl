@@ -492,6 +492,7 @@ activity-interrupt = { $kind ->
     [take-snapshot] Interrupting a snapshot
     [delete-snapshot] Interrupting the deletion of a snapshot
     [create-instance] Interrupting the creation of an instance
+    [create-point] Interrupting the creation of a recovery point
     [create-template] Interrupting the creation of a template
     [import-template] Interrupting the import of a template
     [verify-snapshot] Interrupting the verification of a snapshot
@@ -675,6 +676,10 @@ fault-not-bootable = No system can start from “{ $name }”: the disk has no b
 fault-needs-uefi = “{ $name }” starts with UEFI only, which the hypervisor does not offer. Choose an image that starts with a BIOS.
 fault-not-a-root-volume = “{ $name }” is a snapshot of a data volume. A template is made from a snapshot of a root volume.
 fault-disk-elsewhere = The volume “{ $volume }” of this point is now attached to the instance “{ $instance }”. Detach it from there, then try again.
+fault-no-memory-to-keep = The instance “{ $name }” is not running: it has no memory to keep. Start it, or create the point without memory.
+fault-memory-elsewhere = The memory in this point was saved with { $then }; this zone now has { $now }. The instance cannot go on there from where it was.
+fault-memory-damaged = The memory in the point “{ $name }” is damaged or missing on the hypervisor. The instance was not rolled back and is as it was.
+fault-memory-not-saved = The memory of the instance “{ $name }” could not be saved. The point was not created and the instance is running. Try again, or create the point without memory.
 fault-no-safety-point = The safety point could not be created. The rollback did not begin, and the instance is as it was.
 fault-plan-outdated = The instance has changed since this dialog was opened. Check what will change, then confirm again.
 fault-text-too-long = This description is too long: { $max } characters at most.
@@ -767,5 +772,6 @@ template-state = { $state ->
 point-consistency = { $consistency ->
     [stopped] Instance stopped
     [frozen] File systems frozen
+    [memory] Memory and disks of the same instant
    *[power-cut] As after a power cut
 }

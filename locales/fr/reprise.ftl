@@ -493,6 +493,7 @@ activity-interrupt = { $kind ->
     [take-snapshot] Interruption d’une copie instantanée
     [delete-snapshot] Interruption de la suppression d’une copie instantanée
     [create-instance] Interruption de la création d’une instance
+    [create-point] Interruption de la création d’un point de reprise
     [create-template] Interruption de la création d’un modèle
     [import-template] Interruption de l’importation d’un modèle
     [verify-snapshot] Interruption de la vérification d’une copie instantanée
@@ -676,6 +677,10 @@ fault-not-bootable = Aucun système ne peut démarrer depuis « { $name } » 
 fault-needs-uefi = « { $name } » ne démarre qu’avec UEFI, que l’hyperviseur n’offre pas. Choisissez une image qui démarre avec un BIOS.
 fault-not-a-root-volume = « { $name } » est la copie d’un volume de données. Un modèle se crée à partir de la copie instantanée d’un volume principal.
 fault-disk-elsewhere = Le volume « { $volume } » de ce point est maintenant rattaché à l’instance « { $instance } ». Détachez-le de celle-ci, puis recommencez.
+fault-no-memory-to-keep = L’instance « { $name } » n’est pas en marche : elle n’a pas d’état de la mémoire à conserver. Démarrez-la, ou créez le point sans la mémoire.
+fault-memory-elsewhere = L’état de la mémoire de ce point a été pris avec { $then } ; cette zone a maintenant { $now }. L’instance ne peut pas y reprendre là où elle en était.
+fault-memory-damaged = L’état de la mémoire du point « { $name } » est endommagé ou absent sur l’hyperviseur. L’instance n’a pas été restaurée et reste comme avant.
+fault-memory-not-saved = L’état de la mémoire de l’instance « { $name } » n’a pas pu être enregistré. Le point n’a pas été créé et l’instance est en marche. Recommencez, ou créez le point sans la mémoire.
 fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant.
 fault-plan-outdated = L’instance a changé depuis l’ouverture de ce dialogue. Vérifiez ce qui va changer, puis confirmez de nouveau.
 fault-text-too-long = Cette description est trop longue : { $max } caractères au plus.
@@ -768,5 +773,6 @@ template-state = { $state ->
 point-consistency = { $consistency ->
     [stopped] Instance arrêtée
     [frozen] Systèmes de fichiers figés
+    [memory] Mémoire et disques du même instant
    *[power-cut] Comme après une coupure de courant
 }

@@ -109,15 +109,17 @@ pub async fn plan_point(instance: InstanceId) -> Result<PointPlan, Fault> {
     super::door::run(move |control, caller| control.point_plan(caller, instance)).await
 }
 
-/// Makes a recovery point of all the instance's disks; an empty name gets the proposed one.
+/// Makes a recovery point of all the instance's disks, and of its memory with `memory` (a form's tick: absent means no);
+/// an empty name gets the proposed one.
 #[server(prefix = "/api", endpoint = "points/create")]
 pub async fn create_point(
     instance: InstanceId,
     #[server(default)] name: String,
     #[server(default)] description: String,
+    #[server(default)] memory: bool,
 ) -> Result<Started, Fault> {
     super::door::run(move |control, caller| {
-        control.create_point(caller, instance, &name, &description)
+        control.create_point(caller, instance, &name, &description, memory)
     })
     .await
 }
@@ -154,12 +156,17 @@ pub async fn plan_rollback(point: PointId) -> Result<RollbackPlan, Fault> {
 }
 
 /// Brings the instance back to the point. `seal` is the plan's; `safety` (a form's tick: absent means no) keeps a safety
-/// point, which can undo it for seven days. Rolling back to a safety point undoes the rollback that made it.
+/// point, which can undo it for seven days, with the present memory if `safety_memory` says so. Rolling back to a safety
+/// point undoes the rollback that made it.
 #[server(prefix = "/api", endpoint = "points/rollback")]
 pub async fn roll_back(
     point: PointId,
     seal: String,
     #[server(default)] safety: bool,
+    #[server(default)] safety_memory: bool,
 ) -> Result<Started, Fault> {
-    super::door::run(move |control, caller| control.roll_back(caller, point, &seal, safety)).await
+    super::door::run(move |control, caller| {
+        control.roll_back(caller, point, &seal, safety, safety_memory)
+    })
+    .await
 }

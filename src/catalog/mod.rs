@@ -91,11 +91,12 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0002_objects.sql")),
     M::up(include_str!("migrations/0003_region.sql")),
     M::up(include_str!("migrations/0004_instances.sql")),
+    M::up(include_str!("migrations/0005_memory.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 4;
+pub const SCHEMA_VERSION: usize = 5;
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.

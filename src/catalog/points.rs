@@ -8,7 +8,7 @@ use super::jobs::LIVE;
 use super::volumes::{disks_of, set_attachment};
 use super::{Catalog, Context, Error};
 use crate::domain::id::{CheckpointId, InstanceId, OrganizationId, PointId, VolumeId, ZoneId};
-use crate::domain::instance::Hardware;
+use crate::domain::instance::{Accelerator, Hardware};
 use crate::domain::recovery::{Consistency, PointKind, PointState};
 use crate::domain::size::Bytes;
 use crate::domain::volume::VolumeKind;
@@ -48,6 +48,10 @@ pub struct Point {
     pub taken: i64,
     /// When it goes by itself (safety points).
     pub expires: Option<i64>,
+    /// Bytes of the file that keeps the guest's memory of that instant; none: it holds the disks only.
+    pub memory: Option<Bytes>,
+    /// What computed the guest whose memory it is.
+    pub accelerator: Option<Accelerator>,
 }
 
 /// A disk that a point holds.
@@ -85,7 +89,8 @@ impl FromSql for Hardware {
 
 const COLUMNS: &str =
     "p.id, p.organization, p.instance, p.parent, p.name, p.description, p.kind, p.state,
-    p.consistency, p.running, p.stood_still, p.hardware, p.by_name, p.taken, p.expires";
+    p.consistency, p.running, p.stood_still, p.hardware, p.by_name, p.taken, p.expires, p.memory,
+    p.accelerator";
 
 fn point_at(row: &Row<'_>) -> rusqlite::Result<Point> {
     Ok(Point {
@@ -107,6 +112,8 @@ fn point_at(row: &Row<'_>) -> rusqlite::Result<Point> {
         by_name: row.get(12)?,
         taken: row.get(13)?,
         expires: row.get(14)?,
+        memory: row.get(15)?,
+        accelerator: row.get(16)?,
     })
 }
 
@@ -126,6 +133,22 @@ fn disk_at(row: &Row<'_>) -> rusqlite::Result<Disk> {
 }
 
 impl Catalog {
+    /// The points that there are, whoever owns them: files of others are left over.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn point_ids(&self) -> Result<Vec<PointId>, Error> {
+        self.read(|tx| {
+            tx.prepare_cached("SELECT id FROM points")
+                .and_then(|mut query| {
+                    query
+                        .query_map([], |row| row.get(0))
+                        .and_then(Iterator::collect)
+                })
+                .context("list recovery points")
+        })
+    }
+
     /// The point, whoever owns it: for the program's own work. Members ask with [`point_of`].
     ///
     /// # Errors
@@ -371,6 +394,22 @@ pub fn set_stood_still(tx: &Transaction<'_>, id: PointId, stood: u64) -> Result<
     tx.prepare_cached("UPDATE points SET stood_still = ?2 WHERE id = ?1 AND state = 'creating'")
         .and_then(|mut update| update.execute((id, micros(Some(stood)))))
         .context("write how long a guest stood still")?;
+    Ok(())
+}
+
+/// Writes down that the guest's memory of that instant is kept, in so many bytes, and what computed the guest.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn set_memory(
+    tx: &Transaction<'_>,
+    id: PointId,
+    bytes: Bytes,
+    accelerator: Accelerator,
+) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE points SET memory = ?2, accelerator = ?3 WHERE id = ?1")
+        .and_then(|mut update| update.execute((id, bytes, accelerator)))
+        .context("write down a memory that is kept")?;
     Ok(())
 }
 

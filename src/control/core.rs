@@ -89,6 +89,14 @@ impl Folders {
         self.data.join("zones").join(zone.to_string()).join("pool")
     }
 
+    /// The memory that the zone's recovery points keep.
+    pub fn memory(&self, zone: ZoneId) -> PathBuf {
+        self.data
+            .join("zones")
+            .join(zone.to_string())
+            .join("memory")
+    }
+
     /// What belongs to an instance's process: its sockets and its logs.
     pub fn instance(&self, instance: InstanceId) -> PathBuf {
         self.data.join("instances").join(instance.to_string())

@@ -175,7 +175,7 @@ pub fn seed_guests(control: &Control) -> Result<(), Fault> {
     control.sample_point(&caller, instance.id, &TRIED)?;
     // Back, and on from there: the last one becomes a branch.
     let plan = control.rollback_plan(&caller, hardened)?;
-    let started = control.roll_back(&caller, hardened, &plan.seal, false)?;
+    let started = control.roll_back(&caller, hardened, &plan.seal, false, false)?;
     control.wait_for(started.job)?;
     control.sample_point(&caller, instance.id, &BEFORE)?;
     let started = control.start_instance(&caller, instance.id)?;
@@ -322,7 +322,7 @@ impl Control {
                 &[sample.written],
             )?;
         }
-        let started = self.create_point(caller, instance, sample.name, sample.says)?;
+        let started = self.create_point(caller, instance, sample.name, sample.says, false)?;
         self.wait_for(started.job)?;
         let points = self.list_points(caller, instance)?;
         points.current.ok_or(Fault::NotFound { what: Noun::Point })
@@ -330,7 +330,7 @@ impl Control {
 
     /// The zone of a sample disk.
     fn sample_zone(&self, sample: &Sample) -> Result<ZoneId, Fault> {
-        let zones = self.core.zones.views(None);
+        let zones = self.core.zones.views(None, None);
         let zone = zones.get(sample.zone).or(zones.last());
         zone.map(|zone| zone.id)
             .ok_or(Fault::NotFound { what: Noun::Zone })

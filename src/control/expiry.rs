@@ -34,6 +34,7 @@ impl Core {
         let args = as_args(&PointArgs {
             point: first.id,
             also: others.iter().map(|point| point.id).collect(),
+            memory: false,
         })?;
         let job = NewJob {
             id: JobId::new(),

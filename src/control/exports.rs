@@ -1,12 +1,14 @@
-//! The disks of a zone, as `nbd` offers them: volumes by their id, checkpoints of snapshots as `checkpoint/<id>`.
+//! The disks of a zone, as `nbd` offers them: volumes by their id, checkpoints of snapshots as `checkpoint/<id>`, and the fences of
+//! instances as `fence/<id>`, which are no disks and in no list.
 
 use super::Control;
 use super::core::Core;
 use super::error::{chain, internal};
+use super::guests::FENCE;
 use super::zones::Zone;
 use crate::catalog::snapshots::Held;
 use crate::domain::fault::Fault;
-use crate::domain::id::{CheckpointId, VolumeId, ZoneId};
+use crate::domain::id::{CheckpointId, InstanceId, VolumeId, ZoneId};
 use crate::domain::volume::VolumeState;
 use crate::engine::{self, Lease};
 use crate::nbd::{Export, Exports, OpenError};
@@ -83,6 +85,9 @@ impl Exports for ZoneExports {
     }
 
     fn open(&self, name: &str) -> Result<Export, OpenError> {
+        if let Some(id) = name.strip_prefix(FENCE) {
+            return self.open_fence(id.parse().map_err(|_| OpenError::NotFound)?);
+        }
         match name.strip_prefix(CHECKPOINT) {
             Some(id) => self.open_checkpoint(id.parse().map_err(|_| OpenError::NotFound)?),
             None => self.open_volume(name.parse().map_err(|_| OpenError::NotFound)?),
@@ -91,6 +96,16 @@ impl Exports for ZoneExports {
 }
 
 impl ZoneExports {
+    fn open_fence(&self, id: InstanceId) -> Result<Export, OpenError> {
+        match self.core.catalog.instance(id) {
+            Ok(Some(instance)) if instance.zone == self.zone.id => {
+                Ok(Export::new(self.core.guests.fence(id).device()))
+            }
+            Ok(_) => Err(OpenError::NotFound),
+            Err(error) => Err(unavailable(&internal("open a fence", &error))),
+        }
+    }
+
     fn open_checkpoint(&self, id: CheckpointId) -> Result<Export, OpenError> {
         let pool = self.zone.pool("").map_err(|fault| unavailable(&fault))?;
         match pool.open_checkpoint(id) {

@@ -21,14 +21,18 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, ZoneId};
 use crate::domain::instance::{Accelerator, Hardware, InstanceEvent, InstanceState};
 use crate::domain::volume::VolumeState;
-use crate::hypervisor::{self, DiskSpec, Exit, Hypervisor, Machine, Spec};
+use crate::hypervisor::memory::Image;
+use crate::hypervisor::{self, DiskSpec, Exit, FenceSpec, Hypervisor, Incoming, Machine, Spec};
 use crate::jobs::{Failure, Watch};
+use crate::nbd::Fence;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+/// What names of fences begin with, among a zone's exports.
+pub(super) const FENCE: &str = "fence/";
 /// How long work waits for the zones' doors before it is put off.
 const DOORS: Duration = Duration::from_secs(30);
 /// How often what waits looks whether it should go on waiting.
@@ -54,6 +58,8 @@ pub(super) struct Guests {
     /// Instances of which it could not be told whether a process runs.
     uncertain: Mutex<HashSet<InstanceId>>,
     next: AtomicU64,
+    /// What tells the instant at which a guest stands, one an instance.
+    fences: Mutex<HashMap<InstanceId, Fence>>,
     monitor: monitor::Monitor,
 }
 
@@ -87,6 +93,7 @@ impl Guests {
             endings: Mutex::default(),
             uncertain: Mutex::default(),
             next: AtomicU64::new(1),
+            fences: Mutex::default(),
             monitor: monitor::Monitor::default(),
         }
     }
@@ -95,6 +102,11 @@ impl Guests {
     pub fn let_go(&self) {
         self.monitor.stop();
         lock(&self.running).clear();
+    }
+
+    /// The instance's fence.
+    pub fn fence(&self, id: InstanceId) -> Fence {
+        lock(&self.fences).entry(id).or_default().clone()
     }
 
     /// Takes a process out of the list; what becomes of its instance is the caller's to write.
@@ -187,6 +199,18 @@ impl Core {
     /// # Errors
     /// [`Fault::HypervisorMissing`]; [`Fault::StartFailed`], where nothing is left behind.
     pub fn start_machine(&self, instance: &Instance) -> Result<(), Failure> {
+        self.start_machine_from(instance, None)
+    }
+
+    /// As [`Core::start_machine`], from a memory that was kept: the guest goes on from there.
+    ///
+    /// # Errors
+    /// As [`Core::start_machine`].
+    pub fn start_machine_from(
+        &self,
+        instance: &Instance,
+        memory: Option<&Image>,
+    ) -> Result<(), Failure> {
         let hypervisor = self.hypervisor().map_err(Failure::Final)?;
         let about = About {
             name: &instance.name,
@@ -260,15 +284,25 @@ impl Core {
                     serial: serial(disk),
                 })
                 .collect(),
-            fence: None,
-            rest: crate::hypervisor::Incoming::None,
+            fence: Some(FenceSpec {
+                socket: socket.clone(),
+                export: fence_export(instance.id),
+            }),
+            rest: Incoming::None,
             folder,
         };
-        let machine = hypervisor.start(&spec).map_err(|error| {
+        let started = match memory {
+            None => hypervisor.start(&spec),
+            Some(image) => hypervisor.start_from(&spec, image),
+        };
+        let machine = started.map_err(|error| {
             tracing::error!(instance = %instance.id, error = chain(&error), "an instance did not start");
             Failure::Final(refused())
         })?;
         self.keep(instance.id, &machine);
+        if memory.is_some() {
+            machine.resume().map_err(|error| failed(error.into()))?;
+        }
         self.catalog
             .set_hardware(instance.id, &hardware, computes, self.now())
             .map_err(|error| failed(error.into()))
@@ -409,6 +443,11 @@ pub(super) const fn pause_after(pressed_for: Duration) -> Duration {
     } else {
         PRESS_LATER
     }
+}
+
+/// The name under which an instance's fence is offered to its hypervisor.
+pub(super) fn fence_export(id: InstanceId) -> String {
+    format!("{FENCE}{id}")
 }
 
 /// How a hypervisor computes.

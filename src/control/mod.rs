@@ -22,6 +22,7 @@ mod guests;
 mod image;
 mod instances;
 mod live;
+mod memory;
 mod moments;
 mod open;
 pub mod people;
@@ -109,7 +110,10 @@ impl Control {
     /// The region's zones, by name.
     pub(super) fn zone_views(&self) -> Vec<ZoneView> {
         let accelerator = self.core.hypervisor().ok();
-        self.core.zones.views(accelerator.map(guests::accelerator))
+        self.core.zones.views(
+            accelerator.map(guests::accelerator),
+            self.core.memory_way().ok(),
+        )
     }
 
     /// What a user may know of an error.

@@ -44,6 +44,9 @@ pub(super) struct PointArgs {
     /// Others that go with it: those that expired at the same time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<PointId>,
+    /// Whether the guest's memory is kept, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub memory: bool,
 }
 
 /// The arguments as the job's row has them.
@@ -104,8 +107,9 @@ impl Control {
             let Some((point, disks)) = by_id.remove(&place.id) else {
                 continue;
             };
+            let refused = self.core.memory_refused(&instance, &point);
             let frees = if point.state == PointState::Ready {
-                self.frees(&instance, &disks).ok()
+                self.frees(&instance, &point, &disks).ok()
             } else {
                 None
             };
@@ -119,7 +123,8 @@ impl Control {
                 // What is being made is not in any state yet.
                 consistency: point
                     .consistency
-                    .filter(|_| point.state != PointState::Creating),
+                    .filter(|_| point.state != PointState::Creating)
+                    .map(|disks| point.memory.map_or(disks, |_| Consistency::Memory)),
                 running: point.running,
                 stood_still: point.stood_still,
                 hardware: point.hardware,
@@ -132,6 +137,8 @@ impl Control {
                     .map(shown)
                     .collect(),
                 frees,
+                memory: point.memory,
+                refused,
                 lane: place.lane,
                 parent_lane: place.parent_lane,
                 passing: place.passing,
@@ -171,7 +178,13 @@ impl Control {
             None => consistency_at_rest(&instance),
         };
         let zone = time_zone(&actor.time_zone);
+        let (memory, no_memory) = match self.core.memory_plan(&instance) {
+            Ok(plan) => (Some(plan), None),
+            Err(fault) => (None, Some(fault)),
+        };
         Ok(PointPlan {
+            memory,
+            no_memory,
             since: self.since_current(&instance, &points),
             proposed: proposed(&zone, &instance.name, self.now_ms())?,
             name: instance.name,
@@ -180,10 +193,11 @@ impl Control {
         })
     }
 
-    /// Makes a recovery point of all the instance's disks; an empty name gets the proposed one.
+    /// Makes a recovery point of all the instance's disks, with `memory` of the guest's memory, too; an empty name gets the
+    /// proposed one.
     ///
     /// # Errors
-    /// [`Fault::NotFound`]; [`Fault::InUse`] when other work is under way on the instance or it is in no state for it;
+    /// [`Fault::NotFound`]; [`Fault::NoMemoryToKeep`]; [`Fault::InUse`] when other work is under way on the instance or it is in no state for it;
     /// [`Fault::TextTooLong`] and those of names.
     pub fn create_point(
         &self,
@@ -191,6 +205,7 @@ impl Control {
         id: InstanceId,
         name: &str,
         description: &str,
+        memory: bool,
     ) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let now = self.now_ms();
@@ -204,11 +219,15 @@ impl Control {
         };
         let description = checked_text(description)?;
         self.core.zones.get(instance.zone)?.pool(&instance.name)?;
+        if memory {
+            self.core.memory_plan(&instance)?;
+        }
         let point = PointId::new();
         let mut asked = Asked::new(JobKind::CreatePoint, &id, &name);
         asked.args = as_args(&PointArgs {
             point,
             also: Vec::new(),
+            memory,
         })
         .map_err(|error| self.fault(error))?;
         self.begin(caller, actor, &asked, |tx| {
@@ -230,6 +249,8 @@ impl Control {
                 by_name: Some(actor.name.clone()),
                 taken: now,
                 expires: None,
+                memory: None,
+                accelerator: None,
             };
             Ok(insert_point(tx, &point, &disks)?)
         })
@@ -285,7 +306,7 @@ impl Control {
             .count();
         Ok(PointDeletion {
             name: point.name.clone(),
-            frees: self.frees(&instance, disks)?,
+            frees: self.frees(&instance, point, disks)?,
             children: u32::try_from(children).unwrap_or(u32::MAX),
             current: instance.current == Some(id),
             loses_undo: instance.undo == Some(id),
@@ -303,6 +324,7 @@ impl Control {
         asked.args = as_args(&PointArgs {
             point: id,
             also: Vec::new(),
+            memory: false,
         })
         .map_err(|error| self.fault(error))?;
         self.begin(caller, actor, &asked, |tx| {
@@ -320,15 +342,16 @@ impl Control {
             .look(|tx| Ok(point_of(tx, organization, id)?.ok_or(NO_POINT)?))
     }
 
-    /// Bytes that deleting these checkpoints would free.
-    fn frees(&self, instance: &Instance, disks: &[Disk]) -> Result<Bytes, Fault> {
+    /// Bytes that deleting the point would free: what only its checkpoints hold, and its memory.
+    fn frees(&self, instance: &Instance, point: &Point, disks: &[Disk]) -> Result<Bytes, Fault> {
         let zone = self.core.zones.get(instance.zone)?;
         let of: Vec<Reference> = disks
             .iter()
             .map(|disk| Reference::Checkpoint(disk.checkpoint))
             .collect();
         let freed = zone.pool(&instance.name)?.reclaimable(&of);
-        freed.map(Bytes).map_err(|error| {
+        let memory = point.memory.unwrap_or_default().0;
+        freed.map(|freed| Bytes(freed + memory)).map_err(|error| {
             let about = zone.about(&instance.name);
             explain("plan a point's deletion", error.into(), about).into_fault()
         })

@@ -29,6 +29,7 @@ impl Core {
         self.mend_snapshots()?;
         self.mend_templates()?;
         self.remove_old_points()?;
+        self.clear_memories()?;
         self.retire_saved()?;
         self.set_apart()?;
         self.clear_uploads()?;

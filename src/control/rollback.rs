@@ -40,6 +40,19 @@ pub(super) struct RollbackArgs {
     pub back: Vec<(VolumeId, VolumeId)>,
     /// The point that the instance's state descends from afterwards.
     pub current: Option<PointId>,
+    /// Whether the guest goes on from the memory in the point.
+    #[serde(default)]
+    pub memory: bool,
+    /// Whether the safety point keeps the memory of now.
+    #[serde(default)]
+    pub safety_memory: bool,
+}
+
+impl RollbackArgs {
+    /// Whether the instance runs afterwards: as before, or because its guest goes on.
+    pub const fn runs_after(&self) -> bool {
+        self.was_running || self.memory
+    }
 }
 
 /// What a rollback depends on, as it stood at one moment in the catalog.
@@ -185,6 +198,7 @@ impl Seen {
             self.point.id,
             self.point.state,
             &self.point.hardware,
+            self.point.memory,
             self.instance.state,
             self.instance.current,
             &self.instance.hardware,
@@ -222,8 +236,11 @@ impl Control {
             disks.push((name, change));
         }
         let running = seen.running();
-        let startable = || running.then(|| self.core.hypervisor().err()).flatten();
+        let memory = seen.point.memory.is_some();
+        let startable = || self.startable(&seen);
         Ok(RollbackPlan {
+            memory,
+            safety_memory: self.core.memory_plan(&seen.instance).ok(),
             since: self.since_current(&seen.instance, &points),
             refused: seen.refused().or_else(startable),
             seal: seen.seal(),
@@ -235,12 +252,23 @@ impl Control {
             taken: moment(&zone, seen.point.taken),
             now: moment(&zone, self.now_ms()),
             running_now: running,
-            running_after: running,
+            running_after: running || memory,
         })
     }
 
+    /// Why the instance could not run afterwards, if it is to.
+    fn startable(&self, seen: &Seen) -> Option<Fault> {
+        if seen.point.memory.is_some() {
+            self.core.memory_refused(&seen.instance, &seen.point)
+        } else if seen.running() {
+            self.core.hypervisor().err()
+        } else {
+            None
+        }
+    }
+
     /// Brings the instance back to the point. `seal` is the plan's; with `safety` the safety point is kept, which can
-    /// undo it for seven days.
+    /// undo it for seven days, and with `safety_memory` the memory of now in it.
     ///
     /// # Errors
     /// [`Fault::NotFound`]; [`Fault::PlanOutdated`] when the plan is not what it was; what the plan says in `refused`.
@@ -250,6 +278,7 @@ impl Control {
         id: PointId,
         seal: &str,
         safety: bool,
+        safety_memory: bool,
     ) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let now = self.now_ms();
@@ -262,8 +291,8 @@ impl Control {
         if seen.seal() != seal {
             return Err(Fault::PlanOutdated);
         }
-        if seen.running() {
-            self.core.hypervisor()?;
+        if let Some(fault) = self.startable(&seen) {
+            return Err(fault);
         }
         let name = seen.instance.name.clone();
         self.core.zones.get(seen.instance.zone)?.pool(&name)?;
@@ -281,6 +310,9 @@ impl Control {
                 PointKind::Made => Some(id),
                 PointKind::Safety => seen.point.parent,
             },
+            memory: seen.point.memory.is_some(),
+            // There is none to keep of a guest that does not run.
+            safety_memory: safety && safety_memory && seen.running(),
         };
         let mut asked = Asked::new(JobKind::Rollback, &seen.instance.id, &name);
         asked.args = as_args(&args).map_err(|error| self.fault(error))?;
@@ -326,6 +358,8 @@ impl Control {
                 by_name: None,
                 taken: now,
                 expires: Some(now.saturating_add(UNDO_MS)),
+                memory: None,
+                accelerator: None,
             };
             Ok(insert_point(tx, &point, &disks)?)
         })

@@ -115,7 +115,7 @@ impl Control {
             to_save: written,
             written,
             since: None,
-            zones: u32::try_from(self.core.zones.views(None).len()).unwrap_or(u32::MAX),
+            zones: u32::try_from(self.core.zones.views(None, None).len()).unwrap_or(u32::MAX),
         };
         let pool = self.core.zones.get(volume.zone)?.pool(&volume.name)?;
         for base in self.ask(self.catalog().snapshots_of_volume(id))? {

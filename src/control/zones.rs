@@ -6,6 +6,7 @@ use crate::catalog;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::ZoneId;
 use crate::domain::instance::Accelerator;
+use crate::domain::recovery::MemoryWay;
 use crate::domain::size::Bytes;
 use crate::engine;
 use crate::engine::{Pool, PoolOptions};
@@ -98,13 +99,14 @@ impl Zone {
         Bytes(space.map_or(0, |space| space.total))
     }
 
-    pub fn view(&self, hypervisor: Option<Accelerator>) -> ZoneView {
+    pub fn view(&self, hypervisor: Option<Accelerator>, memory_way: Option<MemoryWay>) -> ZoneView {
         ZoneView {
             id: self.id,
             name: self.name.clone(),
             free: self.free(),
             total: self.total(),
             hypervisor,
+            memory_way,
         }
     }
 
@@ -141,11 +143,15 @@ impl Zones {
     }
 
     /// What one can choose from. All zones are on one host, which has one hypervisor or none.
-    pub fn views(&self, hypervisor: Option<Accelerator>) -> Vec<ZoneView> {
+    pub fn views(
+        &self,
+        hypervisor: Option<Accelerator>,
+        memory_way: Option<MemoryWay>,
+    ) -> Vec<ZoneView> {
         self.0
             .iter()
             .filter(|zone| zone.in_settings)
-            .map(|zone| zone.view(hypervisor))
+            .map(|zone| zone.view(hypervisor, memory_way))
             .collect()
     }
 }

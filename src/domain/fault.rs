@@ -247,6 +247,32 @@ pub enum Fault {
         /// The instance that has it.
         instance: String,
     },
+    /// The instance does not run: it has no memory to keep.
+    #[error("there is no memory to keep")]
+    NoMemoryToKeep {
+        /// The instance's name.
+        name: String,
+    },
+    /// The memory in a point was saved by another hypervisor, or of another machine, than there would be now.
+    #[error("the memory was saved with {then}, here is {now}")]
+    MemoryElsewhere {
+        /// QEMU, machine type and processor, then; in technical words.
+        then: String,
+        /// The same, now.
+        now: String,
+    },
+    /// The memory in a point cannot be read; nothing was changed.
+    #[error("the memory in the point is damaged")]
+    MemoryDamaged {
+        /// The point's name.
+        name: String,
+    },
+    /// The guest's memory could not be saved; it runs on.
+    #[error("the memory could not be saved")]
+    MemoryNotSaved {
+        /// The instance's name.
+        name: String,
+    },
     /// The safety point could not be made; the rollback did not begin.
     #[error("no safety point could be made")]
     NoSafetyPoint,
@@ -300,6 +326,8 @@ impl Fault {
             | Self::NotAttachable { .. }
             | Self::DiskElsewhere { .. }
             | Self::NoSafetyPoint
+            | Self::NoMemoryToKeep { .. }
+            | Self::MemoryElsewhere { .. }
             | Self::PlanOutdated
             | Self::NotUndoable
             | Self::StopIgnored { .. }
@@ -333,6 +361,8 @@ impl Fault {
             | Self::StartFailed { .. }
             | Self::InstanceDied { .. }
             | Self::DiskStopped { .. }
+            | Self::MemoryDamaged { .. }
+            | Self::MemoryNotSaved { .. }
             | Self::Unreachable => 503,
             Self::Internal { .. } => 500,
         }

@@ -108,6 +108,8 @@ impl JobKind {
             | Self::CreateTemplate
             | Self::ImportTemplate
             | Self::VerifySnapshot
+            // The guest goes on, and the point never was.
+            | Self::CreatePoint
             // The volume goes on fetching what is read.
             | Self::FillVolume => true,
             // Those of an instance take seconds, and each ends in the state it promised or as it was.
@@ -118,7 +120,6 @@ impl JobKind {
             | Self::StopInstance
             | Self::RebootInstance
             | Self::DeleteInstance
-            | Self::CreatePoint
             | Self::DeletePoint
             | Self::Rollback
             | Self::DeleteTemplate => false,

@@ -47,6 +47,18 @@ pub enum Consistency {
     Frozen,
     /// As after a power cut: what the guest had flushed is there.
     PowerCut,
+    /// The memory of the same instant is kept beside them: the guest goes on from there.
+    Memory,
+}
+
+/// How the memory of a guest that runs is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryWay {
+    /// It stands for a moment and runs on while its memory is written.
+    Running,
+    /// It stands until its memory is written.
+    Standing,
 }
 
 /// How long a rollback can be undone, in milliseconds: seven days.

@@ -106,6 +106,19 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
             volume = volume.as_str(),
             instance = instance.as_str()
         ),
+        Fault::NoMemoryToKeep { name } => {
+            t!(locale, "fault-no-memory-to-keep", name = name.as_str())
+        }
+        Fault::MemoryElsewhere { then, now } => t!(
+            locale,
+            "fault-memory-elsewhere",
+            then = then.as_str(),
+            now = now.as_str()
+        ),
+        Fault::MemoryDamaged { name } => t!(locale, "fault-memory-damaged", name = name.as_str()),
+        Fault::MemoryNotSaved { name } => {
+            t!(locale, "fault-memory-not-saved", name = name.as_str())
+        }
         Fault::NoSafetyPoint => t!(locale, "fault-no-safety-point"),
         Fault::PlanOutdated => t!(locale, "fault-plan-outdated"),
         Fault::TextTooLong { max } => t!(

@@ -144,6 +144,7 @@ pub fn consistency(locale: Locale, consistency: Consistency) -> String {
         Consistency::Stopped => "stopped",
         Consistency::Frozen => "frozen",
         Consistency::PowerCut => "power-cut",
+        Consistency::Memory => "memory",
     };
     t!(locale, "point-consistency", consistency = key)
 }

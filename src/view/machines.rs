@@ -5,7 +5,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId};
 use crate::domain::instance::{Accelerator, Hardware, InstanceState};
 use crate::domain::moment::Moment;
-use crate::domain::recovery::{Consistency, PointKind, PointState};
+use crate::domain::recovery::{Consistency, MemoryWay, PointKind, PointState};
 use crate::domain::size::Bytes;
 use crate::domain::template::TemplateState;
 use crate::domain::volume::VolumeKind;
@@ -131,6 +131,10 @@ pub struct PointRow {
     pub disks: Vec<PointDisk>,
     /// Bytes that deleting it would free; none where that cannot be told.
     pub frees: Option<Bytes>,
+    /// What the memory in it takes on the hypervisor; none: it holds the disks only.
+    pub memory: Option<Bytes>,
+    /// Why the instance cannot go on here from the memory in it, if so.
+    pub refused: Option<Fault>,
     /// Its lane in the drawing, from 0.
     pub lane: u32,
     /// The lane of its parent; none for a root.
@@ -162,6 +166,15 @@ pub struct PointDisk {
     pub size: Bytes,
 }
 
+/// What keeping the memory of a guest would mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryPlan {
+    /// What it takes at most on the hypervisor.
+    pub expected: Bytes,
+    /// Whether the guest runs on meanwhile.
+    pub way: MemoryWay,
+}
+
 /// What the dialog *Créer un point de reprise* says beforehand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointPlan {
@@ -175,6 +188,10 @@ pub struct PointPlan {
     pub consistency: Consistency,
     /// Bytes written since the current point.
     pub since: Option<Bytes>,
+    /// What keeping the memory too would mean; none: it cannot be kept.
+    pub memory: Option<MemoryPlan>,
+    /// Why the memory cannot be kept, if so.
+    pub no_memory: Option<Fault>,
 }
 
 /// What deleting a point would mean.
@@ -227,6 +244,10 @@ pub struct RollbackPlan {
     pub running_now: bool,
     /// Whether it will run afterwards: as it does now.
     pub running_after: bool,
+    /// Whether the guest goes on from the memory in the point; else it starts anew.
+    pub memory: bool,
+    /// What keeping the present memory in the safety point would mean; none: there is none to keep.
+    pub safety_memory: Option<MemoryPlan>,
     /// Whether processors, memory or the machine type change.
     pub hardware_changes: bool,
     /// Why it cannot be done, if so.

@@ -5,7 +5,7 @@
 mod machines;
 
 pub use machines::{
-    DiskChange, InstanceDeletion, InstanceRow, InstanceView, PointDeletion, PointDisk, PointPlan,
+    DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk, PointPlan,
     PointRow, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
 
@@ -14,6 +14,7 @@ use crate::domain::id::{InstanceId, JobId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::instance::Accelerator;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::moment::Moment;
+use crate::domain::recovery::MemoryWay;
 use crate::domain::role::{Door, Role};
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
@@ -49,6 +50,8 @@ pub struct ZoneView {
     pub total: Bytes,
     /// What its hypervisor computes with; none: it cannot run instances.
     pub hypervisor: Option<Accelerator>,
+    /// How it keeps the memory of a guest that runs.
+    pub memory_way: Option<MemoryWay>,
 }
 
 /// Who is signed in, and where.

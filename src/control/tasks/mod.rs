@@ -6,6 +6,7 @@
 
 mod import;
 mod instance;
+mod memory;
 mod point;
 mod rollback;
 mod snapshot;

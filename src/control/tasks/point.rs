@@ -7,6 +7,7 @@
 use super::super::core::Core;
 use super::super::error::{About, Error, chain, explain, internal};
 use super::super::points::{PING, PointArgs, consistency_at_rest};
+use super::memory::Subject;
 use crate::catalog;
 use crate::catalog::instances::{Instance, instance, set_lineage};
 use crate::catalog::jobs::{Ending, Job};
@@ -34,7 +35,7 @@ const THAW_TRIES: u32 = 2;
 /// The steps that do it, in order.
 pub(super) const fn steps(kind: JobKind) -> &'static [&'static str] {
     match kind {
-        JobKind::CreatePoint => &["take"],
+        JobKind::CreatePoint => &["take", "pack"],
         _ => &["delete-checkpoints"],
     }
 }
@@ -87,6 +88,7 @@ impl Core {
     ) -> Result<(), Failure> {
         match (job.kind, step) {
             (JobKind::CreatePoint, "take") => self.take_point(job, watch),
+            (JobKind::CreatePoint, "pack") => self.pack_point(job, watch),
             (JobKind::CreatePoint, "drop-point") => self.drop_new_point(job, watch),
             (JobKind::DeletePoint, "delete-checkpoints") => self.delete_points(job),
             _ => Err(self.broken(step, "a step that no work has")),
@@ -125,6 +127,22 @@ impl Core {
             self.thaw(&instance, machine);
         }
         let pairs = pairs(&disks);
+        if args.memory {
+            let Some(machine) = &machine else {
+                return Err(Failure::Final(Fault::NoMemoryToKeep {
+                    name: instance.name,
+                }));
+            };
+            let of = Subject {
+                instance: &instance,
+                machine,
+                point: &point,
+                zone,
+                pool,
+                pairs: &pairs,
+            };
+            return self.take_with_memory(&of, watch);
+        }
         if point.consistency.is_some() && all_there(pool, &pairs) {
             // It was taken; how long that took is not known any more.
             return Ok(());
@@ -151,6 +169,29 @@ impl Core {
         self.catalog
             .write(|tx| set_stood_still(tx, point.id, micros))
             .map_err(|error: catalog::Error| failed(error.into()))
+    }
+
+    /// What was kept of the memory is compressed, while the guest runs.
+    fn pack_point(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let args: PointArgs = args_of(job)?;
+        if !args.memory {
+            return Ok(());
+        }
+        let instance = self.subject_instance(job)?;
+        let Some((point, _)) = self.point_and_disks(args.point)? else {
+            return Err(self.broken("make a recovery point", "its row is not there"));
+        };
+        let files = self.memory_files(instance.zone, point.id);
+        if let Ok(raw) = std::fs::metadata(&files.raw) {
+            watch.total(raw.len());
+        }
+        self.pack_memory(&instance, &point, &mut |bytes| watch.done(bytes))
+    }
+
+    /// Writes down that the moment is being taken without the guest being asked.
+    pub(super) fn write_moment(&self, point: &Point, now: i64) -> Result<(), catalog::Error> {
+        self.catalog
+            .write(|tx| set_moment(tx, point.id, now, Consistency::PowerCut))
     }
 
     /// Takes the moment without asking the guest. Tells how long its writes were held up.
@@ -243,10 +284,17 @@ impl Core {
     fn drop_new_point(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
         let args: PointArgs = args_of(job)?;
         let instance = self.subject_instance(job)?;
-        if instance.frozen {
+        if instance.frozen || args.memory {
             self.guests_known(&instance.name, watch)?;
             if let Some(machine) = self.machine(instance.id) {
-                self.thaw(&instance, &machine);
+                if instance.frozen {
+                    self.thaw(&instance, &machine);
+                }
+                if args.memory
+                    && let Err(error) = machine.resume()
+                {
+                    tracing::warn!(instance = %instance.id, error = chain(&error), "a guest could not be told to go on");
+                }
             }
         }
         self.drop_point(&instance, args.point)
@@ -265,6 +313,7 @@ impl Core {
             pool.delete_checkpoint(disk.checkpoint)
                 .map_err(|error| failed(error.into()))?;
         }
+        self.remove_memory(instance.zone, id).map_err(failed)?;
         self.catalog
             .write(|tx| forget_point(tx, &point))
             .map_err(|error: catalog::Error| failed(error.into()))
@@ -289,6 +338,9 @@ impl Core {
                     )
                 })?;
             }
+            self.remove_memory(instance.zone, id).map_err(|error| {
+                explain("delete a recovery point", error, zone.about(&instance.name))
+            })?;
         }
         Ok(())
     }

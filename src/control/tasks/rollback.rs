@@ -1,9 +1,11 @@
 //! Bringing an instance back to a recovery point.
 //!
 //! ```text
-//!  pause ──▶ safety ──▶ stop ──▶ disks ──▶ start ──▶ clear        it ends in the state it promised,
-//!    └─────────┴─────────┴────────┴──────────┴──▶ put-back ──▶ run-again ──▶ drop-safety     or as it was
+//!  prove ──▶ pause ──▶ safety ──▶ stop ──▶ disks ──▶ start ──▶ clear     it ends in the state it promised,
+//!    └─────────┴─────────┴─────────┴────────┴─────────┴──▶ put-back ──▶ run-again ──▶ drop-safety     or as it was
 //! ```
+//! A memory that the guest is to go on from is read to its end before anything is touched.
+//!
 //! What may never be true: disks that change under a process (it is gone before they do, and that is made sure of); a
 //! disk that is overwritten and that the safety point does not hold; a guest that stands still when the job has ended.
 
@@ -11,7 +13,8 @@ use super::super::core::Core;
 use super::super::error::{About, Error, chain, explain};
 use super::super::points::consistency_at_rest;
 use super::super::rollback::{RollbackArgs, free_name};
-use super::point::{all_there, args_of, pairs};
+use super::memory::Subject;
+use super::point::{Pairs, all_there, args_of, pairs};
 use crate::catalog;
 use crate::catalog::instances::{Instance, instance, move_instance, set_lineage};
 use crate::catalog::jobs::{Ending, Job};
@@ -27,9 +30,12 @@ use crate::domain::volume::VolumeState;
 use crate::hypervisor::Hypervisor;
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
+use std::ops::ControlFlow;
 
 /// The steps that do it, in order.
-pub(super) const STEPS: &[&str] = &["pause", "safety", "stop", "disks", "start", "clear"];
+pub(super) const STEPS: &[&str] = &[
+    "prove", "pause", "safety", "stop", "disks", "start", "clear",
+];
 /// The steps that undo it, in order.
 pub(super) const UNDO_STEPS: &[&str] = &["put-back", "run-again", "drop-safety"];
 
@@ -55,12 +61,13 @@ impl Core {
     ) -> Result<(), Failure> {
         let args: RollbackArgs = args_of(job)?;
         let instance = self.subject_instance(job)?;
-        if instance.state.may_run() || args.was_running {
+        if instance.state.may_run() || args.runs_after() {
             self.guests_known(&instance.name, watch)?;
         }
         match step {
+            "prove" => self.prove_target(&instance, &args, watch),
             "pause" => self.pause(&instance),
-            "safety" => self.make_safety(&instance, &args),
+            "safety" => self.make_safety(&instance, &args, watch),
             "stop" => self.stop_for_good(&instance),
             "disks" => self.bring_disks_back(&instance, &args),
             "start" => self.start_after(&instance, &args),
@@ -78,6 +85,21 @@ impl Core {
         }
     }
 
+    fn prove_target(
+        &self,
+        instance: &Instance,
+        args: &RollbackArgs,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        if !args.memory {
+            return Ok(());
+        }
+        let Some((point, _)) = self.point_and_disks(args.point)? else {
+            return Err(self.broken("read a memory", "the point is not there"));
+        };
+        self.prove_memory(instance, &point, watch)
+    }
+
     /// The guest stands still, so that nothing it still writes is lost between the safety point and its end.
     fn pause(&self, instance: &Instance) -> Result<(), Failure> {
         let Some(machine) = self.machine(instance.id) else {
@@ -93,7 +115,12 @@ impl Core {
     }
 
     /// Everything that will be overwritten is kept first. Without it nothing begins.
-    fn make_safety(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
+    fn make_safety(
+        &self,
+        instance: &Instance,
+        args: &RollbackArgs,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
         let zone = self.zones.get(instance.zone).map_err(Failure::Final)?;
         let failed = |error: Error| {
             // Logged; what there is to do about a full pool is said by the pool itself.
@@ -109,6 +136,9 @@ impl Core {
             return Err(self.broken("make a safety point", "its row is not there"));
         };
         let pairs = pairs(&disks);
+        if args.safety_memory {
+            self.keep_present(instance, &point, &pairs, watch)?;
+        }
         if point.consistency.is_none() || !all_there(pool, &pairs) {
             let consistency = if self.machine(instance.id).is_some() {
                 Consistency::PowerCut
@@ -122,6 +152,46 @@ impl Core {
             .write(|tx| move_point(tx, point.id, PointState::Creating, PointState::Ready))
             .map(drop)
             .map_err(|error: catalog::Error| failed(error.into()))
+    }
+
+    /// The memory of now, of a guest that stands already. It is compressed when the instance is where it should be.
+    fn keep_present(
+        &self,
+        instance: &Instance,
+        point: &Point,
+        pairs: &Pairs,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        let zone = self.zones.get(instance.zone).map_err(Failure::Final)?;
+        let pool = zone.pool(&instance.name).map_err(Failure::Passing)?;
+        let files = self.memory_files(instance.zone, point.id);
+        let Some(machine) = self.machine(instance.id) else {
+            return Err(Failure::Final(Fault::NoSafetyPoint));
+        };
+        if files.raw.exists() {
+            return Ok(());
+        }
+        let folder = self.folders.memory(instance.zone);
+        let unsafe_now = |error: &dyn std::fmt::Display| {
+            tracing::warn!(instance = %instance.id, %error, "the memory of now could not be kept");
+            Failure::Final(Fault::NoSafetyPoint)
+        };
+        std::fs::create_dir_all(&folder).map_err(|error| unsafe_now(&error))?;
+        let of = Subject {
+            instance,
+            machine: &machine,
+            point,
+            zone,
+            pool,
+            pairs,
+        };
+        watch.total(instance.hardware.memory.0);
+        match self.save_standing(&of, &files, watch) {
+            Ok(_) => self.settle_raw(&files).map_err(|error| unsafe_now(&error)),
+            Err(Failure::Final(full @ Fault::PoolFull { .. })) => Err(Failure::Final(full)),
+            Err(Failure::Stopped) => Err(Failure::Stopped),
+            Err(_) => Err(Failure::Final(Fault::NoSafetyPoint)),
+        }
     }
 
     /// The process ends, and no other has the disks.
@@ -192,7 +262,20 @@ impl Core {
     }
 
     fn start_after(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
-        if args.was_running {
+        if args.memory {
+            if let Some(machine) = self.machine(instance.id)
+                && machine.exit().is_none()
+            {
+                // It was started by an attempt before this one.
+                return machine.resume().map_err(|error| {
+                    explain("have a guest go on", error.into(), About::default())
+                });
+            }
+            let Some((point, _)) = self.point_and_disks(args.point)? else {
+                return Err(self.broken("start from a memory", "the point is not there"));
+            };
+            self.start_with_memory(instance, &point)?;
+        } else if args.was_running {
             self.start_machine(instance)?;
         }
         Ok(())
@@ -200,6 +283,9 @@ impl Core {
 
     /// The instance is where it should be. What is not needed any more goes; where it does not, it goes later.
     fn clear(&self, instance: &Instance, args: &RollbackArgs) {
+        if args.safety_memory && args.keep_safety {
+            self.pack_safety(instance, args);
+        }
         let used = match self.point_and_disks(args.point) {
             Ok(Some((point, _))) if point.kind == PointKind::Safety => Some(point.id),
             _ => None,
@@ -208,6 +294,23 @@ impl Core {
         for id in used.into_iter().chain(unwanted) {
             if let Err(failure) = self.drop_point(instance, id) {
                 tracing::warn!(point = %id, ?failure, "a safety point that is not needed stays for a while");
+            }
+        }
+    }
+
+    /// The memory of now is compressed. Where that cannot be, the safety point holds the disks only.
+    fn pack_safety(&self, instance: &Instance, args: &RollbackArgs) {
+        let packed = match self.point_and_disks(args.safety) {
+            Ok(Some((safety, _))) => {
+                self.pack_memory(instance, &safety, &mut |_| ControlFlow::Continue(()))
+            }
+            Ok(None) => return,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = packed {
+            tracing::error!(point = %args.safety, ?failure, "the memory of a safety point was not kept: it holds the disks only");
+            if let Err(error) = self.remove_memory(instance.zone, args.safety) {
+                tracing::warn!(point = %args.safety, error = chain(&error), "what is left of a memory stays until the next start");
             }
         }
     }
@@ -264,6 +367,22 @@ impl Core {
             return machine
                 .resume()
                 .map_err(|error| explain("have a guest go on", error.into(), About::default()));
+        }
+        // Its memory was kept with the safety point: it goes on from there, and else it begins anew.
+        if args.safety_memory
+            && args.was_running
+            && let Ok(Some((safety, _))) = self.point_and_disks(args.safety)
+            && self.memory_files(instance.zone, safety.id).raw.exists()
+        {
+            let resumed = self
+                .pack_memory(instance, &safety, &mut |_| ControlFlow::Continue(()))
+                .and_then(|()| self.start_with_memory(instance, &safety));
+            match resumed {
+                Ok(()) => return self.is_running(instance),
+                Err(failure) => {
+                    tracing::error!(instance = %instance.id, ?failure, "a guest could not go on from the memory it had: it begins anew");
+                }
+            }
         }
         match self.start_machine(instance) {
             Ok(()) => self.is_running(instance),
@@ -444,7 +563,7 @@ pub(super) fn conclude(
     };
     let safety = point_of(tx, job.organization, args.safety)?;
     let Some((_, fault)) = ending else {
-        if args.was_running {
+        if args.runs_after() {
             runs(tx, &instance)?;
         }
         let kept = safety.as_ref().filter(|_| args.keep_safety);

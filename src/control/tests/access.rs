@@ -92,11 +92,11 @@ const TABLE: &[Row] = &[
     Row { name: "point_plan", changes: false, stranger: INSTANCE, call: |c, who, o| told(c.point_plan(who, o.instance)) },
     Row { name: "point_deletion", changes: false, stranger: POINT, call: |c, who, o| told(c.point_deletion(who, o.point)) },
     Row { name: "rollback_plan", changes: false, stranger: POINT, call: |c, who, o| told(c.rollback_plan(who, o.point)) },
-    Row { name: "create_point", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.create_point(who, o.instance, "new", "")) },
+    Row { name: "create_point", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.create_point(who, o.instance, "new", "", false)) },
     Row { name: "rename_point", changes: true, stranger: POINT, call: |c, who, o| told(c.rename_point(who, o.point, "secret-point-2", "")) },
     Row { name: "roll_back", changes: true, stranger: POINT, call: |c, who, o| {
         let seal = c.rollback_plan(who, o.point).map(|plan| plan.seal).unwrap_or_default();
-        told(c.roll_back(who, o.point, &seal, false))
+        told(c.roll_back(who, o.point, &seal, false, false))
     } },
     Row { name: "delete_point", changes: true, stranger: POINT, call: |c, who, o| told(c.delete_point(who, o.point)) },
     Row { name: "delete_instance", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.delete_instance(who, o.instance, true)) },
@@ -159,7 +159,7 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
         let template = house.guest_template("secret-template", false);
         let bootable = house.snapshots()[0].id;
         let instance = house.new_instance("secret-instance", template);
-        let point = control.create_point(&house.owner, instance, "secret-point", "");
+        let point = control.create_point(&house.owner, instance, "secret-point", "", false);
         house.succeeded(point.expect("begun").job);
         let points = control
             .list_points(&house.owner, instance)

@@ -35,11 +35,11 @@ fn node(house: &House) -> InstanceId {
 fn act(house: &House, kind: JobKind) {
     let (control, owner, id) = (&house.control, &house.owner, node(house));
     let begun = match kind {
-        JobKind::CreatePoint => control.create_point(owner, id, "made", ""),
+        JobKind::CreatePoint => control.create_point(owner, id, "made", "", false),
         JobKind::DeletePoint => control.delete_point(owner, point(house, id, "first").id),
         JobKind::Rollback => {
             let to = point(house, id, "first").id;
-            control.roll_back(owner, to, &plan(house, to).seal, true)
+            control.roll_back(owner, to, &plan(house, to).seal, true, false)
         }
         JobKind::TakeSnapshot => {
             let root = house.instance("node").volumes[0].id;

@@ -124,7 +124,7 @@ pub fn point(house: &House, id: InstanceId, name: &str) -> PointRow {
 pub fn new_point(house: &House, id: InstanceId, name: &str) -> PointId {
     let started = house
         .control
-        .create_point(&house.owner, id, name, "")
+        .create_point(&house.owner, id, name, "", false)
         .expect("begun");
     house.succeeded(started.job);
     point(house, id, name).id
@@ -143,7 +143,7 @@ pub fn roll_back(house: &House, to: PointId, safety: bool) -> JobId {
     assert_eq!(plan.refused, None);
     let started = house
         .control
-        .roll_back(&house.owner, to, &plan.seal, safety)
+        .roll_back(&house.owner, to, &plan.seal, safety, false)
         .expect("begun");
     house.ended(started.job);
     started.job

@@ -129,7 +129,7 @@ fn i13_i14_a_rollback_that_fails_leaves_the_guest_running_on_its_disks() {
         .expect("gone");
     let begun = house
         .control
-        .roll_back(&house.owner, then, &told.seal, true)
+        .roll_back(&house.owner, then, &told.seal, true, false)
         .expect("begun");
     assert!(matches!(house.failed(begun.job), Fault::Internal { .. }));
     assert_eq!(house.state(id), (InstanceState::Running, None));
@@ -246,7 +246,7 @@ fn i13_a_guest_is_thawed_whatever_its_agent_does() {
         assert_eq!(plan.consistency, Consistency::Frozen);
         let begun = house
             .control
-            .create_point(&house.owner, id, "frozen", "")
+            .create_point(&house.owner, id, "frozen", "", false)
             .expect("begun");
         assert_eq!(house.ended(begun.job).state, JobState::Succeeded);
         let view = points(&house, id);
@@ -278,7 +278,7 @@ fn child() {
     let mut house = House::open(Path::new(&data));
     house.leaves_guests = true;
     let id = house.instance("node").row.id;
-    let begun = house.control.create_point(&house.owner, id, "frozen", "");
+    let begun = house.control.create_point(&house.owner, id, "frozen", "", false);
     house.ended(begun.expect("begun").job);
 }
 
@@ -375,7 +375,7 @@ fn i13_a_rollback_that_does_not_begin_has_the_guest_go_on() {
     let told = plan(&house, then);
     let begun = house
         .control
-        .roll_back(&house.owner, then, &told.seal, true)
+        .roll_back(&house.owner, then, &told.seal, true, false)
         .expect("begun");
     assert_eq!(house.failed(begun.job), Fault::NoSafetyPoint);
     let machine = house.control.core.machine(id).expect("a machine");

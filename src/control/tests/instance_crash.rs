@@ -35,7 +35,7 @@ fn prepare(data: &Path, kind: JobKind) -> bool {
             let data = house.new_volume("data");
             let (control, owner) = (&house.control, &house.owner);
             control.attach_volume(owner, id, data).expect("attached");
-            let point = control.create_point(owner, id, "point", "");
+            let point = control.create_point(owner, id, "point", "", false);
             house.succeeded(point.expect("begun").job);
         }
         _ => {}

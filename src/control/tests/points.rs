@@ -177,9 +177,9 @@ fn i15_i16_one_act_at_a_time_on_an_instance_and_none_on_anothers() {
     };
     let told = plan(&house, first);
     assert!(matches!(told.refused, Some(Fault::InUse { .. })));
-    busy(control.create_point(&house.owner, id, "", ""));
+    busy(control.create_point(&house.owner, id, "", "", false));
     busy(control.delete_point(&house.owner, first));
-    busy(control.roll_back(&house.owner, first, &told.seal, true));
+    busy(control.roll_back(&house.owner, first, &told.seal, true, false));
 
     let stranger = caller(control, "owner@them");
     let no_point = Fault::NotFound { what: Noun::Point };
@@ -189,7 +189,7 @@ fn i15_i16_one_act_at_a_time_on_an_instance_and_none_on_anothers() {
     assert_eq!(control.list_points(&stranger, id), Err(no_instance.clone()));
     assert_eq!(control.point_plan(&stranger, id), Err(no_instance.clone()));
     assert_eq!(
-        control.create_point(&stranger, id, "", ""),
+        control.create_point(&stranger, id, "", "", false),
         Err(no_instance)
     );
     assert_eq!(
@@ -209,16 +209,16 @@ fn i15_i16_one_act_at_a_time_on_an_instance_and_none_on_anothers() {
         Err(no_point.clone())
     );
     assert_eq!(
-        control.roll_back(&stranger, first, &told.seal, true),
+        control.roll_back(&stranger, first, &told.seal, true, false),
         Err(no_point)
     );
     let viewer = caller(control, "viewer@us");
     assert_eq!(
-        control.create_point(&viewer, id, "", ""),
+        control.create_point(&viewer, id, "", "", false),
         Err(Fault::NotAllowed)
     );
     assert_eq!(
-        control.roll_back(&viewer, first, &told.seal, true),
+        control.roll_back(&viewer, first, &told.seal, true, false),
         Err(Fault::NotAllowed)
     );
     assert!(control.list_points(&viewer, id).is_ok());
@@ -232,7 +232,7 @@ fn names_and_descriptions_of_points() {
     let told = control.point_plan(&house.owner, id).expect("a plan");
     assert!(told.proposed.starts_with("node "), "{}", told.proposed);
     assert_eq!((told.disks, told.consistency), (2, Consistency::Stopped));
-    let begun = control.create_point(&house.owner, id, " ", " two\r\nlines \n");
+    let begun = control.create_point(&house.owner, id, " ", " two\r\nlines \n", false);
     house.succeeded(begun.expect("begun").job);
     let row = points(&house, id).points.remove(0);
     assert!(row.name.starts_with("node "));
@@ -240,7 +240,7 @@ fn names_and_descriptions_of_points() {
     // The same name twice is no mistake.
     let (first, second) = (
         new_point(&house, id, "same"),
-        control.create_point(&house.owner, id, "same", ""),
+        control.create_point(&house.owner, id, "same", "", false),
     );
     house.succeeded(second.expect("begun").job);
     control
@@ -259,7 +259,7 @@ fn names_and_descriptions_of_points() {
             .is_ok()
     );
     assert_eq!(
-        control.create_point(&house.owner, id, "name", "\u{202e}gnp.exe"),
+        control.create_point(&house.owner, id, "name", "\u{202e}gnp.exe", false),
         Err(Fault::NameUnreadable)
     );
     assert_eq!(

@@ -176,23 +176,23 @@ fn i12_a_point_that_cannot_be_restored_says_so_before_one_asks() {
     };
     assert_eq!(told.refused, Some(elsewhere.clone()));
     assert_eq!(
-        control.roll_back(&house.owner, first, &told.seal, true),
+        control.roll_back(&house.owner, first, &told.seal, true, false),
         Err(elsewhere)
     );
     attach(&house, data, None);
     // What was confirmed is not what is so now.
     assert_eq!(
-        control.roll_back(&house.owner, first, &told.seal, true),
+        control.roll_back(&house.owner, first, &told.seal, true, false),
         Err(Fault::PlanOutdated)
     );
     assert_eq!(
-        control.roll_back(&house.owner, first, "", true),
+        control.roll_back(&house.owner, first, "", true, false),
         Err(Fault::PlanOutdated)
     );
     // What is written goes on without making the plan an old one.
     let told = plan(&house, first);
     scribble(&house, root, 5);
-    let begun = control.roll_back(&house.owner, first, &told.seal, true);
+    let begun = control.roll_back(&house.owner, first, &told.seal, true, false);
     house.succeeded(begun.expect("begun").job);
     assert_eq!(attached(&house, id), [(root, Some(0)), (data, Some(1))]);
 }
@@ -227,7 +227,7 @@ fn i14_a_rollback_that_fails_half_way_leaves_everything_as_it_was() {
     let plan = plan(&house, first);
     let begun = house
         .control
-        .roll_back(&house.owner, first, &plan.seal, true)
+        .roll_back(&house.owner, first, &plan.seal, true, false)
         .expect("begun");
     assert!(matches!(house.failed(begun.job), Fault::Internal { .. }));
     assert_eq!(all(), before);
@@ -269,6 +269,8 @@ fn i14_a_rollback_whose_start_fails_puts_disks_and_hardware_back() {
         was_running: true,
         back: Vec::new(),
         current: Some(first),
+        memory: false,
+        safety_memory: false,
     };
     let job = NewJob {
         id: JobId::new(),
@@ -345,7 +347,7 @@ fn i06_in_a_full_pool_a_rollback_does_not_begin_or_ends_as_it_was() {
     let told = plan(&house, first);
     let begun = house
         .control
-        .roll_back(&house.owner, first, &told.seal, true)
+        .roll_back(&house.owner, first, &told.seal, true, false)
         .expect("begun");
     let job = house.ended(begun.job);
     if job.state == JobState::Failed {

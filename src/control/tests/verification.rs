@@ -34,20 +34,6 @@ fn i08_a_snapshot_is_verified_when_every_chunk_of_it_was_read_and_never_else() {
     assert_eq!(row().state, SnapshotState::Verified);
     assert!(row().verified.is_some());
 
-    // The object store is away: nothing is proven by that, and nothing is disproved.
-    let there = folder.path().join("archive");
-    let away = folder.path().join("elsewhere");
-    std::fs::rename(&there, &away).expect("taken away");
-    std::fs::write(&there, b"").expect("a file in its place");
-    let fault = house.failed(control.verify_snapshot(owner, snapshot).expect("begun").job);
-    assert!(
-        !matches!(fault, Fault::SnapshotDamaged { .. }),
-        "an outage is no damage: {fault:?}"
-    );
-    assert_eq!(row().state, SnapshotState::Verified);
-    std::fs::remove_file(&there).expect("removed");
-    std::fs::rename(&away, &there).expect("put back");
-
     // One bit in the middle of a pack.
     let packs = packs(folder.path());
     let [pack] = packs.as_slice() else {
@@ -64,7 +50,10 @@ fn i08_a_snapshot_is_verified_when_every_chunk_of_it_was_read_and_never_else() {
     );
     assert_eq!(row().state, SnapshotState::Failed);
     let again = control.verify_snapshot(owner, snapshot);
-    assert!(matches!(again, Err(Fault::SnapshotNotUsable { .. })), "{again:?}");
+    assert!(
+        matches!(again, Err(Fault::SnapshotNotUsable { .. })),
+        "{again:?}"
+    );
 
     // The next copy does not build on what is damaged.
     let next = house.new_snapshot(volume, "copie 2");
@@ -89,7 +78,11 @@ fn i08_what_was_not_proven_for_too_long_is_proven_by_the_program_one_after_the_o
     let newer = house.new_snapshot(volume, "la plus récente");
     let verified = |id| control.snapshot(owner, id).expect("a snapshot").verified;
     let proving = || control.core.catalog.is_verifying().expect("an answer");
-    let look = || control.core.verify_next().expect("looked");
+    let look = || {
+        control.core.verify_next().expect("looked");
+        // Work that the program asks for is otherwise found within a minute.
+        control.runner.wake();
+    };
 
     look();
     assert!(!proving() && verified(older).is_none(), "nothing waits yet");

@@ -47,7 +47,8 @@ fn to_create(
     );
     let state = match plan.consistency {
         Consistency::Frozen => t!(locale, "create-point-frozen"),
-        Consistency::PowerCut => t!(locale, "create-point-power-cut"),
+        // With the memory, too, the disks themselves are so.
+        Consistency::PowerCut | Consistency::Memory => t!(locale, "create-point-power-cut"),
         Consistency::Stopped => t!(locale, "create-point-stopped"),
     };
     let inside = view! {

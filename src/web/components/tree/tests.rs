@@ -54,6 +54,8 @@ fn view(parents: &[(u8, Option<u8>)], current: Option<u8>, creating: Option<u8>)
             expires: None,
             disks: Vec::new(),
             frees: None,
+            memory: None,
+            refused: None,
             lane: placed.lane,
             parent_lane: placed.parent_lane,
             passing: placed.passing,

@@ -1,0 +1,182 @@
+//! The memory that recovery points keep: where its files are, what keeping it would mean, and why a guest could not go on
+//! from it.
+//!
+//! Beside a zone's pool, in `memory/`, by the point's id:
+//!
+//! | name | what |
+//! |---|---|
+//! | `<point>.part` | QEMU's stream as it comes; worth nothing |
+//! | `<point>.raw` | the whole stream, synced |
+//! | `<point>.mem` | the stream, compressed and proved: what a point keeps |
+//!
+//! What may never be true: a point that says it has a memory and has not, but for damage; a memory of another instant than
+//! its disks. After a crash what work had begun is taken up again with it; parts that no work needs are removed at a start.
+
+use super::core::Core;
+use super::error::{Error, chain};
+use super::guests::accelerator;
+use crate::catalog::instances::Instance;
+use crate::catalog::points::Point;
+use crate::domain::fault::Fault;
+use crate::domain::id::{PointId, ZoneId};
+use crate::domain::instance::{Accelerator, InstanceState};
+use crate::domain::recovery::MemoryWay;
+use crate::hypervisor::memory::{self, Image};
+use crate::view::MemoryPlan;
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// The files of one memory.
+#[derive(Debug, Clone)]
+pub(super) struct MemoryFiles {
+    /// As it comes.
+    pub part: PathBuf,
+    /// Whole, synced.
+    pub raw: PathBuf,
+    /// What is kept.
+    pub kept: PathBuf,
+}
+
+impl Core {
+    /// Where the memory of a point is, or will be.
+    pub fn memory_files(&self, zone: ZoneId, point: PointId) -> MemoryFiles {
+        let folder = self.folders.memory(zone);
+        let file = |kind: &str| folder.join(format!("{point}.{kind}"));
+        MemoryFiles {
+            part: file("part"),
+            raw: file("raw"),
+            kept: file("mem"),
+        }
+    }
+
+    /// Removes the memory of a point, in whatever shape it is. Removing it again is harmless.
+    pub fn remove_memory(&self, zone: ZoneId, point: PointId) -> Result<(), Error> {
+        let files = self.memory_files(zone, point);
+        for path in [files.part, files.raw, files.kept] {
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::Io {
+                        operation: "remove",
+                        path,
+                        source,
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// At a start: what no work will go on with is removed. A memory whose point is not known is left and told, as a
+    /// checkpoint would be: the catalog may have been restored from yesterday.
+    pub fn clear_memories(&self) -> Result<(), Error> {
+        let known: HashSet<String> = self
+            .catalog
+            .point_ids()?
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for zone in &self.zones.0 {
+            let folder = self.folders.memory(zone.id);
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(source) => {
+                    return Err(Error::Io {
+                        operation: "read",
+                        path: folder,
+                        source,
+                    });
+                }
+            };
+            for entry in entries.flatten() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let (id, kind) = name.split_once('.').unwrap_or((&name, ""));
+                let is_known = known.contains(id);
+                match kind {
+                    "mem" if is_known => {}
+                    "mem" => {
+                        tracing::warn!(zone = %zone.name, point = id, "a memory of a point that the catalog does not know: left as it is");
+                    }
+                    "raw" if is_known => {}
+                    _ => {
+                        if let Err(error) = fs::remove_file(entry.path()) {
+                            tracing::warn!(path = %entry.path().display(), error = chain(&error), "a file that nothing needs could not be removed");
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What keeping the guest's memory would mean.
+    ///
+    /// # Errors
+    /// [`Fault::NoMemoryToKeep`] where it does not run; [`Fault::HypervisorMissing`].
+    pub fn memory_plan(&self, instance: &Instance) -> Result<MemoryPlan, Fault> {
+        let runs = instance.state == InstanceState::Running && self.machine(instance.id).is_some();
+        if !runs {
+            return Err(Fault::NoMemoryToKeep {
+                name: instance.name.clone(),
+            });
+        }
+        Ok(MemoryPlan {
+            expected: instance.hardware.memory,
+            way: self.memory_way()?,
+        })
+    }
+
+    /// How the hypervisor keeps the memory of a guest that runs.
+    ///
+    /// # Errors
+    /// [`Fault::HypervisorMissing`].
+    pub fn memory_way(&self) -> Result<MemoryWay, Fault> {
+        Ok(if self.hypervisor()?.capabilities().background_snapshot {
+            MemoryWay::Running
+        } else {
+            MemoryWay::Standing
+        })
+    }
+
+    /// The memory that the point keeps.
+    ///
+    /// # Errors
+    /// [`Fault::MemoryDamaged`].
+    pub fn open_memory(&self, zone: ZoneId, point: &Point) -> Result<Image, Fault> {
+        memory::open(&self.memory_files(zone, point.id).kept).map_err(|error| {
+            tracing::error!(point = %point.id, error = chain(&error), "the memory in a recovery point cannot be read");
+            Fault::MemoryDamaged {
+                name: point.name.clone(),
+            }
+        })
+    }
+
+    /// Why the guest could not go on from the memory in the point, as far as can be told without reading all of it. None
+    /// also where the point keeps none.
+    pub fn memory_refused(&self, instance: &Instance, point: &Point) -> Option<Fault> {
+        point.memory?;
+        let hypervisor = match self.hypervisor() {
+            Ok(hypervisor) => hypervisor,
+            Err(missing) => return Some(missing),
+        };
+        let (found, computes) = (hypervisor.capabilities(), accelerator(hypervisor));
+        if point.hardware.qemu != found.version || point.accelerator != Some(computes) {
+            let told = |qemu: &str, accelerator: Option<Accelerator>| {
+                let by = match accelerator {
+                    Some(Accelerator::Kvm) => "KVM",
+                    Some(Accelerator::Tcg) => "TCG",
+                    None => "–",
+                };
+                format!("QEMU {qemu} ({by})")
+            };
+            return Some(Fault::MemoryElsewhere {
+                then: told(&point.hardware.qemu, point.accelerator),
+                now: told(&found.version, Some(computes)),
+            });
+        }
+        self.open_memory(instance.zone, point).err()
+    }
+}
