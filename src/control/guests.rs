@@ -60,6 +60,9 @@ pub(super) struct Guests {
     next: AtomicU64,
     /// What tells the instant at which a guest stands, one an instance.
     fences: Mutex<HashMap<InstanceId, Fence>>,
+    /// As on a hypervisor that cannot save a memory while its guest runs.
+    #[cfg(test)]
+    stands: std::sync::atomic::AtomicBool,
     monitor: monitor::Monitor,
 }
 
@@ -94,6 +97,8 @@ impl Guests {
             uncertain: Mutex::default(),
             next: AtomicU64::new(1),
             fences: Mutex::default(),
+            #[cfg(test)]
+            stands: std::sync::atomic::AtomicBool::new(false),
             monitor: monitor::Monitor::default(),
         }
     }
@@ -126,10 +131,24 @@ impl Guests {
         lock(&self.running).keys().copied().collect()
     }
 
+    /// Memories are kept as where the hypervisor cannot do it while the guest runs.
+    #[cfg(test)]
+    pub fn keep_standing(&self) {
+        self.stands.store(true, Ordering::SeqCst);
+    }
+
     /// Nobody looks after the guests any more: they are as the work left them.
     #[cfg(test)]
     pub fn look_away(&self) {
         self.monitor.stop();
+    }
+
+    /// Whether guests must stand while their memory is kept, whatever the hypervisor can do.
+    pub fn must_stand(&self) -> bool {
+        #[cfg(test)]
+        return self.stands.load(Ordering::SeqCst);
+        #[cfg(not(test))]
+        false
     }
 
     fn kept(&self, id: InstanceId) -> Option<Kept> {

@@ -56,7 +56,12 @@ impl Core {
         let files = self.memory_files(zone, point);
         for path in [files.part, files.raw, files.kept] {
             match fs::remove_file(&path) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(source)
+                    if !matches!(
+                        source.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                    ) =>
+                {
                     return Err(Error::Io {
                         operation: "remove",
                         path,
@@ -134,7 +139,8 @@ impl Core {
     /// # Errors
     /// [`Fault::HypervisorMissing`].
     pub fn memory_way(&self) -> Result<MemoryWay, Fault> {
-        Ok(if self.hypervisor()?.capabilities().background_snapshot {
+        let can = self.hypervisor()?.capabilities().background_snapshot;
+        Ok(if can && !self.guests.must_stand() {
             MemoryWay::Running
         } else {
             MemoryWay::Standing
