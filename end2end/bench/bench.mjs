@@ -9,12 +9,13 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { archive } from './archive.mjs';
 import { blocks } from './blocks.mjs';
+import { memory } from './memory.mjs';
 import { pages } from './pages.mjs';
 import { points } from './points.mjs';
 import { saves } from './saves.mjs';
 import { have, version } from './tools.mjs';
 
-const parts = { pages, nbd: blocks, saves, points, archive };
+const parts = { pages, nbd: blocks, saves, points, memory, archive };
 
 const [binary, site, only = ''] = process.argv.slice(2);
 const rounds = Number(process.env.REPRISE_BENCH_ROUNDS ?? 5);

@@ -233,10 +233,9 @@ async function returns(bench) {
     const base = imported(image, join(peer, 'base.qcow2'));
     for (let n = 0; n < bench.rounds * 2 + 1; n += 1) {
       await sleep(1000);
-      const asked = Date.now();
       seen.done.push(await server.rollBack(point));
       const { started } = await server.json(`/api/instances/get?instance=${instance.id}`);
-      seen.runs.push(started.unix_ms - asked);
+      seen.runs.push(started.unix_ms - server.asked);
       // The other starts while ours boots; and the reverse in the next turn.
       const top = join(peer, `top${n}.qcow2`);
       overlay(top, base);

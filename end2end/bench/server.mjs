@@ -16,6 +16,12 @@ const freePort = () => new Promise((done) => {
   });
 });
 
+/** Asking takes the server's time: what has lasted long is asked for less often, within a fiftieth of how long it lasts. */
+function patient(least) {
+  const begun = performance.now();
+  return () => sleep(Math.max(least, (performance.now() - begun) / 50));
+}
+
 export class Server {
   /** With `guest`, the disk image of a guest, the sample data has a template and two instances, which are stopped. */
   static async start(binary, site, folder, { guest, environment = {} } = {}) {
@@ -85,15 +91,17 @@ export class Server {
 
   async json(path) { return (await this.get(path)).json(); }
 
-  /** Has something done, and waits until it is. Milliseconds from the request to its end. */
+  /** Has something done, and waits until it is. Milliseconds from the request, which `asked` dates, to its end. */
   async act(path, form) {
+    const wait = patient(2);
+    this.asked = Date.now();
     const begun = performance.now();
     const { job } = await this.post(path, form);
     for (;;) {
       const found = (await this.json('/api/jobs/current')).find((one) => one.id === job);
       if (found?.state === 'succeeded') return performance.now() - begun;
       if (!found || found.state === 'failed' || found.state === 'interrupted') throw new Error(`${path}: ${JSON.stringify(found)}`);
-      await sleep(2);
+      await wait();
     }
   }
 
@@ -116,11 +124,12 @@ export class Server {
 
   /** The row of this name on the list's first page, once it has one of these states. */
   async untilRow(list, name, ...states) {
+    const wait = patient(5);
     for (;;) {
       const row = (await this.json(`${list}?page=1`)).rows.find((one) => one.name === name);
       if (states.includes(row?.state)) return row;
       if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
-      await sleep(5);
+      await wait();
     }
   }
 

@@ -5,9 +5,9 @@
 //! every 250 ms the longest time one write took and how many there were:
 //! `held write=<longest, in microseconds> ran=<longest gap of a processor, in microseconds> writes=<how many>`.
 //!
-//! `probe dirty PERCENT` fills so much of the memory with bytes that do not compress and rewrites it all the time, page
-//! by page in no order, telling ten times a second `dirty memory=<count>` and, in between, a dot each 10 ms: the guest's
-//! own clock stands while QEMU has stopped it, so only one outside can measure that.
+//! `probe dirty PERCENT` fills so much of the memory with bytes that do not compress, tells `dirty filled=<MiB>`, and
+//! rewrites it all the time, page by page in no order, telling each 10 ms how often: `d=<count>`. The guest's own clock
+//! stands while QEMU has stopped it, so only one outside can measure that.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -112,7 +112,7 @@ fn dirty(percent: u64) -> io::Result<()> {
     };
     let mut memory: Vec<u64> = (0..words).map(|_| next()).collect();
     say(&format!("dirty filled={}", words * 8 >> 20));
-    // Ten looks a tenth of a second: 2,000 pages a second, as a busy program would have it.
+    // 2,000 pages a second, as a busy program would have it.
     let mut next_turn = Instant::now();
     for turn in 0_u64.. {
         for _ in 0..20 {
@@ -120,12 +120,7 @@ fn dirty(percent: u64) -> io::Result<()> {
             let page = (word as usize % words) & !511;
             memory[page] = word;
         }
-        if turn % 10 == 0 {
-            say(&format!("dirty memory={}", turn / 10));
-        } else {
-            // So short that the line is free for the next one: who watches it from outside sees every stop.
-            say(".");
-        }
+        say(&format!("d={turn}"));
         next_turn = (next_turn + Duration::from_millis(10)).max(Instant::now());
         thread::sleep(next_turn.saturating_duration_since(Instant::now()));
     }
