@@ -4,8 +4,10 @@
 //! down in the store (`damage/`), so that no later save builds upon it. Objects that no manifest needs are not
 //! checked. A snapshot whose manifest is gone altogether does not exist here; that it should is the catalog's to know.
 
+use super::condemned;
 use super::error::{Damage, Error};
 use super::format::{self, Kind, ObjectId};
+use super::hold;
 use super::keys::Key;
 use super::ledger::Object;
 use super::manifest::{Manifest, PackUse, SegmentUse};
@@ -25,6 +27,12 @@ pub fn check(archive: &Archive, deep: bool) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     for id in store.runtime().block_on(store.organizations())? {
         let organization = archive.organization(id)?;
+        if !organization.sole {
+            store.runtime().block_on(organization.refresh(store))?;
+            store
+                .runtime()
+                .block_on(organization.refresh_objects(store))?;
+        }
         let keys = Arc::clone(&organization.state().keys);
         let mut checker = Checker {
             archive,
@@ -39,6 +47,7 @@ pub fn check(archive: &Archive, deep: bool) -> Result<Vec<Finding>, Error> {
         };
         checker.small_objects()?;
         checker.manifests()?;
+        checker.forget_deleted()?;
         let marks = std::mem::take(&mut checker.marks);
         findings.extend(checker.into_findings());
         let organization = archive.organization(id)?;
@@ -111,6 +120,29 @@ impl Checker<'_> {
             })
     }
 
+    /// Where others write as well: what was deleted while we looked, and perhaps pruned, is not damage.
+    fn forget_deleted(&mut self) -> Result<(), Error> {
+        if self.organization.sole || self.findings.is_empty() {
+            return Ok(());
+        }
+        let refreshed = self.organization.refresh(self.store);
+        self.store.runtime().block_on(refreshed)?;
+        let state = self.organization.state();
+        self.findings.retain(|_, (_, snapshots)| {
+            let had = !snapshots.is_empty();
+            snapshots.retain(|id| {
+                let unreadable = |name: &String| {
+                    store::parse_manifest_name(name).is_some_and(|(of, _)| of == *id)
+                };
+                state.ledger.snapshot(*id).is_some() || state.unreadable.keys().any(unreadable)
+            });
+            !(had && snapshots.is_empty())
+        });
+        self.marks
+            .retain(|(object, _)| state.ledger.is_needed(*object));
+        Ok(())
+    }
+
     /// Keys and damage records.
     fn small_objects(&mut self) -> Result<(), Error> {
         let runtime = self.store.runtime().clone();
@@ -140,6 +172,36 @@ impl Checker<'_> {
                 &self.keys,
             )))? {
                 self.report(&path, &damage, None);
+            }
+        }
+        self.holds_and_condemnations()
+    }
+
+    /// Whether each can be read. What a volume's hold needs is looked at when the volume is.
+    fn holds_and_condemnations(&mut self) -> Result<(), Error> {
+        let runtime = self.store.runtime().clone();
+        for kind in [Kind::Hold, Kind::Condemned] {
+            for (name, _) in runtime.block_on(self.store.list(self.id(), kind))? {
+                let organization = self.id().to_string();
+                let path = Path::from_iter([organization.as_str(), kind.folder(), &name]);
+                let read = match ObjectId::parse(&name) {
+                    Some(id) if kind == Kind::Hold => {
+                        let read = hold::read(self.store, self.id(), id, &self.keys);
+                        damage_of(runtime.block_on(read).map(drop))?
+                    }
+                    Some(id) => {
+                        let read = condemned::read(self.store, self.id(), id, &self.keys);
+                        damage_of(runtime.block_on(read).map(drop))?
+                    }
+                    None => Err(Damage::Invalid {
+                        what: "its name is not that of a hold or a condemnation",
+                    }),
+                };
+                match read {
+                    // Gone since the listing, as they do.
+                    Ok(()) | Err(Damage::Missing) => {}
+                    Err(damage) => self.report(&path, &damage, None),
+                }
             }
         }
         Ok(())

@@ -345,9 +345,22 @@ impl Archive {
         Self::build(store, options, None, Writers::Many, Clock::default())
     }
 
+    /// As [`Archive::with_store`], with a clock that the test turns.
+    #[cfg(test)]
+    fn with_clock(
+        store: Arc<dyn ObjectStore>,
+        options: ArchiveOptions,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Self::build(store, options, None, Writers::Many, clock)
+    }
+
     /// As [`Archive::with_store`], where no other process writes.
     #[cfg(test)]
-    fn with_store_alone(store: Arc<dyn ObjectStore>, options: ArchiveOptions) -> Result<Self, Error> {
+    fn with_store_alone(
+        store: Arc<dyn ObjectStore>,
+        options: ArchiveOptions,
+    ) -> Result<Self, Error> {
         Self::build(store, options, None, Writers::This(None), Clock::default())
     }
 
@@ -571,11 +584,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`Error::Damaged`], and those of the store.
-    pub fn held(
-        &self,
-        organization: OrganizationId,
-        hold: HoldId,
-    ) -> Result<Option<Held>, Error> {
+    pub fn held(&self, organization: OrganizationId, hold: HoldId) -> Result<Option<Held>, Error> {
         hold::held(self, organization, hold)
     }
 
@@ -610,7 +619,11 @@ impl Archive {
             return Ok(Arc::clone(organization));
         }
         let store = &self.shared.store;
-        let organization = Arc::new(store.runtime().block_on(Organization::load(store, id, self.shared.sole))?);
+        let organization = Arc::new(store.runtime().block_on(Organization::load(
+            store,
+            id,
+            self.shared.sole,
+        ))?);
         Ok(Arc::clone(place.insert(organization)))
     }
 

@@ -134,16 +134,18 @@ impl Run<'_> {
     fn shared(&mut self, key: &super::keys::Key, tick: ObjectId) -> Result<(), Error> {
         let runtime = self.store.runtime().clone();
         let organization = Arc::clone(&self.organization);
-        // Packs first, then who needs them: what is not needed then was not on its way to be needed by a manifest
-        // that the second listing did not show, or is too young.
-        let there = runtime.block_on(organization.refresh_objects(self.store))?;
-        runtime.block_on(organization.refresh(self.store))?;
         let condemnations = runtime.block_on(organization.refresh_condemned(self.store))?;
         let now = condemnations.iter().find(|(id, _)| *id == tick);
         let Some(now) = now.map(|(_, written)| *written) else {
             // Another run took it for an old one: the store's clock leapt. Nothing is certain.
             return Err(Error::Overtaken);
         };
+        runtime.block_on(organization.refresh(self.store))?;
+        self.expire_holds(now)?;
+        // Packs first, then who needs them: what a manifest needs that is not shown is condemned or too young, and its
+        // save will see that.
+        let there = runtime.block_on(organization.refresh_objects(self.store))?;
+        runtime.block_on(organization.refresh(self.store))?;
         if self.is_blocked() {
             return Ok(());
         }
@@ -188,7 +190,7 @@ impl Run<'_> {
                 .collect();
             self.execute(&due, &sizes)?;
         }
-        self.expire_holds(now)
+        Ok(())
     }
 
     fn is_blocked(&mut self) -> bool {

@@ -57,6 +57,20 @@ pub fn restore(
     result
 }
 
+#[cfg(test)]
+impl Archive {
+    /// Restores what a volume's hold has kept.
+    pub fn restore_held(
+        &self,
+        held: &super::Held,
+        target: &dyn BlockDevice,
+        progress: &mut dyn Progress,
+    ) -> Result<Restored, Error> {
+        let organization = self.organization(held.organization)?;
+        restore_manifest(self, &organization, &held.manifest, target, progress)
+    }
+}
+
 /// The manifest, the id of its key, and pins on everything that it needs.
 pub(super) fn pinned_manifest(
     archive: &Archive,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const BLOCK: u64 = 4096;
 
 /// A device of a few chunks from a small stock, so that everything is shared with everything.
-fn device(seed: u64) -> Memory {
+pub(super) fn device(seed: u64) -> Memory {
     let device = Memory::new(SEGMENT_SIZE + 64 * BLOCK);
     for n in 0..5 {
         let place = (seed * 7 + n * 3) % 11;
@@ -21,7 +21,7 @@ fn device(seed: u64) -> Memory {
     device
 }
 
-fn difference(a: &Memory, b: &Memory) -> BlockSet {
+pub(super) fn difference(a: &Memory, b: &Memory) -> BlockSet {
     let (a, b) = (a.content(), b.content());
     a.keys()
         .chain(b.keys())

@@ -1,6 +1,7 @@
 //! Tests of the archive: what they share.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+mod bucket;
 mod copies;
 mod cost;
 mod device;
@@ -8,6 +9,8 @@ mod faults;
 mod i08_model;
 mod i09_damage;
 mod i10_deletion;
+mod i10_sequences;
+mod i10_several;
 mod stores;
 
 use super::*;
