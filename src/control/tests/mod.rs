@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod counting;
 #[cfg(feature = "failpoints")]
 mod crash;
 #[cfg(feature = "failpoints")]
@@ -13,6 +14,7 @@ mod guest_full;
 mod guest_points;
 mod house;
 mod import;
+mod instant;
 #[cfg(feature = "failpoints")]
 mod instance_crash;
 mod instances;
