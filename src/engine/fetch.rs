@@ -13,12 +13,14 @@
 
 use crate::domain::id::VolumeId;
 use crate::engine::block::BLOCK_SIZE;
+use crate::engine::blockset::runs;
 use crate::engine::core::Core;
 use crate::engine::drain::{lock, read, write};
 use crate::engine::error::{Error, Result};
 use crate::engine::head::Head;
-use crate::engine::maps::{Maps, Presence};
+use crate::engine::maps::{Maps, Presence, byte_runs};
 use crate::engine::remote::{RemoteError, RemoteId, RemoteRun, RemoteSource};
+use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -54,11 +56,13 @@ impl<'a> Patience<'a> {
         }
     }
 
+    fn is_leaving(&self) -> bool {
+        self.leaving
+            .is_some_and(|leaving| leaving.load(Ordering::SeqCst))
+    }
+
     fn is_over(&self) -> bool {
-        self.started.elapsed() >= self.limit
-            || self
-                .leaving
-                .is_some_and(|leaving| leaving.load(Ordering::SeqCst))
+        self.started.elapsed() >= self.limit || self.is_leaving()
     }
 
     /// Waits before another try; false when there shall be none.
@@ -234,7 +238,8 @@ impl Remote {
             let most = most.unwrap_or_else(|| self.seems_good(chunk, per));
             let Some(claimed) = self.claim(chunk, most, per, patience) else {
                 let error = RemoteError {
-                    context: "it is being fetched already, and does not come".to_owned(),
+                    context: "another fetches it already, and there is no use in waiting any more"
+                        .to_owned(),
                     permanent: false,
                 };
                 return Err(self.failed(block, error));
@@ -277,8 +282,8 @@ impl Remote {
         if follows { AHEAD } else { 1 }
     }
 
-    /// Takes a chunk, waiting for who is fetching it, and those after it that are absent and nobody's; none where it takes
-    /// too long.
+    /// Takes a chunk, waiting for who is fetching it (whose patience ends, too), and those after it that are absent and
+    /// nobody's; none where there is no use in waiting any more.
     fn claim(
         &self,
         chunk: u32,
@@ -288,7 +293,7 @@ impl Remote {
     ) -> Option<Claimed<'_>> {
         let mut busy = lock(&self.busy);
         while busy.contains(&chunk) {
-            if patience.is_over() && !patience.limit.is_zero() {
+            if patience.is_leaving() {
                 return None;
             }
             let waited = self.idle.wait_timeout(busy, LOOK);
@@ -400,6 +405,25 @@ impl Remote {
             Err(_) => core.room.give(data),
         }
         written
+    }
+
+    /// Gives the room of blocks back that nobody needs any more, and never will: they count as zeros, so that no fill
+    /// fetches them again. A power loss may bring the record back and not the data, which makes them absent. The bytes.
+    pub(crate) fn give_up(&self, core: &Core, blocks: &RoaringBitmap) -> Result<u64> {
+        let keeping = read(&self.keeping);
+        if !*keeping {
+            // Being sealed, or in doubt: the next pass sees what it is then.
+            return Ok(0);
+        }
+        let records: Vec<_> = runs(blocks).map(|run| (Presence::Zero, run)).collect();
+        self.head.record(&records)?;
+        for bytes in byte_runs(blocks) {
+            self.head.punch(bytes)?;
+        }
+        drop(keeping);
+        let bytes = blocks.len() * BLOCK_SIZE;
+        core.room.give(bytes);
+        Ok(bytes)
     }
 
     /// Keeps nothing more until the answer is dropped, or for ever: the layer is being sealed.

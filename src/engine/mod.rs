@@ -16,7 +16,14 @@
 //! layers/*.tmp              not finished; removed at the next opening
 //! set-aside/                what `repair` could not place
 //! ```
-//! Format version 0, in every header and in `pool.db`. All numbers are little-endian.
+//! Format version 0 in every header (1 in the log of a layer that has a source), 1 in `pool.db`. All numbers are
+//! little-endian.
+//!
+//! # Content that lives elsewhere
+//! A volume can be made from a *source*, a snapshot in an object store, and used at once. At the bottom of its stack then
+//! stands a third kind of layer, *remote*: open, because its log says what has come, and shared, because clones stand on
+//! it. A block that it lacks is not zero but asked for. Nothing in it is the only copy of anything until all that the
+//! layers above need has come; then it is sealed into an ordinary layer, and the source is released.
 //!
 //! # The files of this room, from the bottom up
 //! - `block` what others see of a disk; `types`, `error`, `blockset` what they are told.
@@ -24,9 +31,11 @@
 //!   rows.
 //! - `drain` doors and epochs; `layer` bitmaps and file of one layer; `log` an open log; `head` an open layer: record,
 //!   flush, poison; `core` what all parts share; `content` reading through a stack.
+//! - `remote` what is asked of a source; `fetch` a layer that has one.
 //! - `volume` writing and reading one; `lease` the two doors for bytes; `inner` which volumes are open.
 //! - `moment` the instant of a checkpoint, chosen by others.
-//! - `open`, `checkpoint`, `place` (create, clone, roll back, delete), `reclaim`, `ledger`, `check`, `repair`: the acts.
+//! - `open`, `checkpoint`, `place` (create, clone, roll back, delete), `fill`, `reclaim`, `ledger`, `check`, `repair`: the
+//!   acts.
 //!   `tree` is the algebra that reclaim and the ledger stand on. `pool` is the way in.
 //!
 //! # What may never be untrue
@@ -40,6 +49,8 @@
 //! 5. Of an unsealed layer only what is under a synced mark makes a block below it unneeded.
 //! 6. A checkpoint exists if and only if its row is committed.
 //! 7. What cannot be read as written is named with file and offset, and not served.
+//! 8. A block of a remote layer that no counted record names is fetched, never taken for zeros; and a source is released
+//!    only after the commit that seals or drops its layer, and after every read that began before has ended.
 //!
 //! # What happens on a crash
 //! *The process dies*: the page cache has every record and its data. The next use of each volume counts all whole

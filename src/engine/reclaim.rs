@@ -14,6 +14,7 @@ use crate::engine::catalog::{Change, LayerRow, Rows};
 use crate::engine::checkpoint::{sync_layers, write_map};
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
+use crate::engine::fetch::Remote;
 use crate::engine::format::LayerId;
 use crate::engine::inner::Inner;
 use crate::engine::maps::{Claim, MapHeader, Maps, byte_runs};
@@ -176,14 +177,18 @@ impl Inner {
         if !fates.is_empty() {
             self.commit_fates(&look, &tree, &fates)?;
         }
+        let idle = self.idle_blocks(&look, &tree, &fates)?;
         drop(sealing);
-        if !fates.is_empty() {
+        if !fates.is_empty() || !idle.is_empty() {
             {
                 let mut shared = lock(&self.layers);
                 fates.keys().for_each(|id| drop(shared.remove(id)));
             }
             // Whoever looked a block up in the old maps may still be reading it.
             core.epoch.wait();
+        }
+        for (remote, blocks) in idle {
+            done.bytes += remote.give_up(core, &blocks)?;
         }
         for (id, fate) in &fates {
             match &fate.new {
@@ -220,6 +225,31 @@ impl Inner {
             }
         }
         Ok(done)
+    }
+
+    /// What came into layers that still fill and is needed by nobody any more. Like what is taken from a sealed layer it
+    /// never is again, so no commit has to say it: they are zeros there from now on, which nobody sees.
+    fn idle_blocks(
+        &self,
+        look: &Look,
+        tree: &Tree,
+        fates: &BTreeMap<LayerId, Fate>,
+    ) -> Result<Vec<(Arc<Remote>, RoaringBitmap)>> {
+        let mut idle = Vec::new();
+        for id in tree.nodes.keys() {
+            if !look.rows.remotes.contains_key(id) || fates.contains_key(id) {
+                continue;
+            }
+            let Some(Needed::Only(only)) = needed(&tree.nodes).remove(id) else {
+                continue;
+            };
+            let remote = self.remote_layer(*id)?;
+            let blocks = remote.head.layer.with_maps(|maps| &maps.data - &only);
+            if !blocks.is_empty() {
+                idle.push((remote, blocks));
+            }
+        }
+        Ok(idle)
     }
 
     /// Removes a layer that nobody will read any more before it had come wholly, and lets go of its source.

@@ -20,7 +20,10 @@ fn run(sim: &Sim, oracle: &mut Oracle, random: &mut Random, acts: usize) -> Opti
         let act = oracle.random_act(random);
         let value = oracle.next_value();
         match driver.act(&act, value) {
-            Ok(()) => oracle.done(&act, value),
+            Ok(()) => {
+                oracle.done(&act, value);
+                oracle.saw(&act, &driver);
+            }
             Err(error) => {
                 assert!(lock(&sim.world).dead, "{act:?} failed: {error}");
                 return Some((act, value));
@@ -58,12 +61,19 @@ fn settle(sim: &Sim, oracle: &Oracle, cut: Option<(Act, u64)>, end: End, what: &
     panic!("{what}, cut off {cut:?}: {errors:#?}");
 }
 
+/// In scripts from 200 on, volumes are made from what lives elsewhere.
+fn beginning(sim: &Sim, script: u64) -> Oracle {
+    let mut oracle = Oracle::default();
+    oracle.place = (script >= 200).then(|| sim.place.clone());
+    oracle
+}
+
 /// Two lives and their ends, the first at sync (or change) number `point`.
 fn two_lives(script: u64, acts: usize, point: u64, seed: u64, end: End) {
     let what = format!("script {script}, {end:?} at {point}, seed {seed}");
     let sim = Sim::new(script);
     let mut random = Random::new(script);
-    let mut oracle = Oracle::default();
+    let mut oracle = beginning(&sim, script);
     match end {
         End::PowerLost => lock(&sim.world).cut_at = Some(point),
         _ => lock(&sim.world).kill_at = Some(point),
@@ -110,7 +120,8 @@ fn two_lives(script: u64, acts: usize, point: u64, seed: u64, end: End) {
 
 fn points(script: u64, acts: usize) -> (u64, u64) {
     let sim = Sim::new(script);
-    let cut = run(&sim, &mut Oracle::default(), &mut Random::new(script), acts);
+    let mut oracle = beginning(&sim, script);
+    let cut = run(&sim, &mut oracle, &mut Random::new(script), acts);
     assert!(cut.is_none(), "a life without an end is cut off: {cut:?}");
     let world = lock(&sim.world);
     (world.syncs, world.ops)
@@ -125,6 +136,29 @@ fn i01_i02_i04_i05_power_cut_at_every_sync() {
             for seed in 0..3 {
                 two_lives(script, ACTS, point, seed, End::PowerLost);
             }
+        }
+    }
+}
+
+#[test]
+fn i01_i02_i04_i05_i09_power_cut_at_every_sync_while_volumes_fill() {
+    for script in 200..200 + SCRIPTS {
+        let (syncs, _) = points(script, ACTS);
+        assert!(syncs > 50, "the script hardly syncs: {syncs}");
+        for point in 1..=syncs {
+            for seed in 0..3 {
+                two_lives(script, ACTS, point, seed, End::PowerLost);
+            }
+        }
+    }
+}
+
+#[test]
+fn i01_i09_process_killed_at_every_change_while_volumes_fill() {
+    for script in 300..300 + SCRIPTS {
+        let (_, ops) = points(script, ACTS);
+        for point in 1..=ops {
+            two_lives(script, ACTS, point, 1, End::Killed);
         }
     }
 }

@@ -17,8 +17,10 @@ mod model;
 mod moment;
 mod oracle;
 mod real;
+mod remote;
 mod review;
 mod sim;
+mod source;
 mod speed;
 
 use crate::engine::{Pool, PoolOptions};
@@ -33,11 +35,15 @@ pub(crate) fn options() -> PoolOptions {
     PoolOptions {
         reserve: Some(RESERVE),
         background: false,
+        // Long enough for an outage of a few failures, and no longer.
+        remote_patience: std::time::Duration::from_millis(1),
         ..PoolOptions::default()
     }
 }
 
 /// Opens the pool of a simulated machine.
 pub(crate) fn open(sim: &Sim) -> crate::engine::Result<Pool> {
-    Pool::assemble(Arc::new(sim.clone()), sim.catalog(), options(), None)
+    let pool = Pool::assemble(Arc::new(sim.clone()), sim.catalog(), options(), None)?;
+    pool.attach_sources(Arc::new(sim.place.clone()));
+    Ok(pool)
 }

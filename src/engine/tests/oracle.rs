@@ -2,9 +2,11 @@
 //! every checkpoint exactly.
 
 use super::sim::{Random, checkpoint, volume};
+use super::source::{Place, name};
 use crate::engine::block::{BlockDevice, ZeroOptions};
 use crate::engine::{Error, Lease, Pool, Reference, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub(crate) const SECTOR: u64 = 512;
@@ -16,6 +18,17 @@ pub(crate) const SIZE: u64 = SECTORS * SECTOR;
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
     Create(u8),
+    /// A volume whose content comes from a place, and the base that stands for it.
+    Remote {
+        volume: u8,
+        base: u8,
+    },
+    Fill(u8),
+    Read {
+        volume: u8,
+        sector: u64,
+        count: u64,
+    },
     Write {
         volume: u8,
         sector: u64,
@@ -101,6 +114,8 @@ pub(crate) struct Oracle {
     retired: BTreeMap<u8, Vec<u64>>,
     value: u64,
     last: u8,
+    /// Where the content of new volumes comes from; none: they are empty.
+    pub(crate) place: Option<Place>,
 }
 
 /// How the life before ended.
@@ -115,6 +130,8 @@ pub(crate) enum End {
 pub(crate) struct Driver {
     pub(crate) pool: Pool,
     leases: BTreeMap<u8, Arc<Lease>>,
+    /// What was read last.
+    read: Vec<u8>,
 }
 
 impl Driver {
@@ -122,6 +139,7 @@ impl Driver {
         Self {
             pool,
             leases: BTreeMap::new(),
+            read: Vec::new(),
         }
     }
 
@@ -179,6 +197,26 @@ impl Driver {
                     .write_zeroes(offset, length, options)
                     .map_err(|error| text(&error))
             }
+            Act::Read {
+                volume,
+                sector,
+                count,
+            } => {
+                let (offset, length) = bytes(sector, count);
+                let lease = self.lease(*volume).map_err(|error| text(&error))?;
+                self.read = vec![0xee; length as usize];
+                lease
+                    .read_at(offset, &mut self.read)
+                    .map_err(|error| text(&error))
+            }
+            Act::Remote { volume: id, base } => self
+                .pool
+                .create_remote_volume(volume(*id), SIZE, name(*id), Some(checkpoint(*base)))
+                .map_err(|error| text(&error)),
+            Act::Fill(id) => self
+                .pool
+                .fill(volume(*id), &mut |_| ControlFlow::Continue(()))
+                .map_err(|error| text(&error)),
             Act::Flush(volume) => self
                 .lease(*volume)
                 .map_err(|error| text(&error))?
@@ -315,6 +353,11 @@ impl Oracle {
                 let disk = self.disk(*id);
                 *disk = Disk::settled(std::mem::take(&mut disk.now));
             }
+            Act::Remote { volume, base } => {
+                self.retired.insert(*base, remote_content(*volume));
+                self.disks
+                    .insert(*volume, Disk::settled(remote_content(*volume)));
+            }
             Act::Checkpoint(of) => {
                 for (id, checkpoint) in of {
                     let disk = self.disk(*id);
@@ -351,7 +394,18 @@ impl Oracle {
                     self.retired.insert(*id, content);
                 }
             }
-            Act::Reclaim => {}
+            Act::Reclaim | Act::Fill(_) | Act::Read { .. } => {}
+        }
+    }
+
+    /// Compares what an act that was acknowledged has read.
+    pub(crate) fn saw(&mut self, act: &Act, driver: &Driver) {
+        if let Act::Read { volume, sector, .. } = act {
+            let now = &self.disk(*volume).now;
+            for (found, sector) in driver.read.chunks(SECTOR as usize).zip(*sector as usize..) {
+                let expected = now[sector].to_le_bytes().repeat(SECTOR as usize / 8);
+                assert_eq!(found, expected, "volume {volume}, sector {sector}");
+            }
         }
     }
 
@@ -370,7 +424,7 @@ impl Oracle {
                 }
                 vec![before]
             }
-            Act::Flush(_) | Act::Reclaim => vec![before],
+            Act::Flush(_) | Act::Reclaim | Act::Fill(_) | Act::Read { .. } => vec![before],
             Act::CheckpointAt(_, Moment::Passes | Moment::Void) => vec![before],
             _ => {
                 let mut after = self.clone();
@@ -496,6 +550,24 @@ impl Oracle {
         Ok(())
     }
 
+    fn new_volume(&mut self) -> Act {
+        self.last += 1;
+        let volume = self.last;
+        let Some(place) = &self.place else {
+            return Act::Create(volume);
+        };
+        self.last += 1;
+        let content = remote_content(volume);
+        let bytes = content
+            .iter()
+            .flat_map(|value| value.to_le_bytes().repeat(SECTOR as usize / 8));
+        place.put(volume, bytes.collect());
+        Act::Remote {
+            volume,
+            base: self.last,
+        }
+    }
+
     /// An act that is possible now.
     pub(crate) fn random_act(&mut self, random: &mut Random) -> Act {
         fn pick<T: Copy>(from: &[T], random: &mut Random) -> Option<T> {
@@ -504,8 +576,7 @@ impl Oracle {
         let disks: Vec<u8> = self.disks.keys().copied().collect();
         let checkpoints: Vec<u8> = self.checkpoints.keys().copied().collect();
         let Some(volume) = pick(&disks, random) else {
-            self.last += 1;
-            return Act::Create(self.last);
+            return self.new_volume();
         };
         let sector = random.below(SECTORS);
         let most = if random.chance(70) { 20 } else { SECTORS };
@@ -518,6 +589,20 @@ impl Oracle {
         };
         let count = count.min(SECTORS - sector);
         let chosen = pick(&checkpoints, random);
+        if self.place.is_some() {
+            match random.below(100) {
+                0..12 => {
+                    return Act::Read {
+                        volume,
+                        sector,
+                        count,
+                    };
+                }
+                12..17 => return Act::Fill(volume),
+                17..20 if disks.len() < 4 => return self.new_volume(),
+                _ => {}
+            }
+        }
         match random.below(100) {
             0..40 => Act::Write {
                 volume,
@@ -575,6 +660,21 @@ impl Oracle {
             },
         }
     }
+}
+
+/// What the source of a volume holds: of its four chunks one is all zeros, and in the others one block is.
+fn remote_content(volume: u8) -> Vec<u64> {
+    (0..SECTORS)
+        .map(|sector| {
+            let (block, chunk) = (sector / 8, sector / 32);
+            let none = (chunk + u64::from(volume)) % 4 == 0 || block % 4 == u64::from(volume) % 4;
+            if none {
+                0
+            } else {
+                0x5000_0000 + u64::from(volume) * 1000 + sector
+            }
+        })
+        .collect()
 }
 
 fn without_fua(act: &Act) -> Act {

@@ -110,6 +110,8 @@ pub(crate) struct Sim {
     pub(crate) meanwhile: Meanwhile,
     /// Holds one write back.
     pub(crate) gate: Gate,
+    /// Where blocks live that are not here; it is not this machine.
+    pub(crate) place: super::source::Place,
     pub(crate) world: Arc<Mutex<World>>,
 }
 
@@ -131,6 +133,7 @@ impl Sim {
         world.revive();
         Self {
             world: Arc::new(Mutex::new(world)),
+            place: self.place.clone(),
             ..Self::default()
         }
     }
@@ -169,6 +172,7 @@ impl Sim {
         world.revive();
         Self {
             world: Arc::new(Mutex::new(world)),
+            place: self.place.clone(),
             ..Self::default()
         }
     }
