@@ -459,6 +459,15 @@ impl Archive {
         head::read_head(self, organization, snapshot, head)
     }
 
+    /// Organizations that have anything in the store.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn organizations(&self) -> Result<Vec<OrganizationId>, Error> {
+        let store = &self.shared.store;
+        store.runtime().block_on(store.organizations())
+    }
+
     /// What is known of a snapshot. Costs no access to the store after the organization's first use, but where others
     /// write as well and it is not known.
     ///

@@ -7,12 +7,14 @@
 //! server), NBD drains, the pools close. A server that is killed instead loses nothing that it acknowledged; the next
 //! start takes its work up again.
 
+mod bucket;
 pub mod command;
 pub mod config;
 pub mod data;
 mod doors;
 mod first;
 mod health;
+mod image;
 mod live;
 mod pages;
 mod security;

@@ -12,6 +12,7 @@ mod i10_deletion;
 mod i10_sequences;
 mod i10_several;
 mod stores;
+mod verify;
 
 use super::*;
 use crate::domain::id::{OrganizationId, SnapshotId, VolumeId};
