@@ -11,6 +11,7 @@ mod i09_damage;
 mod i10_deletion;
 mod i10_sequences;
 mod i10_several;
+mod remote;
 mod stores;
 mod verify;
 
