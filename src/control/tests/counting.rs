@@ -1,8 +1,9 @@
 //! Guests that count, for tests of memory: what they are, what they print, what they leave on their disks.
 //!
-//! A guest counts: in memory, then on each of its disks in turn, then on its serial line. So at any instant each disk
-//! holds the count in memory or the one before, and the first line that a guest prints when it is back has the count of
-//! that instant or the one after.
+//! A guest counts: for each of its disks in turn in memory, then on the disk, and then on its serial line. So at any instant
+//! there is one place in that order up to which all has the new count, and after which all has the one before: a memory
+//! and disks that are one write apart are found out. What the memory holds is read from QEMU's stream, not asked of the
+//! guest, which prints late when it has much to do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use crate::domain::size::Bytes;
@@ -154,6 +155,54 @@ impl Guest {
         }
     }
 
+    /// The counts in a memory, as QEMU streamed it: one for each disk.
+    pub fn remembered(&self, stream: &[u8]) -> Vec<u64> {
+        match self {
+            // Its sector, in the page in which the code stands too.
+            Self::Sector => {
+                let code = (0..stream.len())
+                    .filter(|at| stream[*at..].starts_with(CODE))
+                    .find(|at| page(stream, at - 0xc00) == Some(0x7000))
+                    .expect("the guest's code in its memory");
+                vec![u64::from(u16::from_le_bytes([
+                    stream[code + 0x200],
+                    stream[code + 0x201],
+                ]))]
+            }
+            // Each file's page in the cache: the record, and nothing.
+            Self::Linux(_) => {
+                let mut counts: Vec<u64> = (23..stream.len())
+                    .filter(|end| stream[*end] == b'\n')
+                    .filter_map(|end| {
+                        let (start, page_end) = (end - 23, end - 23 + 4096);
+                        let count = record(&stream[start..])?;
+                        let rest = stream.get(end + 1..page_end)?;
+                        let is_page = rest.iter().all(|byte| *byte == 0);
+                        (is_page && page(stream, start).is_some()).then_some(count)
+                    })
+                    .collect();
+                // The first disk is never behind the second.
+                counts.sort_unstable();
+                counts.reverse();
+                assert_eq!(counts.len(), 2, "pages of both files: {counts:?}");
+                counts
+            }
+        }
+    }
+
+    /// Whether these counts, in memory and on the disks, are of one instant.
+    pub fn is_one_instant(&self, memory: &[u64], disks: &[u64]) -> bool {
+        // In the order in which they come to be.
+        let order: Vec<u64> = (memory.iter().zip(disks))
+            .flat_map(|(memory, disk)| [*memory, *disk])
+            .collect();
+        let falls: Vec<i64> = order
+            .windows(2)
+            .map(|pair| self.ahead(pair[0], pair[1]))
+            .collect();
+        falls.iter().all(|fall| matches!(fall, 0 | 1)) && falls.iter().sum::<i64>() <= 1
+    }
+
     /// How far one count is ahead of another.
     pub fn ahead(&self, one: u64, other: u64) -> i64 {
         match self {
@@ -187,6 +236,14 @@ fn load(image: &Path, place: &Path) -> bool {
     );
     std::fs::write(&config, loaded).unwrap();
     copy(&[path, "::syslinux.cfg"])
+}
+
+/// The address of the page whose bytes begin there in QEMU's stream: eight bytes before them have it, with flags in its
+/// low bits (QEMU's `migration/ram.c`: a page, and whether it is of the same block of memory as the one before).
+fn page(stream: &[u8], at: usize) -> Option<u64> {
+    let head = stream.get(at.checked_sub(8)?..at)?;
+    let head = u64::from_be_bytes(head.try_into().ok()?);
+    matches!(head & 0xfff, 0x08 | 0x28).then_some(head & !0xfff)
 }
 
 /// The sample guest's record: 20 digits, three spaces, a line feed, at the beginning of a sector.
