@@ -229,6 +229,10 @@ instance-template = Template
 instance-config = Configuration
 instance-created = Created
 instance-started = Last started
+instance-memory-way = { $way ->
+    [running] Recovery points with memory: the instance keeps running
+   *[standing] Recovery points with memory: the instance stands still while it is saved
+}
 instance-accelerator = Acceleration
 instance-kvm = KVM: runs directly on the processor
 instance-tcg = None (TCG): runs by translation, many times slower
@@ -309,6 +313,7 @@ volumes-column-zone = Zone
 volumes-column-size = Size
 volumes-column-written = Data written
 volumes-column-snapshots = Snapshots
+volume-filling = Some of its data is still in the object store: it is read on demand and brought in.
 volumes-column-select = Selection
 volumes-column-action = Action
 volumes-empty-title = No volumes
@@ -360,6 +365,7 @@ points-column-holds = Content
 points-column-created = Created
 points-column-frees = Reclaimable space
 points-holds-disks = Disks
+points-holds-memory = Memory and disks
 points-here = You are here
 points-to-here = Go to “You are here”
 points-now = now
@@ -391,6 +397,7 @@ point-instance = Instance
 point-running = running
 point-stopped = stopped
 point-stood-still = Instance frozen
+point-memory = State of the memory
 point-frees = Reclaimable space
 point-hardware = Configuration
 point-expires = Expires
@@ -399,13 +406,16 @@ point-deleting = Being deleted
 create-point-what = { $count ->
     [one] The disk of “{ $name }” will be kept as it is at that moment.
    *[other] The { $count_text } disks of “{ $name }” will be kept as they are, all at the same moment.
-} The memory is not part of it.
+}
 create-point-name-hint = Without a name, it will be called “{ $proposed }”.
 field-description = Description
 create-point-frozen = The guest agent answers: the file systems will be frozen for a brief moment, and so be consistent.
 create-point-power-cut = The guest agent does not answer: the disks will be as after a power cut. What the system has finished writing to them will be kept.
 create-point-stopped = The instance is stopped: its disks are at rest.
 create-point-cost = Nothing is copied: the point takes up space only as the disks change afterwards.
+create-point-memory = Keep the state of the memory, too
+create-point-memory-running = The instance keeps running and hardly stands still. A rollback will bring it back, running, to that very moment. Up to { $size } on the hypervisor, before compression.
+create-point-memory-standing = The instance will stand still until its memory is saved. A rollback will bring it back, running, to that very moment. Up to { $size } on the hypervisor, before compression.
 create-point-submit = Finish
 rename-point-title = Rename the recovery point
 rename-point-submit = Save
@@ -433,9 +443,15 @@ rollback-attached = { $name }, detached since, will be attached again: { $bytes 
 rollback-attached-unknown = { $name }, detached since, will be attached again and goes back to what it was then.
 rollback-comes-back = { $name }, deleted since, will be created again under the name “{ $new }”.
 rollback-restart = The instance will be stopped at once, then started again: what is only in its memory will be lost and its network connections will be cut.
+rollback-restart-memory = The instance will be stopped at once: what its memory holds now will be lost, unless the safety point keeps it.
+rollback-memory = The instance will go on from where it was, running, with its memory and disks of the same moment.
+rollback-memory-clock = Its clock will be set if the guest agent answers.
+rollback-memory-network = Network connections that were open at that moment will be cut.
 rollback-hardware = The processors, the memory or the machine type become those of the point again.
 rollback-safety = Create a safety point first
 rollback-safety-hint = With it, the rollback can be undone for 7 days.
+rollback-safety-memory = Keep the present state of the memory in it, too
+rollback-safety-memory-hint = The instance will stand still while it is saved; undoing the rollback will bring it back, running, to this moment. Up to { $size } on the hypervisor, before compression.
 undo-safety-hint = With it, you can come back to the present state for 7 days.
 rollback-submit = Roll back “{ $name }”
 undo-submit = Undo the rollback of “{ $name }”
@@ -458,6 +474,11 @@ act-menu-template-selected = Action on the selected template
 act-none-selected-template = Select a template in the list first.
 act-create-template = Create a template
 act-import-template = Import a template
+act-verify = Verify
+verify-what = Everything in “{ $name }” ({ $size }) will be read again from the region’s object store and compared with its fingerprints. The snapshot does not change.
+verify-date = Last verified: { $date }.
+verify-schedule = Reprise also reads saved snapshots again by itself, one after the other.
+verify-submit = Verify
 create-template-what = The content of “{ $name }” ({ $size }) will become a template that all zones of the region can use. The snapshot does not change, and can be deleted afterwards.
 create-template-submit = Create the template
 import-template-what = The file is uploaded, then converted into a template. Accepted formats: qcow2, VMDK, VDI, VHD, VHDX or a raw image. The system in it must start with a BIOS.
@@ -485,6 +506,7 @@ activity-sign-out = Sign-out
 activity-attach = Attaching a volume
 activity-detach = Detaching a volume
 activity-rename-point = Changing a recovery point
+activity-set-clock = Setting an instance’s clock
 activity-interrupt = { $kind ->
     [create-volume] Interrupting the creation of a volume
     [import-volume] Interrupting an import
@@ -680,6 +702,7 @@ fault-no-memory-to-keep = The instance “{ $name }” is not running: it has no
 fault-memory-elsewhere = The memory in this point was saved with { $then }; this zone now has { $now }. The instance cannot go on there from where it was.
 fault-memory-damaged = The memory in the point “{ $name }” is damaged or missing on the hypervisor. The instance was not rolled back and is as it was.
 fault-memory-not-saved = The memory of the instance “{ $name }” could not be saved. The point was not created and the instance is running. Try again, or create the point without memory.
+fault-clock-not-set = The guest agent did not answer: the instance’s clock is still that of the recovery point. Set it inside the instance.
 fault-no-safety-point = The safety point could not be created. The rollback did not begin, and the instance is as it was.
 fault-plan-outdated = The instance has changed since this dialog was opened. Check what will change, then confirm again.
 fault-text-too-long = This description is too long: { $max } characters at most.

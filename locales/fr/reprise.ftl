@@ -230,6 +230,10 @@ instance-template = Modèle
 instance-config = Configuration
 instance-created = Créée
 instance-started = Dernier démarrage
+instance-memory-way = { $way ->
+    [running] Points de reprise avec mémoire : l’instance reste en marche
+   *[standing] Points de reprise avec mémoire : l’instance est figée le temps de l’enregistrement
+}
 instance-accelerator = Accélération
 instance-kvm = KVM : calcule directement sur le processeur
 instance-tcg = Aucune (TCG) : calcule par traduction, plusieurs fois plus lentement
@@ -310,6 +314,7 @@ volumes-column-zone = Zone
 volumes-column-size = Taille
 volumes-column-written = Données écrites
 volumes-column-snapshots = Copies instantanées
+volume-filling = Des données sont encore dans le stockage d’objets : elles sont lues à la demande et rapatriées.
 volumes-column-select = Sélection
 volumes-column-action = Action
 volumes-empty-title = Aucun volume
@@ -361,6 +366,7 @@ points-column-holds = Contenu
 points-column-created = Créé le
 points-column-frees = Espace récupérable
 points-holds-disks = Disques
+points-holds-memory = Mémoire et disques
 points-here = Vous êtes ici
 points-to-here = Aller à « Vous êtes ici »
 points-now = maintenant
@@ -392,6 +398,7 @@ point-instance = Instance
 point-running = en marche
 point-stopped = arrêtée
 point-stood-still = Instance figée
+point-memory = État de la mémoire
 point-frees = Espace récupérable
 point-hardware = Configuration
 point-expires = Expire
@@ -400,13 +407,16 @@ point-deleting = Suppression en cours
 create-point-what = { $count ->
     [one] Le disque de « { $name } » sera gardé tel qu’il est à cet instant.
    *[other] Les { $count_text } disques de « { $name } » seront gardés tels qu’ils sont, tous au même instant.
-} La mémoire n’en fait pas partie.
+}
 create-point-name-hint = Sans nom, il s’appellera « { $proposed } ».
 field-description = Description
 create-point-frozen = L’agent invité répond : les systèmes de fichiers seront figés un bref instant, et donc cohérents.
 create-point-power-cut = L’agent invité ne répond pas : les disques seront comme après une coupure de courant. Ce que le système a fini d’y écrire sera gardé.
 create-point-stopped = L’instance est arrêtée : ses disques sont au repos.
 create-point-cost = Rien n’est copié : le point n’occupe d’espace qu’à mesure que les disques changent ensuite.
+create-point-memory = Conserver aussi l’état de la mémoire
+create-point-memory-running = L’instance reste en marche, à peine figée. Une restauration la ramènera en marche à cet instant précis. Jusqu’à { $size } sur l’hyperviseur, avant compression.
+create-point-memory-standing = L’instance sera figée jusqu’à ce que sa mémoire soit enregistrée. Une restauration la ramènera en marche à cet instant précis. Jusqu’à { $size } sur l’hyperviseur, avant compression.
 create-point-submit = Terminer
 rename-point-title = Renommer le point de reprise
 rename-point-submit = Enregistrer
@@ -434,9 +444,15 @@ rollback-attached = { $name }, détaché depuis, sera rattaché : { $bytes } ch
 rollback-attached-unknown = { $name }, détaché depuis, sera rattaché et revient à son état d’alors.
 rollback-comes-back = { $name }, supprimé depuis, sera recréé sous le nom « { $new } ».
 rollback-restart = L’instance sera arrêtée sur-le-champ, puis démarrée de nouveau : ce qui n’est que dans sa mémoire sera perdu et ses connexions réseau seront rompues.
+rollback-restart-memory = L’instance sera arrêtée sur-le-champ : ce que sa mémoire contient maintenant sera perdu, à moins que le point de sécurité ne le conserve.
+rollback-memory = L’instance reprendra là où elle en était, en marche, mémoire et disques du même instant.
+rollback-memory-clock = Son horloge sera remise à l’heure si l’agent invité répond.
+rollback-memory-network = Les connexions réseau qui étaient ouvertes à cet instant seront rompues.
 rollback-hardware = Les processeurs, la mémoire ou le type de machine redeviennent ceux du point.
 rollback-safety = Créer d’abord un point de sécurité
 rollback-safety-hint = Il permet d’annuler la restauration pendant 7 jours.
+rollback-safety-memory = Y conserver aussi l’état présent de la mémoire
+rollback-safety-memory-hint = L’instance restera figée le temps de l’enregistrer ; l’annulation la ramènera en marche à cet instant. Jusqu’à { $size } sur l’hyperviseur, avant compression.
 undo-safety-hint = Il permet de revenir à l’état présent pendant 7 jours.
 rollback-submit = Restaurer « { $name } »
 undo-submit = Annuler la restauration de « { $name } »
@@ -459,6 +475,11 @@ act-menu-template-selected = Action sur le modèle sélectionné
 act-none-selected-template = Sélectionnez d’abord un modèle dans la liste.
 act-create-template = Créer un modèle
 act-import-template = Importer un modèle
+act-verify = Vérifier
+verify-what = Tout ce que contient « { $name } » ({ $size }) sera relu dans le stockage d’objets de la région et comparé à ses empreintes. La copie instantanée ne change pas.
+verify-date = Dernière vérification : { $date }.
+verify-schedule = Reprise relit aussi de lui-même, à tour de rôle, les copies instantanées sauvegardées.
+verify-submit = Vérifier
 create-template-what = Le contenu de « { $name } » ({ $size }) deviendra un modèle, dont toutes les zones de la région pourront se servir. La copie instantanée ne change pas, et peut être supprimée ensuite.
 create-template-submit = Créer le modèle
 import-template-what = Le fichier est téléversé, puis converti en modèle. Formats acceptés : qcow2, VMDK, VDI, VHD, VHDX ou image brute. Le système qu’il contient doit démarrer avec un BIOS.
@@ -486,6 +507,7 @@ activity-sign-out = Déconnexion
 activity-attach = Rattachement d’un volume
 activity-detach = Détachement d’un volume
 activity-rename-point = Modification d’un point de reprise
+activity-set-clock = Mise à l’heure de l’horloge d’une instance
 activity-interrupt = { $kind ->
     [create-volume] Interruption de la création d’un volume
     [import-volume] Interruption d’une importation
@@ -681,6 +703,7 @@ fault-no-memory-to-keep = L’instance « { $name } » n’est pas en marche : e
 fault-memory-elsewhere = L’état de la mémoire de ce point a été pris avec { $then } ; cette zone a maintenant { $now }. L’instance ne peut pas y reprendre là où elle en était.
 fault-memory-damaged = L’état de la mémoire du point « { $name } » est endommagé ou absent sur l’hyperviseur. L’instance n’a pas été restaurée et reste comme avant.
 fault-memory-not-saved = L’état de la mémoire de l’instance « { $name } » n’a pas pu être enregistré. Le point n’a pas été créé et l’instance est en marche. Recommencez, ou créez le point sans la mémoire.
+fault-clock-not-set = L’agent invité n’a pas répondu : l’horloge de l’instance est restée à l’heure du point de reprise. Réglez-la dans l’instance.
 fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant.
 fault-plan-outdated = L’instance a changé depuis l’ouverture de ce dialogue. Vérifiez ce qui va changer, puis confirmez de nouveau.
 fault-text-too-long = Cette description est trop longue : { $max } caractères au plus.

@@ -233,6 +233,8 @@ pub enum Act {
     CreateTemplate,
     /// *Supprimer* a template
     DeleteTemplate,
+    /// *Vérifier*
+    VerifySnapshot,
 }
 
 impl Act {
@@ -259,6 +261,7 @@ impl Act {
             Self::Rollback => instances::RollBack::PATH,
             Self::CreateTemplate => templates::CreateTemplate::PATH,
             Self::DeleteTemplate => templates::DeleteTemplate::PATH,
+            Self::VerifySnapshot => snapshots::VerifySnapshot::PATH,
         }
     }
 }

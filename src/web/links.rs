@@ -37,6 +37,8 @@ pub enum Dialog {
     DeleteSnapshot(SnapshotId),
     /// *Créer un modèle*
     CreateTemplate(SnapshotId),
+    /// *Vérifier*
+    VerifySnapshot(SnapshotId),
     /// *Importer un modèle*
     ImportTemplate,
     /// *Supprimer un modèle*
@@ -82,6 +84,7 @@ impl Dialog {
             | Self::DeleteTemplate(_)
             | Self::DeletePoint(..) => "delete",
             Self::CreateTemplate(_) => "template",
+            Self::VerifySnapshot(_) => "verify",
             Self::ImportTemplate => "import",
             Self::CreateInstance => "create",
             Self::CreatePoint(_) => "point",
@@ -117,6 +120,7 @@ impl Dialog {
             "restore" => Some(Self::Restore(snapshot)),
             "delete" => Some(Self::DeleteSnapshot(snapshot)),
             "template" => Some(Self::CreateTemplate(snapshot)),
+            "verify" => Some(Self::VerifySnapshot(snapshot)),
             _ => None,
         }
     }
@@ -214,9 +218,10 @@ impl Dialog {
         let (path, about) = match self {
             Self::TakeSnapshot(id) | Self::DeleteVolume(id) => (VOLUMES, format!("&volume={id}")),
             Self::CreateVolume | Self::Import => (VOLUMES, String::new()),
-            Self::Restore(id) | Self::DeleteSnapshot(id) | Self::CreateTemplate(id) => {
-                (SNAPSHOTS, format!("&snapshot={id}"))
-            }
+            Self::Restore(id)
+            | Self::DeleteSnapshot(id)
+            | Self::CreateTemplate(id)
+            | Self::VerifySnapshot(id) => (SNAPSHOTS, format!("&snapshot={id}")),
             Self::CreateInstance
             | Self::Start(_)
             | Self::Stop(_)
@@ -350,6 +355,7 @@ mod tests {
             Dialog::Restore(snapshot),
             Dialog::DeleteSnapshot(snapshot),
             Dialog::CreateTemplate(snapshot),
+            Dialog::VerifySnapshot(snapshot),
         ] {
             assert_eq!(Dialog::of_snapshots(&query(&dialog.href(1))), Some(dialog));
         }

@@ -202,6 +202,17 @@ pub fn description(locale: Locale, value: String, refusal: Refusal) -> AnyView {
 }
 
 /// A password that is to be chosen.
+/// A tick that is off, with what it means.
+pub fn tick(name: &'static str, possible: bool, label: String, hint: String) -> AnyView {
+    view! {
+        <label class="tick safety">
+            <input type="checkbox" name=name value="true" disabled=!possible/>
+            <span>{label} <small>{hint}</small></span>
+        </label>
+    }
+    .into_any()
+}
+
 pub fn new_password(locale: Locale, field: Field, label: String, refusal: Refusal) -> AnyView {
     view! {
         <div class="field">

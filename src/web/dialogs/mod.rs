@@ -11,6 +11,7 @@ mod take;
 mod template;
 #[cfg(feature = "hydrate")]
 mod upload;
+mod verify;
 
 use super::components::dialog::{Dialog as Window, unavailable};
 use super::context::use_frame;
@@ -31,6 +32,7 @@ pub fn open(dialog: Dialog, close: String) -> AnyView {
         Dialog::DeleteVolume(_) => t!(locale, "delete-volume-title"),
         Dialog::DeleteSnapshot(_) => t!(locale, "delete-snapshot-title"),
         Dialog::CreateTemplate(_) => t!(locale, "act-create-template"),
+        Dialog::VerifySnapshot(_) => t!(locale, "act-verify"),
         Dialog::ImportTemplate => t!(locale, "act-import-template"),
         Dialog::DeleteTemplate(_) => t!(locale, "delete-template-title"),
         Dialog::CreateInstance => t!(locale, "act-create-instance"),
@@ -59,6 +61,7 @@ pub fn open(dialog: Dialog, close: String) -> AnyView {
         (Some(_), Dialog::DeleteVolume(volume)) => delete::volume(volume, inside),
         (Some(_), Dialog::DeleteSnapshot(snapshot)) => delete::snapshot(snapshot, inside),
         (Some(_), Dialog::CreateTemplate(snapshot)) => template::body(snapshot, inside),
+        (Some(_), Dialog::VerifySnapshot(snapshot)) => verify::body(snapshot, inside),
         (Some(_), Dialog::DeleteTemplate(template)) => delete::template(template, inside),
         (Some(frame), Dialog::CreateInstance) => instance::create(frame, inside),
         (

@@ -3,12 +3,12 @@
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, PointId};
 use crate::domain::locale::Locale;
-use crate::domain::recovery::{Consistency, PointKind};
-use crate::i18n::{format, t};
+use crate::domain::recovery::{Consistency, MemoryWay, PointKind};
+use crate::i18n::{fault, format, t};
 use crate::view::{PointDeletion, PointPlan, PointRow};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
-use crate::web::components::field::{self, Refusal};
+use crate::web::components::field::{self, Refusal, tick};
 use crate::web::context::use_locale;
 use crate::web::erased::maybe;
 use leptos::prelude::*;
@@ -58,12 +58,30 @@ fn to_create(
             <input type="hidden" name="instance" value=instance.to_string()/>
             {field::text(locale, t!(locale, "field-name"), Some(hint), String::new(), false, refusal)}
             {field::description(locale, String::new(), refusal)}
+            {memory(locale, plan)}
             <p class="note">{state}</p>
             <p class="note">{t!(locale, "create-point-cost")}</p>
         </div>
         {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "create-point-submit"), false, pending))}
     };
     form(create, Act::CreatePoint, "ask", inside.into_any())
+}
+
+/// The tick for the memory, with what it means; or why there is none.
+fn memory(locale: Locale, plan: &PointPlan) -> AnyView {
+    let (possible, hint) = match (&plan.memory, &plan.no_memory) {
+        (Some(memory), _) => {
+            let size = format::bytes(locale, memory.expected);
+            let hint = match memory.way {
+                MemoryWay::Running => t!(locale, "create-point-memory-running", size = size),
+                MemoryWay::Standing => t!(locale, "create-point-memory-standing", size = size),
+            };
+            (true, hint)
+        }
+        (None, Some(reason)) => (false, fault::sentence(locale, reason)),
+        (None, None) => return ().into_any(),
+    };
+    tick("memory", possible, t!(locale, "create-point-memory"), hint)
 }
 
 /// *Renommer*: name and description.

@@ -58,6 +58,12 @@ fn filled(
             t!(locale, "undo-submit", name = instance),
         ),
     };
+    let safety_memory = plan.safety_memory.map(|memory| {
+        let size = format::bytes(locale, memory.expected);
+        let hint = t!(locale, "rollback-safety-memory-hint", size = size);
+        let label = t!(locale, "rollback-safety-memory");
+        field::tick("safety_memory", true, label, hint)
+    });
     let inside = view! {
         <div class="body">
             {field::form_refusal(locale, refusal)}
@@ -73,6 +79,7 @@ fn filled(
                     <small>{hint}</small>
                 </span>
             </label>
+            {maybe(safety_memory)}
         </div>
         {buttons(t!(locale, "dialog-cancel"), close, submit(label, true, pending))}
     };
@@ -117,9 +124,22 @@ fn versus(locale: Locale, plan: &RollbackPlan) -> AnyView {
 
 /// What happens to each disk, and to the instance.
 fn changes(locale: Locale, plan: &RollbackPlan) -> AnyView {
-    let restart = plan
-        .running_now
-        .then(|| view! { <li>{t!(locale, "rollback-restart")}</li> }.into_any());
+    let line = |words: String| view! { <li>{words}</li> }.into_any();
+    let restart = plan.running_now.then(|| {
+        line(if plan.memory {
+            t!(locale, "rollback-restart-memory")
+        } else {
+            t!(locale, "rollback-restart")
+        })
+    });
+    let memory = plan.memory.then(|| {
+        view! {
+            {line(t!(locale, "rollback-memory"))}
+            {line(t!(locale, "rollback-memory-clock"))}
+            {line(t!(locale, "rollback-memory-network"))}
+        }
+        .into_any()
+    });
     let hardware = plan
         .hardware_changes
         .then(|| view! { <li>{t!(locale, "rollback-hardware")}</li> }.into_any());
@@ -131,6 +151,7 @@ fn changes(locale: Locale, plan: &RollbackPlan) -> AnyView {
     view! {
         <ul class="changes" aria-label=t!(locale, "rollback-disks")>
             {disks}
+            {maybe(memory)}
             {maybe(hardware)}
             {maybe(restart)}
         </ul>

@@ -9,6 +9,7 @@ use crate::domain::id::{InstanceId, VolumeId};
 use crate::domain::instance::{Accelerator, InstanceState};
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::locale::Locale;
+use crate::domain::recovery::MemoryWay;
 use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{InstanceRow, InstanceView, JobView, VolumeRow};
@@ -267,13 +268,15 @@ fn tab(draw: impl Fn(Frame, Found) -> AnyView + Send + 'static) -> AnyView {
 
 /// *Aperçu*
 pub fn overview() -> AnyView {
-    tab(|_, found| {
+    tab(|frame, found| {
         let locale = use_locale();
-        follow(move || found.with(|found| maybe(found.as_ref().map(|view| facts(locale, view)))))
+        follow(move || {
+            found.with(|found| maybe(found.as_ref().map(|view| facts(locale, &frame, view))))
+        })
     })
 }
 
-fn facts(locale: Locale, view: &InstanceView) -> AnyView {
+fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
     let fact =
         |words: String, value: AnyView| view! { <dt>{words}</dt> <dd>{value}</dd> }.into_any();
     let plain = |value: String| view! { <bdi>{value}</bdi> }.into_any();
@@ -287,6 +290,19 @@ fn facts(locale: Locale, view: &InstanceView) -> AnyView {
         Some(Accelerator::Tcg) => t!(locale, "instance-tcg"),
         None => never(),
     };
+    let zones = &frame.session.zones;
+    let way = zones
+        .iter()
+        .find(|zone| zone.name == row.zone)
+        .and_then(|zone| zone.memory_way);
+    let way = way.map(|way| {
+        let way = match way {
+            MemoryWay::Running => "running",
+            MemoryWay::Standing => "standing",
+        };
+        view! { <small>{t!(locale, "instance-memory-way", way = way)}</small> }.into_any()
+    });
+    let accelerator = view! { <bdi>{accelerator}</bdi> {maybe(way)} }.into_any();
     // What never ran has none yet. The model and its flags are one word, which no line would hold.
     let (machine, cpu) = if hardware.machine.is_empty() {
         (never(), never())
@@ -311,7 +327,7 @@ fn facts(locale: Locale, view: &InstanceView) -> AnyView {
             {fact(t!(locale, "instance-tab-points"), counted(links::points(row.id, None), row.points))}
             {fact(t!(locale, "instance-created"), plain(format::date_time_sentence(locale, row.created)))}
             {fact(t!(locale, "instance-started"), plain(started))}
-            {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
+            {fact(t!(locale, "instance-accelerator"), accelerator)}
             {fact(t!(locale, "instance-machine"), plain(machine))}
             {fact(t!(locale, "instance-cpu"), plain(cpu))}
         </dl>

@@ -297,6 +297,10 @@ fn cells(twig: &Twig) -> AnyView {
     let chip = (row.kind == PointKind::Safety).then(|| {
         view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()
     });
+    let holds = match row.memory {
+        Some(_) => t!(locale, "points-holds-memory"),
+        None => t!(locale, "points-holds-disks"),
+    };
     let state = passing(locale, row.state).map(|words| status(Tone::Busy, words));
     let frees = match row.state {
         PointState::Ready => Some(bytes_or_unknown(locale, row.frees)),
@@ -308,7 +312,7 @@ fn cells(twig: &Twig) -> AnyView {
     });
     view! {
         <span class="what"><bdi class="name">{name(locale, row)}</bdi> {maybe(state)}</span>
-        <span class="holds"><span class="chip">{t!(locale, "points-holds-disks")}</span> {maybe(chip)}</span>
+        <span class="holds"><span class="chip">{holds}</span> {maybe(chip)}</span>
         <span class="when"><time datetime=format::machine(row.taken)>{format::date_time(locale, row.taken)}</time></span>
         <span class="frees number">{maybe(frees)}</span>
     }
@@ -334,9 +338,15 @@ fn details(
     };
     let state = passing(locale, row.state).map(|words| {
         let live = row.job.as_ref().filter(|job| job.state.is_live());
-        let detail = live.map(|job| progress::detail(locale, job));
+        let detail = live.map(|job| {
+            view! { {progress::detail(locale, job)} {progress::acts(locale, frame, job)} }
+                .into_any()
+        });
         view! { <div class="state-cell">{status(Tone::Busy, words)} {maybe(detail)}</div> }
             .into_any()
+    });
+    let refused = row.refused.as_ref().map(|reason| {
+        view! { <p class="note bad">{fault::sentence(locale, reason)}</p> }.into_any()
     });
     let acts =
         (frame.may_change() && row.state == PointState::Ready).then(|| acts(locale, instance, row));
@@ -347,6 +357,7 @@ fn details(
             {maybe(state)}
             {maybe(description)}
             {facts(locale, row)}
+            {maybe(refused)}
             {maybe(acts)}
         </aside>
     }
@@ -398,6 +409,12 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
             format::milliseconds(locale, microseconds).into_any(),
         )
     });
+    let memory = row.memory.map(|size| {
+        fact(
+            t!(locale, "point-memory"),
+            format::bytes(locale, size).into_any(),
+        )
+    });
     let hardware = configuration(locale, row.hardware.vcpus, row.hardware.memory);
     let machine = (!row.hardware.machine.is_empty()).then(|| {
         // The model is named; the features that are taken from it or added to it are for QEMU.
@@ -418,6 +435,7 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
             {maybe(running)}
             {maybe(coherence)}
             {maybe(stood_still)}
+            {maybe(memory)}
             {fact(t!(locale, "point-hardware"), view! { {hardware} {maybe(machine)} }.into_any())}
             {fact(t!(locale, "point-frees"), frees.into_any())}
         </dl>
@@ -430,7 +448,10 @@ fn acts(locale: Locale, instance: InstanceId, row: &PointRow) -> AnyView {
         view! { <a class=class href=dialog.href(1) data-noscroll="">{words}</a> }.into_any()
     };
     let safety = row.kind == PointKind::Safety;
-    let back = if safety {
+    // Why not is said above.
+    let back = if row.refused.is_some() {
+        ().into_any()
+    } else if safety {
         link(
             "button",
             Dialog::Undo(instance, row.id),

@@ -77,6 +77,7 @@ fn done_words(locale: Locale, done: &str) -> Option<String> {
         "restore" => JobKind::RestoreVolume,
         "delete" => JobKind::DeleteSnapshot,
         "template" => JobKind::CreateTemplate,
+        "verify" => JobKind::VerifySnapshot,
         _ => return None,
     };
     Some(words::started(locale, kind))
@@ -108,13 +109,18 @@ fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
         let href = Dialog::Restore(row.id).href(page);
         view! { <a href=href data-noscroll="">{t!(locale, "act-restore")}</a> }.into_any()
     });
+    let verify = usable.then(|| {
+        let href = Dialog::VerifySnapshot(row.id).href(page);
+        view! { <a href=href data-noscroll="">{t!(locale, "act-verify")}</a> }.into_any()
+    });
     let delete = deletable.then(|| {
         let href = Dialog::DeleteSnapshot(row.id).href(page);
         view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
             .into_any()
     });
-    (usable || deletable)
-        .then(|| view! { {maybe(restore)} {maybe(template)} {maybe(delete)} }.into_any())
+    (usable || deletable).then(|| {
+        view! { {maybe(restore)} {maybe(template)} {maybe(verify)} {maybe(delete)} }.into_any()
+    })
 }
 
 /// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.
@@ -131,6 +137,7 @@ fn selected_menu(
             return view! {
                 <button type="submit" form="selection" name="dialog" value="restore">{t!(locale, "act-restore")}</button>
                 <button type="submit" form="selection" name="dialog" value="template">{t!(locale, "act-create-template")}</button>
+                <button type="submit" form="selection" name="dialog" value="verify">{t!(locale, "act-verify")}</button>
                 <button type="submit" form="selection" name="dialog" value="delete" class="danger">
                     {t!(locale, "act-delete")}
                 </button>

@@ -341,5 +341,17 @@ fn state(locale: Locale, frame: &Frame, row: &VolumeRow) -> AnyView {
         let detail = job.state.is_live().then(|| progress::detail(locale, job));
         view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
     });
-    view! { {status(tone, words::volume_state(locale, row.state, row.in_snapshot))} {maybe(reason)} {maybe(work)} }.into_any()
+    let fills = row
+        .job
+        .as_ref()
+        .is_some_and(|job| job.kind == JobKind::FillVolume);
+    let filling = (fills && row.state == VolumeState::Ready)
+        .then(|| view! { <small>{t!(locale, "volume-filling")}</small> }.into_any());
+    view! {
+        {status(tone, words::volume_state(locale, row.state, row.in_snapshot))}
+        {maybe(filling)}
+        {maybe(reason)}
+        {maybe(work)}
+    }
+    .into_any()
 }
