@@ -11,7 +11,7 @@ export interface Boot {
   before: number | undefined;
 }
 
-interface Tick { disk: number; memory: number }
+export interface Tick { disk: number; memory: number }
 
 function ticks(lines: string[]): Tick[] {
   return lines.flatMap((line) => {
@@ -57,6 +57,17 @@ export class Guest {
   async count(): Promise<number> {
     const { text } = await this.log();
     return ticks(text.split(/\r?\n/)).at(-1)?.disk ?? Number.NaN;
+  }
+
+  /** The counts it told after this offset in the log, without a start in between; at least so many. */
+  async goesOn(from: number, least: number): Promise<Tick[]> {
+    return until(`${this.instance.name} goes on`, async () => {
+      const { text } = await this.log(from);
+      if (/counter begins at|reprise-guest: Linux/.test(text)) throw new Error(`it was started anew:\n${text}`);
+      // The first line may be the rest of one, the last the beginning.
+      const told = ticks(text.split(/\r?\n/).slice(1, -1));
+      return told.length >= least ? told : undefined;
+    }, 90);
   }
 
   /** The highest count that can be on its disks now: a count is written before it is told. */

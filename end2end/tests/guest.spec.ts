@@ -100,6 +100,67 @@ test('I-14 an instance goes back to a recovery point, and the restoration is und
   await api.settled(node, 'running');
 });
 
+test('I-12 with its memory kept, the guest goes on from the instant of the point, memory and disk', async ({ page, api, w, unique }) => {
+  const ui = new Ui(page, w);
+  const instance = await api.settled(node, 'running');
+  const guest = new Guest(api, instance);
+  await signIn(page);
+  await ui.open(`/instances/${instance.id}/points`);
+  await page.getByRole('link', { name: w('point-create'), exact: true }).first().click();
+  const create = ui.dialog('point-create');
+  const tick = create.root.getByRole('checkbox', { name: w('create-point-memory') });
+  await expect(tick).not.toBeChecked();
+  await tick.check();
+  await accessible(page, 'the dialog that creates a point with memory');
+  const name = unique('avec-memoire');
+  await create.field('field-name').fill(name);
+  const end = await guest.end();
+  const least = await guest.count();
+  await create.button('create-point-submit').click();
+  const point = await api.point(instance, name);
+  const most = await guest.most();
+  expect(point).toMatchObject({ consistency: 'memory', running: true, refused: null });
+  expect(point.stood_still).toBeGreaterThan(0);
+  // It ran on meanwhile; in one run memory and disk are always as far apart.
+  const before = await guest.goesOn(end, 2);
+  const apart = before[0]!.disk - before[0]!.memory;
+  const row = page.getByRole('tree', { name: w('points-tree') }).getByRole('treeitem', { name: new RegExp(escaped(name)) });
+  await expect(row).toContainText(w('points-holds-memory'));
+
+  await guest.counts(most + 40);
+  await row.click();
+  await expect(page.locator('.details')).toContainText(w('point-consistency', { consistency: 'memory' }));
+  await page.getByRole('link', { name: w('point-restore'), exact: true }).click();
+  const restore = ui.dialog('point-restore');
+  await expect(restore.root).toContainText(w('rollback-memory'));
+  await expect(restore.root).toContainText(w('rollback-memory-network'));
+  await restore.root.getByRole('checkbox', { name: w('rollback-safety-memory') }).check();
+  await accessible(page, 'the dialog of a restoration with memory');
+  await restore.button('rollback-submit', { name: node }).click();
+  await expect(ui.notice(w('ended-succeeded', { kind: 'rollback' }))).toBeVisible();
+  await api.settled(node, 'running');
+  const after = (await guest.goesOn(end, 60)).findLastIndex((one, at, all) => at > 0 && one.disk < all[at - 1]!.disk);
+  const told = await guest.goesOn(end, after + 10);
+  const back = told.slice(after);
+  expect(back[0]!.disk).toBeGreaterThanOrEqual(least);
+  expect(back[0]!.disk).toBeLessThanOrEqual(most + 1);
+  for (const [index, one] of back.entries()) {
+    expect(one.disk - one.memory).toBe(apart);
+    if (index > 0) expect(one.disk).toBe(back[index - 1]!.disk + 1);
+  }
+
+  // The way back is one to a running guest, too: its memory was kept.
+  const far = Math.max(...told.map((one) => one.disk));
+  const undoFrom = await guest.end();
+  await page.getByRole('link', { name: w('point-undo'), exact: true }).first().click();
+  await ui.dialog('point-undo').button('undo-submit', { name: node }).click();
+  const undone = await guest.goesOn(undoFrom, 30);
+  const latest = undone.at(-1)!;
+  expect(latest.disk - latest.memory).toBe(apart);
+  expect(latest.disk).toBeGreaterThanOrEqual(far);
+  await api.settled(node, 'running');
+});
+
 test('two branches grow from one point, each with its own count', async ({ page, api, w, unique }) => {
   const ui = new Ui(page, w);
   const instance = await api.settled(node, 'running');

@@ -31,6 +31,25 @@ test('a snapshot is deleted: the dialog says what that frees, and the others sta
   expect(answer.ok()).toBe(true);
 });
 
+test('I-8 a snapshot is verified when asked, and says when that was', async ({ page, api, w, unique }) => {
+  const ui = new Ui(page, w);
+  const volume = await api.createVolume(unique('relue'), undefined, rawImage(unique('relue'), 32));
+  const copy = unique('a-verifier');
+  await api.takeSnapshot(volume, copy);
+  await signIn(page);
+  await ui.open('/snapshots');
+  await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'saved' }));
+  await ui.act(copy, 'act-verify');
+  const dialog = ui.dialog('act-verify');
+  await expect(dialog.root).toContainText(copy);
+  await expect(dialog.root).toContainText(w('verify-schedule'));
+  await accessible(page, 'the dialog of a verification');
+  await dialog.button('verify-submit').click();
+  await expect(ui.notice(w('ended-succeeded', { kind: 'verify-snapshot' }))).toBeVisible();
+  await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'verified' }));
+  expect((await api.snapshot(copy))!.state).toBe('verified');
+});
+
 test('deleting the snapshots of a volume gives the object store its room back', async ({ server, api, unique }) => {
   const { execFileSync } = await import('node:child_process');
   const archive = join(server.data, 'archive');
