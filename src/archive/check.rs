@@ -26,7 +26,20 @@ pub fn check(archive: &Archive, deep: bool) -> Result<Vec<Finding>, Error> {
     let store = &archive.shared.store;
     let mut findings = Vec::new();
     for id in store.runtime().block_on(store.organizations())? {
-        let organization = archive.organization(id)?;
+        let organization = match archive.organization(id) {
+            Ok(organization) => organization,
+            // Whole or not: that is for those to say who have the key.
+            Err(Error::NoKey { key, .. } | Error::WrongKey { key, .. }) => {
+                findings.push(Finding {
+                    organization: id,
+                    object: format!("{id}/{}", Kind::Key.folder()),
+                    snapshots: Vec::new(),
+                    damage: Damage::Key { key },
+                });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         if !organization.sole {
             store.runtime().block_on(organization.refresh(store))?;
             store
@@ -148,9 +161,11 @@ impl Checker<'_> {
         let runtime = self.store.runtime().clone();
         for (name, _) in runtime.block_on(self.store.list(self.id(), Kind::Key))? {
             let path = Path::from_iter([self.id().to_string().as_str(), Kind::Key.folder(), &name]);
-            let result = match ObjectId::parse(&name) {
-                Some(id) => damage_of(runtime.block_on(self.store.get(&path)))?
-                    .and_then(|bytes| Key::decode(self.id(), id, &bytes).map(drop)),
+            let result = match store::parse_key_name(&name) {
+                Some((id, wrapper)) => damage_of(runtime.block_on(self.store.get(&path)))?
+                    .and_then(|bytes| {
+                        Key::decode(self.id(), id, wrapper, &bytes, self.store.master()).map(drop)
+                    }),
                 None => Err(Damage::Invalid {
                     what: "its name is not that of a key",
                 }),
@@ -420,7 +435,7 @@ impl Checker<'_> {
             .keep(id, Arc::clone(&entries));
         if self.deep {
             match damage_of(runtime.block_on(self.store.get(&path)))? {
-                Ok(bytes) => self.check_chunks(id, &path, &bytes, &entries, &mut state)?,
+                Ok(bytes) => self.check_chunks(id, &bytes, &entries, &mut state)?,
                 Err(damage) => state.whole = Some(damage),
             }
         }
@@ -430,20 +445,15 @@ impl Checker<'_> {
     fn check_chunks(
         &self,
         id: ObjectId,
-        path: &Path,
         bytes: &[u8],
         entries: &[Entry],
         state: &mut PackState,
     ) -> Result<(), Error> {
         let key = format::check_header(Kind::Pack, self.id(), id, bytes)
             .and_then(|key| store::find_key(&self.keys, key));
-        let same_key = damage_of(organization::pack_footer(
-            path,
-            bytes,
-            bytes.len() as u64,
-            &self.keys,
-        ))?
-        .map(|(_, key)| key.id());
+        let length = bytes.len() as u64;
+        let same_key = organization::pack_footer(self.id(), id, bytes, length, &self.keys)
+            .map(|(_, key)| key.id());
         let key = match (key, same_key) {
             (Ok(key), Ok(named)) if key.id() == named => key,
             (Err(damage), _) | (_, Err(damage)) => {

@@ -1,6 +1,6 @@
 //! What can go wrong in the archive, and whether trying again may help.
 
-use crate::domain::id::SnapshotId;
+use crate::domain::id::{OrganizationId, SnapshotId};
 use crate::engine::block::DeviceError;
 use std::path::PathBuf;
 
@@ -110,6 +110,39 @@ pub enum Error {
         object: String,
         /// What is wrong with it.
         damage: Damage,
+    },
+    /// The organization's objects are sealed with a key of which this data folder has no copy.
+    #[error(
+        "this data folder has no copy of the key {key} that objects of organization {organization} are sealed with: \
+         import the recovery kit with `reprise keys import`, or put back the data folder's keys/ from a backup"
+    )]
+    NoKey {
+        /// Whose objects they are.
+        organization: OrganizationId,
+        /// The key's id.
+        key: String,
+    },
+    /// A key of that name is there, and it is another one.
+    #[error(
+        "the key {key} of organization {organization} is not the one its objects are sealed with: the master key or \
+         the recovery kit belongs to another object store"
+    )]
+    WrongKey {
+        /// Whose key it is.
+        organization: OrganizationId,
+        /// The key's id.
+        key: String,
+    },
+    /// The data folder's master key cannot be used.
+    #[error(
+        "the master key {} cannot be used: {what}. Without it nothing in the object store can be read; put it back \
+         from a backup, or remove it and import the recovery kit", path.display()
+    )]
+    MasterKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
     },
     /// The store is full.
     #[error("no space left in the object store ({operation} of {object})")]

@@ -32,7 +32,7 @@ pub fn open(dir: &Path) -> Result<Folder, Error> {
         }
     };
     let objects = dir.join("objects");
-    // Readable by nobody else: until sealing comes, the bucket shows what it holds.
+    // Readable by nobody else: what the first versions wrote is not sealed, and its key lies beside it.
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -5,21 +5,30 @@
 //!   0  8  magic "REPRISEA"
 //!   8  2  format version (0: may still change without migration until a release is tagged)
 //!  10  1  kind: 1 key, 2 pack, 3 segment, 4 manifest, 5 hold, 6 condemnation, 7 damage
-//!  11  1  sealing: 0 none. 1 is set aside for XChaCha20-Poly1305
+//!  11  1  sealing: 0 none, 1 XChaCha20-Poly1305
 //!  12  4  zero
-//!  16 16  id of the key that the object's tag, chunk ids and (later) sealing are made with
+//!  16 16  id of the key that the object's chunk ids and its sealing (or tag) are made with
 //!  32 16  organization
-//!  48 16  the object's own id, the last part of its name
-//! body
-//! tag, 32 bytes: BLAKE3 of header and body, keyed with the key's tag key
+//!  48 16  the object's own id, in the last part of its name
+//!
+//! sealed (1)                               not sealed (0)
+//!  64 24  nonce, random                     64  -  body
+//!  88  -  the body, encrypted                -  32  tag: BLAKE3 of header and body, keyed with the key's tag key
+//!   - 16  Poly1305 tag
 //! ```
 //!
-//! A pack differs: its tag covers the header and what follows its chunks (see `pack`). The header is a function of
-//! what a reader knows before it reads (name, organization, kind, key), so the tag binds the content to the name: an
-//! object copied over another is found out. When sealing comes, the same 64 bytes are the associated data.
+//! Sealing is with the key's sealing key; the associated data is the header and, where an object has several sealed
+//! parts, one byte for each (see `pack`). The header is a function of what a reader knows before it reads (name,
+//! organization, kind, key), so both kinds of tag bind the content to the name: an object copied over another is found
+//! out. Whether an object is sealed is a property of the key that it names (see `keys`), never of the object alone: who
+//! can write to the bucket cannot pass off an open object for a sealed one.
+//!
+//! A pack and a key object differ: see there. Objects that are not sealed are those of the first versions of this
+//! program. They are read, and what builds upon one of their kind (a copy) is like them; all else that is written is
+//! sealed.
 
 use super::error::Damage;
-use super::keys::Key;
+use super::keys::{Key, NONCE_LENGTH, SEAL_LENGTH};
 use crate::domain::id::OrganizationId;
 use std::fmt;
 use uuid::Uuid;
@@ -28,7 +37,7 @@ use uuid::Uuid;
 pub const FORMAT_VERSION: u16 = 0;
 /// Length of the header in bytes.
 pub const HEADER_LENGTH: usize = 64;
-/// Length of the tag in bytes.
+/// Length of the tag of an object that is not sealed, in bytes.
 pub const TAG_LENGTH: usize = 32;
 const MAGIC: &[u8; 8] = b"REPRISEA";
 
@@ -116,17 +125,36 @@ impl Kind {
     }
 }
 
-/// The header of an object.
+/// The first twelve bytes of a header: what is to be known of an object's format.
+pub fn prefix(kind: Kind, sealed: bool) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    bytes[10] = kind as u8;
+    bytes[11] = u8::from(sealed);
+    bytes
+}
+
+/// The header of an object made with `key`.
 pub fn header(
     kind: Kind,
+    key: &Key,
+    organization: OrganizationId,
+    object: ObjectId,
+) -> [u8; HEADER_LENGTH] {
+    open_header(kind, key.id(), key.is_sealing(), organization, object)
+}
+
+/// The header of an object, for those that have no key yet.
+pub fn open_header(
+    kind: Kind,
     key: ObjectId,
+    sealed: bool,
     organization: OrganizationId,
     object: ObjectId,
 ) -> [u8; HEADER_LENGTH] {
     let mut bytes = [0; HEADER_LENGTH];
-    bytes[..8].copy_from_slice(MAGIC);
-    bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
-    bytes[10] = kind as u8;
+    bytes[..12].copy_from_slice(&prefix(kind, sealed));
     bytes[16..32].copy_from_slice(&key.to_bytes());
     bytes[32..48].copy_from_slice(&organization.to_bytes());
     bytes[48..].copy_from_slice(&object.to_bytes());
@@ -154,7 +182,7 @@ pub fn check_header(
     if rest[0] != kind as u8 {
         return Err(Damage::Identity);
     }
-    if rest[1..] != [0; 5] {
+    if rest[1] > 1 || rest[2..] != [0; 4] {
         return Err(Damage::Header {
             expected: kind.noun(),
         });
@@ -166,7 +194,7 @@ pub fn check_header(
     Ok(key)
 }
 
-/// A whole object: header, `body`, tag.
+/// A whole object with this body.
 pub fn seal(
     kind: Kind,
     key: &Key,
@@ -174,26 +202,43 @@ pub fn seal(
     object: ObjectId,
     body: &[u8],
 ) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER_LENGTH + body.len() + TAG_LENGTH);
-    bytes.extend_from_slice(&header(kind, key.id(), organization, object));
-    bytes.extend_from_slice(body);
-    let tag = key.tag(&[&bytes]);
-    bytes.extend_from_slice(&tag);
+    let mut bytes = Vec::with_capacity(HEADER_LENGTH + body.len() + NONCE_LENGTH + TAG_LENGTH);
+    bytes.extend_from_slice(&header(kind, key, organization, object));
+    if let Some(sealer) = key.sealer() {
+        let sealed = sealer.seal(&[&bytes], body);
+        bytes.extend_from_slice(&sealed);
+    } else {
+        bytes.extend_from_slice(body);
+        let tag = key.tag(&[&bytes]);
+        bytes.extend_from_slice(&tag);
+    }
     bytes
 }
 
-/// The body of an object whose header was checked and whose tag fits `key`.
-pub fn open<'a>(key: &Key, bytes: &'a [u8]) -> Result<&'a [u8], Damage> {
-    let end = bytes
-        .len()
-        .checked_sub(TAG_LENGTH)
-        .filter(|end| *end >= HEADER_LENGTH)
+/// The body of an object whose header was checked and names `key`, authenticated.
+pub fn open(key: &Key, bytes: &[u8]) -> Result<Vec<u8>, Damage> {
+    let (header, content) = bytes
+        .split_at_checked(HEADER_LENGTH)
         .ok_or(Damage::Truncated)?;
-    let (content, tag) = bytes.split_at(end);
-    if !key.fits(&[content], tag) {
+    if header[11] != u8::from(key.is_sealing()) {
         return Err(Damage::Authentication);
     }
-    Ok(&content[HEADER_LENGTH..])
+    if let Some(sealer) = key.sealer() {
+        if content.len() < NONCE_LENGTH + SEAL_LENGTH {
+            return Err(Damage::Truncated);
+        }
+        let body = sealer.open(&[header], content);
+        return body.ok_or(Damage::Authentication);
+    }
+    let (body, tag) = content
+        .len()
+        .checked_sub(TAG_LENGTH)
+        .map(|end| content.split_at(end))
+        .ok_or(Damage::Truncated)?;
+    if !key.fits(&[header, body], tag) {
+        return Err(Damage::Authentication);
+    }
+    Ok(body.to_vec())
 }
 
 /// Reads what names a pack or a segment: kind (1), zero (3), id (16).

@@ -1,36 +1,159 @@
 //! The secrets of an organization.
 //!
-//! An organization's first save makes a random secret of 32 bytes and writes it as an object of its own under an
-//! immutable unique name; it is read back before anything is made with it. From the secret two keys are derived, one
-//! for chunk ids and one for tags; a third, for sealing, is to come from the same secret. Every other object names
-//! its key in its header, so several keys can stand beside each other.
+//! An organization's first save makes a random secret of 32 bytes and writes it, wrapped, as an object of its own
+//! under an immutable unique name; it is read back before anything is made with it. From the secret the keys for chunk
+//! ids, for sealing and for tags are derived. Every other object names its key in its header, so several keys can stand
+//! beside each other.
+//!
+//! A secret is wrapped with a **master key**, which stands in a data folder and never in the bucket (see `master`).
+//! Each data folder that joins a bucket adds its own wrapped copies, `keys/<key>.<master>`; the first comes by the
+//! recovery kit (see `kit`). What is in the bucket is thus of no use without one of the data folders or the kit.
 //!
 //! ```text
-//! body of a key object
-//!   0  1  wrapping: 0 none (the secret stands as it is, and who reads the bucket reads the key). 1 is set aside for a
-//!         secret wrapped by the data folder's master key, which takes the place of the 32 bytes and says its length
+//! body of a key object, `keys/<key>.<master>`
+//!   0  1  wrapping: 1
+//!   1  3  zero
+//!   4 16  id of the master key
+//!  20 16  mark: derived from the secret and not to be turned back; tells two secrets apart without opening anything
+//!  36 24  nonce, random
+//!  60 32  the secret, encrypted with the master key (XChaCha20-Poly1305; associated data: the object up to the nonce)
+//!  92 16  Poly1305 tag
+//! and, as for every object that is not sealed itself, a tag of 32 bytes: BLAKE3, without a key, for damage alone
+//!
+//! body of a key object of the first versions, `keys/<key>`
+//!   0  1  wrapping: 0, the secret stands as it is
 //!   1  3  zero
 //!   4 32  the secret
+//! its tag is keyed with the secret's tag key
 //! ```
 //!
-//! The object's tag is keyed with the secret itself: it finds damage, not forgery. What the keyed chunk ids give
-//! already: the same content in two organizations has nothing in common in the store, and a chunk's id is proof of
-//! its content to a reader who has the key.
+//! A key of the first versions seals nothing: what names it is open, and it makes nothing new but copies of what it
+//! made. The organization's next save makes a key that seals, and reads everything, for the chunk ids are others.
+//!
+//! What the keyed chunk ids give: the same content in two organizations has nothing in common in the store, and a
+//! chunk's id is proof of its content to a reader who has the key.
+//!
+//! Nonces are 24 random bytes: with 2^48 of them under one key the odds of two being the same are below 2^-96.
 
 use super::error::Damage;
-use super::format::{self, Cursor, Kind, ObjectId};
+use super::format::{self, Cursor, HEADER_LENGTH, Kind, ObjectId, TAG_LENGTH};
+use super::master::MasterKey;
 use crate::domain::id::OrganizationId;
+use chacha20poly1305::aead::AeadInOut;
+use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use std::fmt;
 
 /// The id of a chunk: BLAKE3 of its whole padded content under the organization's chunk key.
 pub type ChunkId = [u8; 32];
 
+/// Length of a nonce in bytes.
+pub const NONCE_LENGTH: usize = 24;
+/// Length of the tag of what is sealed, in bytes.
+pub const SEAL_LENGTH: usize = 16;
+/// Length in bytes of what tells two secrets apart.
+pub const MARK_LENGTH: usize = 16;
+const SECRET_LENGTH: usize = 32;
+
+/// A random secret. Not printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret([u8; SECRET_LENGTH]);
+
+impl Secret {
+    fn generate() -> Self {
+        Self(rand::random())
+    }
+
+    pub const fn from_bytes(bytes: [u8; SECRET_LENGTH]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; SECRET_LENGTH] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Encrypts and authenticates with one key.
+#[derive(Clone)]
+pub struct Sealer(XChaCha20Poly1305);
+
+impl Sealer {
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
+    /// Encrypts in place; gives nonce and tag.
+    pub fn seal_in_place(
+        &self,
+        associated: &[u8],
+        content: &mut [u8],
+    ) -> ([u8; NONCE_LENGTH], [u8; SEAL_LENGTH]) {
+        let nonce: [u8; NONCE_LENGTH] = rand::random();
+        let sealed = self.0.encrypt_inout_detached(
+            &XNonce::from(nonce),
+            associated,
+            (&mut *content).into(),
+        );
+        // It fails for content beyond 256 GiB alone. What could not be encrypted must not be written as it is.
+        let tag = sealed.unwrap_or_else(|_| {
+            content.fill(0);
+            Tag::default()
+        });
+        (nonce, tag.into())
+    }
+
+    /// Nonce, what `content` is encrypted to, tag.
+    pub fn seal(&self, associated: &[&[u8]], content: &[u8]) -> Vec<u8> {
+        let mut sealed = vec![0; NONCE_LENGTH];
+        sealed.extend_from_slice(content);
+        let (nonce, tag) =
+            self.seal_in_place(&associated.concat(), &mut sealed[NONCE_LENGTH..]);
+        sealed[..NONCE_LENGTH].copy_from_slice(&nonce);
+        sealed.extend_from_slice(&tag);
+        sealed
+    }
+
+    /// Decrypts in place. False: it is not what was sealed with this key and this associated data, and `content` is
+    /// not to be used.
+    #[must_use]
+    pub fn open_in_place(
+        &self,
+        associated: &[u8],
+        nonce: &[u8],
+        tag: &[u8],
+        content: &mut [u8],
+    ) -> bool {
+        let (Ok(nonce), Ok(tag)) = (XNonce::try_from(nonce), Tag::try_from(tag)) else {
+            return false;
+        };
+        self.0
+            .decrypt_inout_detached(&nonce, associated, content.into(), &tag)
+            .is_ok()
+    }
+
+    /// The content of what [`Sealer::seal`] gave.
+    pub fn open(&self, associated: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, rest) = sealed.split_at_checked(NONCE_LENGTH)?;
+        let (content, tag) = rest.split_at_checked(rest.len().checked_sub(SEAL_LENGTH)?)?;
+        let mut content = content.to_vec();
+        self.open_in_place(&associated.concat(), nonce, tag, &mut content)
+            .then_some(content)
+    }
+}
+
 /// The keys derived from one secret.
 #[derive(Clone)]
 pub struct Key {
     id: ObjectId,
+    secret: Secret,
     chunks: [u8; 32],
     tags: [u8; 32],
+    sealer: Option<Sealer>,
 }
 
 impl fmt::Debug for Key {
@@ -39,57 +162,143 @@ impl fmt::Debug for Key {
     }
 }
 
+/// What a key object says.
+pub enum Found {
+    /// A key that can be used.
+    Key(Key),
+    /// Wrapped with another data folder's master key; the mark of the secret.
+    Other([u8; MARK_LENGTH]),
+    /// Wrapped with a master key of our master key's id, which does not open it.
+    Wrong,
+}
+
 impl Key {
-    /// A new random secret, and the object that keeps it.
-    pub fn generate(organization: OrganizationId) -> (Self, Vec<u8>) {
-        let secret: [u8; 32] = rand::random();
-        let key = Self::derive(ObjectId::new(), &secret);
-        let mut body = [0; 36];
-        body[4..].copy_from_slice(&secret);
-        let bytes = format::seal(Kind::Key, &key, organization, key.id, &body);
-        (key, bytes)
+    /// A new random secret.
+    pub fn generate() -> Self {
+        Self::from_secret(ObjectId::new(), Secret::generate())
     }
 
-    /// Reads a key object.
+    /// The key with this id and secret, which seals.
+    pub fn from_secret(id: ObjectId, secret: Secret) -> Self {
+        let derive = |context: &str| blake3::derive_key(context, &secret.0);
+        Self {
+            id,
+            secret,
+            chunks: derive("Reprise archive, format 0, chunk ids"),
+            tags: derive("Reprise archive, format 0, object tags"),
+            sealer: Some(Sealer::new(&derive("Reprise archive, format 0, sealing"))),
+        }
+    }
+
+    /// The object that keeps it for the holder of `master`.
+    pub fn wrap(&self, organization: OrganizationId, master: &MasterKey) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_LENGTH + 108 + TAG_LENGTH);
+        bytes.extend_from_slice(&format::open_header(
+            Kind::Key,
+            self.id,
+            false,
+            organization,
+            self.id,
+        ));
+        bytes.extend_from_slice(&[1, 0, 0, 0]);
+        bytes.extend_from_slice(&master.id().to_bytes());
+        bytes.extend_from_slice(&self.mark());
+        let sealed = master.sealer().seal(&[&bytes], &self.secret.0);
+        bytes.extend_from_slice(&sealed);
+        let tag = blake3::hash(&bytes);
+        bytes.extend_from_slice(tag.as_bytes());
+        bytes
+    }
+
+    /// Reads a key object, `id` and `wrapper` being what its name says.
     pub fn decode(
         organization: OrganizationId,
         id: ObjectId,
+        wrapper: Option<ObjectId>,
         bytes: &[u8],
-    ) -> Result<Self, Damage> {
+        master: &MasterKey,
+    ) -> Result<Found, Damage> {
         if format::check_header(Kind::Key, organization, id, bytes)? != id {
             return Err(Damage::Identity);
         }
+        let Some(wrapper) = wrapper else {
+            return Self::decode_open(id, bytes).map(Found::Key);
+        };
+        let end = bytes.len().checked_sub(TAG_LENGTH);
+        let (content, tag) = bytes.split_at(end.ok_or(Damage::Truncated)?);
+        if blake3::hash(content).as_bytes() != tag {
+            return Err(Damage::Authentication);
+        }
+        let mut cursor = Cursor::new(content);
+        cursor.take(HEADER_LENGTH)?;
+        if cursor.u32()? != 1 {
+            return Err(unknown_wrapping());
+        }
+        if ObjectId::from_bytes(cursor.array()?) != wrapper {
+            return Err(Damage::Identity);
+        }
+        let mark: [u8; MARK_LENGTH] = cursor.array()?;
+        let sealed = cursor.take(NONCE_LENGTH + SECRET_LENGTH + SEAL_LENGTH)?;
+        cursor.finish()?;
+        if wrapper != master.id() {
+            return Ok(Found::Other(mark));
+        }
+        let associated = &content[..content.len() - sealed.len()];
+        let secret = master.sealer().open(&[associated], sealed);
+        let secret = secret.and_then(|secret| Some(Secret(secret.try_into().ok()?)));
+        Ok(secret.map_or(Found::Wrong, |secret| {
+            Found::Key(Self::from_secret(id, secret))
+        }))
+    }
+
+    /// A key of the first versions.
+    fn decode_open(id: ObjectId, bytes: &[u8]) -> Result<Self, Damage> {
         let mut cursor = Cursor::new(bytes);
-        cursor.take(format::HEADER_LENGTH)?;
+        cursor.take(HEADER_LENGTH)?;
         let wrapping = cursor.u32()?;
-        let key = Self::derive(id, &cursor.array()?);
+        let key = Self {
+            sealer: None,
+            ..Self::from_secret(id, Secret(cursor.array()?))
+        };
         if format::open(&key, bytes)?.len() != 36 {
             return Err(Damage::Truncated);
         }
         // After the tag, so that a flipped bit is called damage and not an unknown wrapping.
         if wrapping != 0 {
-            return Err(Damage::Invalid {
-                what: "the key is wrapped in a way this program does not know",
-            });
+            return Err(unknown_wrapping());
         }
         Ok(key)
-    }
-
-    fn derive(id: ObjectId, secret: &[u8; 32]) -> Self {
-        Self {
-            id,
-            chunks: blake3::derive_key("Reprise archive, format 0, chunk ids", secret),
-            tags: blake3::derive_key("Reprise archive, format 0, object tags", secret),
-        }
     }
 
     pub const fn id(&self) -> ObjectId {
         self.id
     }
 
+    pub const fn secret(&self) -> Secret {
+        self.secret
+    }
+
+    /// Whether what is made with it is sealed.
+    pub const fn is_sealing(&self) -> bool {
+        self.sealer.is_some()
+    }
+
+    /// What tells this secret from another, and says nothing else about it.
+    pub fn mark(&self) -> [u8; MARK_LENGTH] {
+        let mut mark = [0; MARK_LENGTH];
+        let derived = blake3::derive_key("Reprise archive, format 0, key mark", &self.secret.0);
+        mark.copy_from_slice(&derived[..MARK_LENGTH]);
+        mark
+    }
+
     /// The id of a chunk with this content.
     pub fn chunk_id(&self, content: &[u8]) -> ChunkId {
         *blake3::keyed_hash(&self.chunks, content).as_bytes()
+    }
+
+    /// What seals, if the key does.
+    pub const fn sealer(&self) -> Option<&Sealer> {
+        self.sealer.as_ref()
     }
 
     /// The tag of these bytes, one after the other.
@@ -108,5 +317,11 @@ impl Key {
             hasher.update(part);
         }
         hasher.finalize()
+    }
+}
+
+const fn unknown_wrapping() -> Damage {
+    Damage::Invalid {
+        what: "the key is wrapped in a way this program does not know",
     }
 }

@@ -5,7 +5,7 @@
 //! | file | knows |
 //! |---|---|
 //! | `mod` | what callers see; the blocking facade |
-//! | `format`, `keys` | the header and tag of every object; an organization's secrets |
+//! | `format`, `keys`, `master` | the header and sealing of every object; an organization's secrets; what they are wrapped with |
 //! | `pack`, `segment`, `manifest` | the bytes of these objects |
 //! | `store` | names, the five operations asked of the store, retries |
 //! | `organization` | what the process knows of one organization, read from the store at first use; pins |
@@ -56,13 +56,14 @@
 //!
 //! # What has its place but is not here yet
 //!
-//! Sealing (`format`: byte 11, `keys`: wrapping), holds and condemnations for several processes on one bucket
+//! Holds and condemnations for several processes on one bucket
 //! (`format`: kinds 5 and 6), S3 ([`Archive::with_store`] takes any store).
 
 mod check;
 mod clock;
 mod commit;
 mod condemned;
+mod connect;
 mod copy;
 mod delete;
 mod error;
@@ -74,6 +75,7 @@ mod index;
 mod keys;
 mod ledger;
 mod manifest;
+mod master;
 mod organization;
 mod pack;
 mod packer;
@@ -90,10 +92,12 @@ mod store;
 mod tests;
 mod verify;
 
+pub use connect::StoreConfig;
 pub use error::{Damage, Error};
 pub use format::FORMAT_VERSION;
 pub use hold::{Held, HoldId};
 pub use manifest::Description;
+pub use master::MasterKey;
 pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
 pub use store::Retry;
 pub use verify::Verified;
@@ -132,15 +136,20 @@ pub struct ArchiveOptions {
     pub pack_buffers: usize,
     /// When to try an operation of the store again.
     pub retry: Retry,
+    /// What the organizations' keys are wrapped with.
+    pub master: MasterKey,
 }
 
-impl Default for ArchiveOptions {
-    fn default() -> Self {
+impl ArchiveOptions {
+    /// The defaults, and this master key.
+    #[must_use]
+    pub fn new(master: MasterKey) -> Self {
         let workers = std::thread::available_parallelism().map_or(2, |n| n.get().min(8));
         Self {
             workers,
             pack_buffers: 4,
             retry: Retry::default(),
+            master,
         }
     }
 }
@@ -336,6 +345,16 @@ impl Archive {
         )
     }
 
+    /// Opens the archive that the settings name.
+    ///
+    /// # Errors
+    /// As [`Archive::open_folder`].
+    pub fn connect(store: &StoreConfig, options: ArchiveOptions) -> Result<Self, Error> {
+        match store {
+            StoreConfig::Folder(dir) => Self::open_folder(dir, options),
+        }
+    }
+
     /// An archive in any object store, of which PUT, ranged GET, HEAD, DELETE and LIST are asked. A PUT or a DELETE
     /// that succeeded must be durable and seen by every GET and LIST that begins later. Others may write there.
     ///
@@ -381,7 +400,7 @@ impl Archive {
                 what: "the archive's threads cannot be started",
                 source,
             })?;
-        let store = Store::new(store, runtime.handle().clone(), options.retry, settle);
+        let store = Store::new(store, runtime.handle().clone(), options.retry, settle, options.master.clone());
         let pack_buffers = Arc::new(Semaphore::new(options.pack_buffers.max(2)));
         let (sole, lock) = match writers {
             Writers::This(lock) => (true, lock),

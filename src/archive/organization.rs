@@ -7,7 +7,7 @@ use super::condemned::Condemned;
 use super::error::{Damage, Error};
 use super::format::{self, Kind, ObjectId};
 use super::index::Index;
-use super::keys::Key;
+use super::keys::{Found, Key};
 use super::ledger::{Ledger, Object};
 use super::manifest::Manifest;
 use super::pack::{self, Entry, FOOTER_LENGTH};
@@ -15,7 +15,6 @@ use super::store::{self, Keys, Store};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use bytes::Bytes;
 use futures::StreamExt;
-use object_store::path::Path;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,9 +79,14 @@ impl State {
             && (self.damaged.contains(&(object, WHOLE)) || self.damaged.contains(&(object, offset)))
     }
 
-    /// The key that new objects are made with: the oldest.
+    /// The key that new objects are made with: the oldest that seals. Where there is none, what is written down about
+    /// objects that are not sealed need not be, either.
     pub fn current_key(&self) -> Option<&Key> {
-        self.keys.values().next()
+        self.sealing_key().or_else(|| self.keys.values().next())
+    }
+
+    fn sealing_key(&self) -> Option<&Key> {
+        self.keys.values().find(|key| key.is_sealing())
     }
 
     /// Whether nothing new may rely on the object as a whole: it is damaged, or a prune is going to remove it.
@@ -139,19 +143,23 @@ impl Organization {
 
     /// The key for new objects; made, written and read back when there is none.
     pub async fn key(&self, store: &Store) -> Result<Key, Error> {
-        if let Some(key) = self.state().current_key() {
+        if let Some(key) = self.state().sealing_key() {
             return Ok(key.clone());
         }
-        let (key, bytes) = Key::generate(self.id);
-        let path = store::name(self.id, Kind::Key, key.id());
-        store.put(&path, Bytes::from(bytes)).await?;
-        let back = store.get(&path).await?;
-        let key = Key::decode(self.id, key.id(), &back)
-            .map_err(|damage| store::damaged(&path, damage))?;
+        if !self.sole {
+            // Another data folder may have made one since. It must not get a second one that it cannot read.
+            let keys = load_keys(store, self.id).await?;
+            let mut state = self.state();
+            Arc::make_mut(&mut state.keys).extend(keys);
+            if let Some(key) = state.sealing_key() {
+                return Ok(key.clone());
+            }
+        }
+        let key = write_key(store, self.id, &Key::generate()).await?;
         let mut state = self.state();
         Arc::make_mut(&mut state.keys).insert(key.id(), key.clone());
         // Another save of this organization may have made one meanwhile; then the oldest counts for both.
-        Ok(state.current_key().unwrap_or(&key).clone())
+        Ok(state.sealing_key().unwrap_or(&key).clone())
     }
 
     /// Fetches the indexes of packs that are not known yet, the newest first, until the index is full. Packs whose
@@ -261,20 +269,75 @@ impl Organization {
     }
 }
 
-/// Every key of the organization that can be read.
+/// Every key of the organization that can be read. A damaged one is left out: it is named by every object that needs
+/// it, and by the check.
+///
+/// # Errors
+/// [`Error::NoKey`] when there is a key of which this data folder has no copy, [`Error::WrongKey`] when the copy is not
+/// to be opened with its master key, and those of the store.
 pub async fn load_keys(store: &Store, organization: OrganizationId) -> Result<Keys, Error> {
-    let mut keys = Keys::new();
+    let mut copies: BTreeMap<ObjectId, Vec<Option<ObjectId>>> = BTreeMap::new();
     for (name, _) in store.list(organization, Kind::Key).await? {
-        let Some(id) = ObjectId::parse(&name) else {
-            continue;
+        if let Some((id, wrapper)) = store::parse_key_name(&name) {
+            copies.entry(id).or_default().push(wrapper);
+        }
+    }
+    let mut keys = Keys::new();
+    for (id, wrappers) in copies {
+        let ours = [Some(store.master().id()), None];
+        let Some(wrapper) = ours.into_iter().find(|ours| wrappers.contains(ours)) else {
+            return Err(Error::NoKey {
+                organization,
+                key: id.to_string(),
+            });
         };
-        let bytes = store.get(&store::name(organization, Kind::Key, id)).await?;
-        // A damaged key is named by every object that needs it, and by the check.
-        if let Ok(key) = Key::decode(organization, id, &bytes) {
-            keys.insert(id, key);
+        match read_key(store, organization, id, wrapper).await {
+            Ok(Found::Key(key)) => {
+                keys.insert(id, key);
+            }
+            Ok(Found::Wrong | Found::Other(_)) => {
+                return Err(Error::WrongKey {
+                    organization,
+                    key: id.to_string(),
+                });
+            }
+            Err(Error::Damaged { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(keys)
+}
+
+/// Reads one copy of a key.
+pub async fn read_key(
+    store: &Store,
+    organization: OrganizationId,
+    id: ObjectId,
+    wrapper: Option<ObjectId>,
+) -> Result<Found, Error> {
+    let path = match wrapper {
+        Some(wrapper) => store::key_name(organization, id, wrapper),
+        None => store::name(organization, Kind::Key, id),
+    };
+    let bytes = store.get(&path).await?;
+    Key::decode(organization, id, wrapper, &bytes, store.master())
+        .map_err(|damage| store::damaged(&path, damage))
+}
+
+/// Writes our own copy of a key and reads it back.
+pub async fn write_key(
+    store: &Store,
+    organization: OrganizationId,
+    key: &Key,
+) -> Result<Key, Error> {
+    let wrapper = store.master().id();
+    let path = store::key_name(organization, key.id(), wrapper);
+    let bytes = key.wrap(organization, store.master());
+    store.put(&path, Bytes::from(bytes)).await?;
+    match read_key(store, organization, key.id(), Some(wrapper)).await? {
+        Found::Key(back) if back.secret() == key.secret() => Ok(back),
+        _ => Err(store::damaged(&path, Damage::Authentication)),
+    }
 }
 
 /// Reads and authenticates a manifest; gives the key it is made with as well.
@@ -312,7 +375,7 @@ pub async fn read_index(
     let tail = store
         .get_range(&path, size.saturating_sub(TAIL)..size)
         .await?;
-    let (footer, key) = pack_footer(&path, &tail, size, keys)?;
+    let (footer, key) = pack_footer(organization, pack, &tail, size, keys).map_err(at)?;
     let start = u64::from(footer.index_offset);
     let tail_start = size - tail.len() as u64;
     let end = match start.checked_sub(tail_start) {
@@ -328,13 +391,14 @@ pub async fn read_index(
 
 /// The footer of a pack and the key it names.
 pub fn pack_footer<'k>(
-    path: &Path,
+    organization: OrganizationId,
+    pack: ObjectId,
     tail: &[u8],
     size: u64,
     keys: &'k Keys,
-) -> Result<(pack::Footer, &'k Key), Error> {
-    let footer = pack::footer(tail, size).map_err(|damage| store::damaged(path, damage))?;
-    let key = store::find_key(keys, footer.key).map_err(|damage| store::damaged(path, damage))?;
+) -> Result<(pack::Footer, &'k Key), Damage> {
+    let key = store::find_key(keys, pack::footer_key(tail)?)?;
+    let footer = pack::footer(key, organization, pack, tail, size)?;
     Ok((footer, key))
 }
 

@@ -202,7 +202,7 @@ impl Reader<'_> {
         if let Some(known) = self.find(&id)? {
             return Ok(Outcome::Known(known));
         }
-        Ok(Outcome::New(id, frames.frame(content)))
+        Ok(Outcome::New(id, frames.frame(self.key, &id, content)))
     }
 
     /// Where the chunk stands already, if that is known and sound. The pack it stands in is pinned.

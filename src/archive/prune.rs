@@ -83,9 +83,17 @@ pub fn prune(
     let mut pruned = Pruned::default();
     let (mut total, mut done) = (0, 0);
     for id in store.runtime().block_on(store.organizations())? {
+        let organization = match archive.organization(id) {
+            Ok(organization) => organization,
+            Err(Error::NoKey { .. } | Error::WrongKey { .. }) => {
+                pruned.unreadable.push(id.to_string());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let mut run = Run {
             store,
-            organization: archive.organization(id)?,
+            organization,
             grace: i64::try_from(options.grace.as_millis()).unwrap_or(i64::MAX),
             pruned: &mut pruned,
             progress,

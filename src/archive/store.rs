@@ -1,7 +1,7 @@
 //! Names in the store, and the few operations that are asked of it: PUT, ranged GET, HEAD, DELETE, LIST.
 //!
 //! ```text
-//! <organization>/keys/<id>                   <organization>/packs/<id>
+//! <organization>/keys/<id>.<master key>       <organization>/packs/<id>
 //! <organization>/segments/<id>               <organization>/manifests/<snapshot>.<id>
 //! <organization>/holds/<id>                  <organization>/condemned/<id>
 //! <organization>/damage/<id>
@@ -14,6 +14,7 @@
 use super::error::{self, Damage, Error};
 use super::format::{self, Kind, ObjectId};
 use super::keys::Key;
+use super::master::MasterKey;
 use crate::domain::id::{OrganizationId, SnapshotId};
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -65,6 +66,7 @@ pub struct Store {
     runtime: tokio::runtime::Handle,
     retry: Retry,
     settle: Option<Arc<Settle>>,
+    master: MasterKey,
 }
 
 /// The name of an object that is not a manifest.
@@ -85,6 +87,23 @@ pub fn manifest_name(organization: OrganizationId, snapshot: SnapshotId, id: Obj
     ])
 }
 
+/// The name of the copy of a key that is wrapped with a master key.
+pub fn key_name(organization: OrganizationId, key: ObjectId, wrapper: ObjectId) -> Path {
+    Path::from_iter([
+        organization.to_string(),
+        Kind::Key.folder().to_owned(),
+        format!("{key}.{wrapper}"),
+    ])
+}
+
+/// What a key's name says: its id, and that of the master key it is wrapped with, if it is.
+pub fn parse_key_name(name: &str) -> Option<(ObjectId, Option<ObjectId>)> {
+    match name.split_once('.') {
+        Some((id, wrapper)) => Some((ObjectId::parse(id)?, Some(ObjectId::parse(wrapper)?))),
+        None => Some((ObjectId::parse(name)?, None)),
+    }
+}
+
 /// What a manifest's name says.
 pub fn parse_manifest_name(name: &str) -> Option<(SnapshotId, ObjectId)> {
     let (snapshot, id) = name.split_once('.')?;
@@ -97,13 +116,20 @@ impl Store {
         runtime: tokio::runtime::Handle,
         retry: Retry,
         settle: Option<Arc<Settle>>,
+        master: MasterKey,
     ) -> Self {
         Self {
             inner,
             runtime,
             retry,
             settle,
+            master,
         }
+    }
+
+    /// What the organizations' keys are wrapped with.
+    pub const fn master(&self) -> &MasterKey {
+        &self.master
     }
 
     pub const fn runtime(&self) -> &tokio::runtime::Handle {
@@ -302,13 +328,9 @@ impl Store {
         let bytes = self.get(path).await?;
         let open = || {
             let key = find_key(keys, format::check_header(kind, organization, id, &bytes)?)?;
-            format::open(key, &bytes).map(|body| (body.len(), key.id()))
+            format::open(key, &bytes).map(|body| (Bytes::from(body), key.id()))
         };
-        let (length, key) = open().map_err(|damage| damaged(path, damage))?;
-        Ok((
-            bytes.slice(format::HEADER_LENGTH..format::HEADER_LENGTH + length),
-            key,
-        ))
+        open().map_err(|damage| damaged(path, damage))
     }
 }
 

@@ -6,7 +6,7 @@ use super::guests::Guests;
 use super::live::Live;
 use super::verification::Proofs;
 use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
-use crate::archive::{self, Archive};
+use crate::archive::{self, Archive, ArchiveOptions, MasterKey, StoreConfig};
 use crate::catalog::Catalog;
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, JobId, OrganizationId, ZoneId};
@@ -102,8 +102,14 @@ impl Folders {
         self.data.join("instances").join(instance.to_string())
     }
 
+    /// The object store, where it is a folder here.
     pub fn archive(&self) -> PathBuf {
         self.data.join("archive")
+    }
+
+    /// The master key that the organizations' keys are wrapped with.
+    pub fn keys(&self) -> PathBuf {
+        self.data.join("keys")
     }
 
     pub fn uploads(&self) -> PathBuf {
@@ -138,14 +144,17 @@ impl Folders {
 /// The region's object store. Where it cannot be opened it is tried again whenever it is asked for: a folder that is
 /// mounted late, or mended, needs no restart.
 pub(super) struct ArchiveDoor {
-    folder: PathBuf,
+    store: StoreConfig,
+    keys: PathBuf,
     open: Mutex<Option<Archive>>,
 }
 
 impl ArchiveDoor {
-    pub fn new(folder: PathBuf) -> Self {
+    /// `keys` is the folder of the master key.
+    pub fn new(store: StoreConfig, keys: PathBuf) -> Self {
         Self {
-            folder,
+            store,
+            keys,
             open: Mutex::new(None),
         }
     }
@@ -166,7 +175,8 @@ impl ArchiveDoor {
         if let Some(archive) = &*open {
             return Ok(archive.clone());
         }
-        let archive = Archive::open_folder(&self.folder, Default::default())?;
+        let options = ArchiveOptions::new(MasterKey::open(&self.keys)?);
+        let archive = Archive::connect(&self.store, options)?;
         Ok(open.insert(archive).clone())
     }
 }

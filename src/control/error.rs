@@ -220,6 +220,8 @@ fn archive_failure(
         E::Denied { .. } | E::Store { .. } | E::Folder { .. } | E::Locked { .. } => {
             Fault::ObjectStoreUnavailable
         }
+        E::NoKey { .. } => Fault::ObjectStoreKeyMissing,
+        E::WrongKey { .. } | E::MasterKey { .. } => Fault::ObjectStoreKeyWrong,
         E::Damaged { object, .. } => Fault::SnapshotDamaged {
             object: object.clone(),
         },

@@ -8,6 +8,7 @@ use super::tasks::Tasks;
 use super::verification::Proofs;
 use super::zones::{Zone, Zones};
 use super::{Clock, Control, SystemClock};
+use crate::archive::StoreConfig;
 use crate::catalog::Catalog;
 use crate::domain::instance::STOP_SECONDS;
 use crate::engine::PoolOptions;
@@ -29,6 +30,8 @@ pub struct ZoneSettings {
 pub struct Settings {
     /// Everything that is kept lies under it. Who opens it sees to it that it is opened once.
     pub data: PathBuf,
+    /// The region's object store; none: a folder under the data folder.
+    pub archive: Option<StoreConfig>,
     /// The region's name; none: the one it has.
     pub region: Option<String>,
     /// Its zones; where none is named, those it has.
@@ -122,7 +125,11 @@ impl Control {
             path: "live".into(),
             source,
         })?;
-        let archive = ArchiveDoor::new(folders.archive());
+        let store = settings
+            .archive
+            .clone()
+            .unwrap_or_else(|| StoreConfig::Folder(folders.archive()));
+        let archive = ArchiveDoor::new(store, folders.keys());
         if let Err(error) = archive.get_patiently() {
             tracing::error!(
                 error = chain(&error),

@@ -148,6 +148,12 @@ pub enum Fault {
     /// The object store is full.
     #[error("the object store is full")]
     ObjectStoreFull,
+    /// The server has no copy of the key that the organization's snapshots are sealed with.
+    #[error("the key to the organization's objects is missing")]
+    ObjectStoreKeyMissing,
+    /// The key that the server has is not the one that the organization's snapshots are sealed with.
+    #[error("the key to the organization's objects is another one")]
+    ObjectStoreKeyWrong,
     /// The server's own disk, where uploads wait, is full.
     #[error("the server's disk is full")]
     ServerFull,
@@ -354,6 +360,8 @@ impl Fault {
             Self::ImporterMissing
             | Self::ObjectStoreUnavailable
             | Self::ObjectStoreFull
+            | Self::ObjectStoreKeyMissing
+            | Self::ObjectStoreKeyWrong
             | Self::ServerFull
             | Self::SnapshotDamaged { .. }
             | Self::VolumeDamaged { .. }

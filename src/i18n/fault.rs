@@ -70,6 +70,8 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         Fault::ImporterMissing => t!(locale, "fault-importer-missing"),
         Fault::ObjectStoreUnavailable => t!(locale, "fault-object-store-unavailable"),
         Fault::ObjectStoreFull => t!(locale, "fault-object-store-full"),
+        Fault::ObjectStoreKeyMissing => t!(locale, "fault-object-store-key-missing"),
+        Fault::ObjectStoreKeyWrong => t!(locale, "fault-object-store-key-wrong"),
         Fault::ServerFull => t!(locale, "fault-server-full"),
         Fault::SnapshotDamaged { object } => {
             t!(locale, "fault-snapshot-damaged", object = object.as_str())

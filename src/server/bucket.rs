@@ -1,9 +1,10 @@
 //! `reprise archive …`: looking after the region's object store, without a server and without its catalog.
 
-use super::config::Flags;
+use super::config::{Flags, Settings};
 use super::image::Image;
 use crate::archive::{
-    Archive, ArchiveOptions, Description, Finding, ManifestInfo, Progress, PruneOptions,
+    Archive, ArchiveOptions, Description, Error, Finding, ManifestInfo, MasterKey, Progress,
+    PruneOptions,
 };
 use crate::domain::id::{OrganizationId, SnapshotId};
 use clap::Subcommand;
@@ -68,8 +69,10 @@ impl Act {
 
 /// The object store. A local folder is used by one process: the server must be stopped.
 fn open(flags: Flags) -> Done<Archive> {
-    let folder = super::command::existing(flags, "archive")?;
-    Ok(Archive::open_folder(&folder, ArchiveOptions::default())?)
+    let settings = Settings::load(flags)?;
+    let folder = super::command::existing(&settings, "archive")?;
+    let master = MasterKey::open(&settings.data.join("keys"))?;
+    Ok(Archive::open_folder(&folder, ArchiveOptions::new(master))?)
 }
 
 /// Tells how far it is on a terminal, and nothing elsewhere.
@@ -118,7 +121,15 @@ fn list(archive: &Archive) -> Done<()> {
     }
     for organization in organizations {
         println!("organization {organization}");
-        let mut all = archive.list(organization)?;
+        let mut all = match archive.list(organization) {
+            Ok(all) => all,
+            // Another's: what one has the key to is listed all the same.
+            Err(error @ (Error::NoKey { .. } | Error::WrongKey { .. })) => {
+                println!("  {error}");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         all.sort_unstable_by_key(|info| info.description.taken_ms);
         for info in &all {
             println!("{}", line(info));
@@ -240,10 +251,17 @@ fn restore(archive: &Archive, snapshot: SnapshotId, to: &Path) -> Done<()> {
 
 /// Whose snapshot it is.
 fn find(archive: &Archive, snapshot: SnapshotId) -> Done<(OrganizationId, ManifestInfo)> {
+    let mut locked = None;
     for organization in archive.organizations()? {
-        if let Some(info) = archive.manifest(organization, snapshot)? {
-            return Ok((organization, info));
+        match archive.manifest(organization, snapshot) {
+            Ok(Some(info)) => return Ok((organization, info)),
+            Ok(None) => {}
+            Err(error @ (Error::NoKey { .. } | Error::WrongKey { .. })) => locked = Some(error),
+            Err(error) => return Err(error.into()),
         }
+    }
+    if let Some(error) = locked {
+        return Err(error.into());
     }
     Err(format!("there is no snapshot {snapshot} that can be read in this object store").into())
 }

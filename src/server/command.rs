@@ -67,8 +67,8 @@ impl Command {
 type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A part of the data folder, which must be there.
-pub(super) fn existing(flags: Flags, part: &str) -> Done<PathBuf> {
-    let path = Settings::load(flags)?.data.join(part);
+pub(super) fn existing(settings: &Settings, part: &str) -> Done<PathBuf> {
+    let path = settings.data.join(part);
     if path.exists() {
         Ok(path)
     } else {
@@ -81,7 +81,7 @@ pub(super) fn existing(flags: Flags, part: &str) -> Done<PathBuf> {
 }
 
 fn password(email: &str, flags: Flags) -> Done<()> {
-    let catalog = Catalog::open(&existing(flags, "catalog.db")?)?;
+    let catalog = Catalog::open(&existing(&Settings::load(flags)?, "catalog.db")?)?;
     let password = Control::reset_password(&catalog, email)?;
     println!("{password}");
     eprintln!("One-time password of {email}; a new one is chosen at the next visit.");

@@ -109,6 +109,7 @@ fn region(settings: &Settings, data: &Path) -> control::Settings {
     let zones = settings.zones.iter();
     control::Settings {
         data: data.to_owned(),
+        archive: None,
         region: settings.region.clone(),
         zones: zones
             .map(|zone| control::ZoneSettings {

@@ -7,14 +7,16 @@ use std::sync::atomic::Ordering;
 
 const BLOCK: u64 = 4096;
 const CHUNK: u64 = CHUNK_SIZE as u64;
-/// A chunk that cannot be compressed, in its pack: header of the frame, content, index entry.
-const RAW_CHUNK: u64 = 8 + CHUNK + 40;
-/// Header and footer of a pack.
-const PACK: u64 = 64 + 56;
+/// Nonce and tag of what is sealed.
+const SEALED: u64 = 24 + 16;
+/// A chunk that cannot be compressed, in its pack: codec and content, sealed; index entry.
+const RAW_CHUNK: u64 = SEALED + 1 + CHUNK + 40;
+/// Header, sealed index without its entries, and footer of a pack.
+const PACK: u64 = 64 + SEALED + 64;
 
 /// Length of a segment object with so many packs and chunks.
 const fn segment(packs: u64, chunks: u64) -> u64 {
-    64 + 16 + 16 * packs + 128 + 42 * chunks + 32
+    64 + 16 + 16 * packs + 128 + 42 * chunks + SEALED
 }
 
 fn counted() -> (Arc<Wrapped>, Archive) {

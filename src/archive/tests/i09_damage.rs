@@ -105,6 +105,7 @@ impl Fixture {
         if gone && name.contains("/keys/") {
             // What names the key is reported, with the key's id.
             let id = name.rsplit('/').next().unwrap();
+            let id = id.split('.').next().unwrap();
             assert!(
                 findings
                     .iter()

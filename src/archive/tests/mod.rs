@@ -11,6 +11,7 @@ mod i09_damage;
 mod i10_deletion;
 mod i10_sequences;
 mod i10_several;
+mod i11_sealing;
 mod remote;
 mod stores;
 mod verify;
@@ -31,6 +32,7 @@ fn options() -> ArchiveOptions {
             attempts: 3,
             first_pause: Duration::ZERO,
         },
+        master: MasterKey::of_test(5),
     }
 }
 

@@ -35,6 +35,7 @@ pub fn settings(data: &Path) -> Settings {
     };
     Settings {
         data: data.to_owned(),
+        archive: None,
         region: Some("Québec".to_owned()),
         zones: vec![zone("Montréal"), zone("Lévis")],
         first: First {

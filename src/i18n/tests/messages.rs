@@ -358,6 +358,8 @@ fn every_fault_says_what_happened_and_what_to_do() {
         Fault::ImporterMissing,
         Fault::ObjectStoreUnavailable,
         Fault::ObjectStoreFull,
+        Fault::ObjectStoreKeyMissing,
+        Fault::ObjectStoreKeyWrong,
         Fault::ServerFull,
         Fault::SnapshotDamaged {
             object: "packs/ab".to_owned(),

@@ -77,7 +77,8 @@ fn data(dir: &Path) -> (Flags, Disk) {
         data: Some(dir.to_owned()),
         ..Flags::default()
     };
-    let archive = Archive::open_folder(&dir.join("archive"), ArchiveOptions::default()).unwrap();
+    let master = MasterKey::open(&dir.join("keys")).unwrap();
+    let archive = Archive::open_folder(&dir.join("archive"), ArchiveOptions::new(master)).unwrap();
     let request = SaveRequest {
         organization: ORGANIZATION,
         snapshot: snapshot(1),

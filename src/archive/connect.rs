@@ -1,0 +1,10 @@
+//! Where the archive is: what the settings say.
+
+use std::path::PathBuf;
+
+/// An object store, as set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// A folder of this machine, for one process at a time.
+    Folder(PathBuf),
+}
