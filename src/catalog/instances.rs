@@ -259,18 +259,6 @@ impl Catalog {
         })
     }
 
-    /// How many recovery points the instance has, safety points counted.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`].
-    pub fn count_points(&self, id: InstanceId) -> Result<u32, Error> {
-        self.read(|tx| {
-            tx.prepare_cached("SELECT COUNT(*) FROM points WHERE instance = ?1")
-                .and_then(|mut query| query.query_row([id], |row| row.get(0)))
-                .context("count an instance's points")
-        })
-    }
-
     /// The last rollback that was asked for, whatever came of it.
     ///
     /// # Errors

@@ -161,6 +161,25 @@ impl Catalog {
         })
     }
 
+    /// The instance's points, oldest first, without their disks.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn points_of(&self, instance: InstanceId) -> Result<Vec<Point>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM points p WHERE p.instance = ?1 ORDER BY p.taken, p.id"
+            );
+            tx.prepare_cached(&sql)
+                .and_then(|mut query| {
+                    query
+                        .query_map([instance], point_at)
+                        .and_then(Iterator::collect)
+                })
+                .context("list an instance's recovery points")
+        })
+    }
+
     /// Checkpoints of points in this zone's pool, for the comparison with it.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ impl Control {
             let job_tells = matches!(act, Act::Job(_));
             let outcome = match (&event.job, act) {
                 (_, Act::SignInRefused) => Outcome::Failed(Fault::WrongCredentials),
+                (_, Act::SetClock) => Outcome::Failed(Fault::ClockNotSet),
                 (Some(job), _) if job_tells => match job.state {
                     JobState::Succeeded => Outcome::Done,
                     JobState::Interrupted => Outcome::Interrupted,

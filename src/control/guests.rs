@@ -132,9 +132,15 @@ impl Guests {
     }
 
     /// Memories are kept as where the hypervisor cannot do it while the guest runs.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "failpoints"))]
     pub fn keep_standing(&self) {
         self.stands.store(true, Ordering::SeqCst);
+    }
+
+    /// What the hypervisor flushes is another fence than the one that is armed from here on.
+    #[cfg(all(test, feature = "failpoints"))]
+    pub fn lose_fence(&self, id: InstanceId) {
+        lock(&self.fences).remove(&id);
     }
 
     /// Nobody looks after the guests any more: they are as the work left them.
@@ -264,13 +270,15 @@ impl Core {
         }
         let (capabilities, computes) = (hypervisor.capabilities(), accelerator(hypervisor));
         let known = &instance.hardware;
-        // The guest finds the machine it knows; its processor changes only with what computes it.
+        // The guest finds the machine it knows; its processor changes only with what computes it, and never under a guest
+        // that goes on.
         let machine = if known.machine.is_empty() {
             capabilities.machine.clone()
         } else {
             known.machine.clone()
         };
-        let cpu = if instance.accelerator == Some(computes) && !known.cpu.is_empty() {
+        let same = memory.is_some() || instance.accelerator == Some(computes);
+        let cpu = if same && !known.cpu.is_empty() {
             known.cpu.clone()
         } else {
             capabilities.cpu.clone()
@@ -385,6 +393,11 @@ impl Core {
                 return Ok(false);
             }
         }
+    }
+
+    /// A process of this instance was found: it is known and watched from here on.
+    pub fn found(&self, id: InstanceId, machine: &Machine) {
+        self.keep(id, machine);
     }
 
     /// From here on the process is known and watched.

@@ -121,20 +121,28 @@ impl Control {
                 .filter(|snapshot| snapshot.held == Held::Base);
             all.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
         }
+        let points = self.ask(self.catalog().points_of(id))?;
+        // The memory in its points goes with them.
+        let memory: u64 = points
+            .iter()
+            .filter_map(|point| point.memory)
+            .map(|bytes| bytes.0)
+            .sum();
         let zone = self.core.zones.get(instance.zone)?;
         let frees = |gone: &mut Vec<Reference>| -> Result<Bytes, Fault> {
             let Ok(pool) = zone.pool(&instance.name) else {
-                return Ok(Bytes(0));
+                return Ok(Bytes(memory));
             };
             if gone.is_empty() {
                 return Ok(Bytes(0));
             }
-            pool.reclaimable(gone).map(Bytes).map_err(|error| {
+            let freed = pool.reclaimable(gone).map_err(|error| {
                 explain("plan a deletion", error.into(), zone.about(&instance.name)).into_fault()
-            })
+            })?;
+            Ok(Bytes(freed + memory))
         };
         Ok(InstanceDeletion {
-            points: self.ask(self.catalog().count_points(id))?,
+            points: u32::try_from(points.len()).unwrap_or(u32::MAX),
             frees_keeping: frees(&mut keeping)?,
             frees_all: frees(&mut all)?,
             volumes: disks.into_iter().map(|disk| disk.name).collect(),

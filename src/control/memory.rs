@@ -15,11 +15,15 @@
 use super::core::Core;
 use super::error::{Error, chain};
 use super::guests::accelerator;
+use super::points::PointArgs;
+use super::rollback::RollbackArgs;
 use crate::catalog::instances::Instance;
+use crate::catalog::jobs::Job;
 use crate::catalog::points::Point;
 use crate::domain::fault::Fault;
 use crate::domain::id::{PointId, ZoneId};
 use crate::domain::instance::{Accelerator, InstanceState};
+use crate::domain::job::JobKind;
 use crate::domain::recovery::MemoryWay;
 use crate::hypervisor::memory::{self, Image};
 use crate::view::MemoryPlan;
@@ -77,12 +81,12 @@ impl Core {
     /// At a start: what no work will go on with is removed. A memory whose point is not known is left and told, as a
     /// checkpoint would be: the catalog may have been restored from yesterday.
     pub fn clear_memories(&self) -> Result<(), Error> {
-        let known: HashSet<String> = self
-            .catalog
-            .point_ids()?
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let names = |ids: Vec<PointId>| -> HashSet<String> {
+            ids.iter().map(ToString::to_string).collect()
+        };
+        let known = names(self.catalog.point_ids()?);
+        let live = self.catalog.live_jobs()?;
+        let worked_on = names(live.iter().filter_map(keeps_memory_of).collect());
         for zone in &self.zones.0 {
             let folder = self.folders.memory(zone.id);
             let entries = match fs::read_dir(&folder) {
@@ -105,7 +109,7 @@ impl Core {
                     "mem" => {
                         tracing::warn!(zone = %zone.name, point = id, "a memory of a point that the catalog does not know: left as it is");
                     }
-                    "raw" if is_known => {}
+                    "raw" if worked_on.contains(id) => {}
                     _ => {
                         if let Err(error) = fs::remove_file(entry.path()) {
                             tracing::warn!(path = %entry.path().display(), error = chain(&error), "a file that nothing needs could not be removed");
@@ -120,7 +124,8 @@ impl Core {
     /// What keeping the guest's memory would mean.
     ///
     /// # Errors
-    /// [`Fault::NoMemoryToKeep`] where it does not run; [`Fault::HypervisorMissing`].
+    /// [`Fault::NoMemoryToKeep`] where it does not run; [`Fault::HypervisorMissing`]; [`Fault::PoolFull`] where there is no
+    /// room for it.
     pub fn memory_plan(&self, instance: &Instance) -> Result<MemoryPlan, Fault> {
         let runs = instance.state == InstanceState::Running && self.machine(instance.id).is_some();
         if !runs {
@@ -128,10 +133,16 @@ impl Core {
                 name: instance.name.clone(),
             });
         }
-        Ok(MemoryPlan {
-            expected: instance.hardware.memory,
-            way: self.memory_way()?,
-        })
+        let (expected, way) = (instance.hardware.memory, self.memory_way()?);
+        let zone = self.zones.get(instance.zone)?;
+        let free = zone.free();
+        if free < expected {
+            return Err(Fault::PoolFull {
+                zone: zone.name.clone(),
+                free,
+            });
+        }
+        Ok(MemoryPlan { expected, way })
     }
 
     /// How the hypervisor keeps the memory of a guest that runs.
@@ -169,7 +180,9 @@ impl Core {
             Err(missing) => return Some(missing),
         };
         let (found, computes) = (hypervisor.capabilities(), accelerator(hypervisor));
-        if point.hardware.qemu != found.version || point.accelerator != Some(computes) {
+        let (then, runs) = (&point.hardware, &instance.hardware);
+        let elsewhere = |then: String, now: String| Some(Fault::MemoryElsewhere { then, now });
+        if then.qemu != found.version || point.accelerator != Some(computes) {
             let told = |qemu: &str, accelerator: Option<Accelerator>| {
                 let by = match accelerator {
                     Some(Accelerator::Kvm) => "KVM",
@@ -178,11 +191,36 @@ impl Core {
                 };
                 format!("QEMU {qemu} ({by})")
             };
-            return Some(Fault::MemoryElsewhere {
-                then: told(&point.hardware.qemu, point.accelerator),
-                now: told(&found.version, Some(computes)),
-            });
+            return elsewhere(
+                told(&then.qemu, point.accelerator),
+                told(&found.version, Some(computes)),
+            );
+        }
+        // What the hypervisor makes today it can make; and so what it has started this instance with.
+        let started = runs.qemu == found.version && instance.accelerator == Some(computes);
+        let made =
+            |then: &String, now: &String, runs: &String| then == now || (started && then == runs);
+        if !made(&then.machine, &found.machine, &runs.machine) {
+            return elsewhere(then.machine.clone(), found.machine.clone());
+        }
+        if !made(&then.cpu, &found.cpu, &runs.cpu) {
+            return elsewhere(then.cpu.clone(), found.cpu.clone());
         }
         self.open_memory(instance.zone, point).err()
+    }
+}
+
+/// The point whose memory is being kept by this work.
+fn keeps_memory_of(job: &Job) -> Option<PointId> {
+    match job.kind {
+        JobKind::CreatePoint => {
+            let args: PointArgs = serde_json::from_str(&job.args).ok()?;
+            args.memory.then_some(args.point)
+        }
+        JobKind::Rollback => {
+            let args: RollbackArgs = serde_json::from_str(&job.args).ok()?;
+            args.safety_memory.then_some(args.safety)
+        }
+        _ => None,
     }
 }

@@ -279,6 +279,9 @@ pub enum Fault {
         /// The instance's name.
         name: String,
     },
+    /// A guest goes on from a memory, and its agent did not set its clock.
+    #[error("the guest's clock was not set")]
+    ClockNotSet,
     /// The safety point could not be made; the rollback did not begin.
     #[error("no safety point could be made")]
     NoSafetyPoint,
@@ -371,6 +374,7 @@ impl Fault {
             | Self::DiskStopped { .. }
             | Self::MemoryDamaged { .. }
             | Self::MemoryNotSaved { .. }
+            | Self::ClockNotSet
             | Self::Unreachable => 503,
             Self::Internal { .. } => 500,
         }

@@ -121,6 +121,7 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         Fault::MemoryNotSaved { name } => {
             t!(locale, "fault-memory-not-saved", name = name.as_str())
         }
+        Fault::ClockNotSet => t!(locale, "fault-clock-not-set"),
         Fault::NoSafetyPoint => t!(locale, "fault-no-safety-point"),
         Fault::PlanOutdated => t!(locale, "fault-plan-outdated"),
         Fault::TextTooLong { max } => t!(

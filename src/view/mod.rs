@@ -5,8 +5,8 @@
 mod machines;
 
 pub use machines::{
-    DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk, PointPlan,
-    PointRow, PointsView, RollbackPlan, SerialView, TemplateRow,
+    DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk,
+    PointPlan, PointRow, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
 
 use crate::domain::fault::Fault;
@@ -227,6 +227,8 @@ pub enum Act {
     Detach,
     /// A recovery point was renamed.
     RenamePoint,
+    /// The clock of a guest that goes on from a memory could not be set.
+    SetClock,
 }
 
 /// How an act ended.

@@ -7,7 +7,7 @@ use super::super::error::{chain, internal};
 use super::{SLICE, lock};
 use crate::catalog::instances::{Instance, instance, move_instance};
 use crate::domain::fault::Fault;
-use crate::domain::id::ZoneId;
+use crate::domain::id::{InstanceId, ZoneId};
 use crate::domain::instance::{InstanceEvent, InstanceState};
 use crate::domain::job::JobKind;
 use crate::hypervisor::Hypervisor;
@@ -119,6 +119,25 @@ impl Core {
                 tracing::error!(instance = %id, error = chain(&error), "it cannot be told whether a process runs; it is tried again");
                 lock(&self.guests.uncertain).insert(id);
             }
+        }
+    }
+
+    /// An instance that was told to run and has no process was missed: it ended while no server was there to see it.
+    pub fn is_missed(&self, id: InstanceId) {
+        // Whoever writes an ending down does so under it.
+        let _ending = lock(&self.guests.endings);
+        if self.machine(id).is_some() {
+            return;
+        }
+        // Where it runs, or where that cannot be told, it is found later.
+        if let (Ok(Some(known)), Ok(None)) = (
+            self.catalog.instance(id),
+            Hypervisor::find(&self.folders.instance(id)),
+        ) {
+            let died = Fault::InstanceDied {
+                name: known.name.clone(),
+            };
+            self.comes_to(&known, Some(InstanceEvent::Died), Some(&died));
         }
     }
 

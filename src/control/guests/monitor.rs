@@ -22,6 +22,8 @@ const THAW: Duration = Duration::from_secs(10);
 pub(super) struct Monitor {
     told: Arc<Told>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held from seeing that nothing works on an instance until what was decided from that is done.
+    tending: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -141,6 +143,12 @@ impl Core {
         matches!(self.catalog.live_work_on(&id.to_string()), Ok(None))
     }
 
+    /// Returns when nobody is about to have a guest go on any more who had not seen the work that is under way: from then
+    /// on a guest stands for as long as the work wants. To be called from the work's steps.
+    pub fn hands_off(&self) {
+        drop(lock(&self.guests.monitor.tending));
+    }
+
     /// Looks at one guest: has it go on, thaws it.
     pub(super) fn tend(&self, id: InstanceId, machine: &Machine) {
         let Ok(Some(instance)) = self.catalog.instance(id) else {
@@ -154,6 +162,7 @@ impl Core {
             }
         };
         self.says(&instance, state == RunState::IoError);
+        let _tending = lock(&self.guests.monitor.tending);
         if !self.is_left_alone(id) {
             return;
         }
@@ -161,9 +170,12 @@ impl Core {
             let zone = self.zones.get(instance.zone);
             zone.is_ok_and(|zone| zone.free().0 > 0)
         };
-        if matches!(state, RunState::Paused | RunState::Prelaunch)
-            || (state == RunState::IoError && room())
-        {
+        // One whose memory was saved while it stood says that it migrates.
+        let stands = matches!(
+            state,
+            RunState::Paused | RunState::Prelaunch | RunState::Migrating
+        );
+        if stands || (state == RunState::IoError && room()) {
             tracing::info!(instance = %id, ?state, "an instance stood still, and nothing works on it: it goes on");
             if let Err(error) = machine.resume() {
                 tracing::warn!(instance = %id, error = chain(&error), "an instance could not go on");

@@ -194,6 +194,11 @@ impl Core {
         if checkpoints.is_empty() {
             return Ok(());
         }
+        let points = self.catalog.points_of(instance.id);
+        for point in points.map_err(|error| failed(error.into()))? {
+            self.remove_memory(instance.zone, point.id)
+                .map_err(failed)?;
+        }
         let pool = zone.pool(&instance.name).map_err(Failure::Passing)?;
         for checkpoint in checkpoints {
             pool.delete_checkpoint(checkpoint)

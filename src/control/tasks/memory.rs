@@ -11,17 +11,20 @@ use super::super::core::Core;
 use super::super::error::{About, Error, chain, explain};
 use super::super::memory::MemoryFiles;
 use super::super::zones::Zone;
-use super::point::{Pairs, all_there};
+use super::point::Pairs;
 use crate::catalog;
+use crate::catalog::events::{NewEvent, insert_event};
 use crate::catalog::instances::Instance;
 use crate::catalog::points::{Point, set_memory, set_stood_still};
 use crate::domain::fault::Fault;
 use crate::domain::recovery::{Consistency, MemoryWay};
+use crate::domain::role::Door;
 use crate::domain::size::Bytes;
 use crate::engine::Pool;
 use crate::hypervisor::memory::{self, About as Described};
-use crate::hypervisor::{self, Machine, RunState, SavedMemory, Sink, Way};
+use crate::hypervisor::{self, Hypervisor, Machine, RunState, SavedMemory, Sink, Way};
 use crate::jobs::{Failure, Watch};
+use crate::view::Act;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -48,17 +51,22 @@ pub(super) struct Subject<'a> {
 }
 
 impl Core {
-    /// The moment of a point with memory. After a crash it is either there as a whole, or taken anew.
+    /// Whether the moment of a point with memory is there as a whole: its stream has its name only when it is complete, and
+    /// the disks' checkpoints are made before.
+    pub(super) fn has_memory(&self, instance: &Instance, point: &Point, held: bool) -> bool {
+        let files = self.memory_files(instance.zone, point.id);
+        held && point.consistency.is_some() && files.raw.exists()
+    }
+
+    /// The moment of a point with memory, taken anew.
     pub(super) fn take_with_memory(
         &self,
         of: &Subject<'_>,
         watch: &mut dyn Watch,
     ) -> Result<(), Failure> {
         let files = self.memory_files(of.instance.zone, of.point.id);
-        if of.point.consistency.is_some() && all_there(of.pool, of.pairs) && files.raw.exists() {
-            return Ok(());
-        }
         self.forget_moment(of)?;
+        self.hands_off();
         self.goes_on(of);
         let ram = of.instance.hardware.memory;
         let free = of.zone.free();
@@ -235,11 +243,21 @@ impl Core {
             hypervisor::Error::Gone => Failure::Final(Fault::NoMemoryToKeep {
                 name: of.instance.name.clone(),
             }),
+            hypervisor::Error::State {
+                state: RunState::IoError,
+            } => Failure::Final(Fault::DiskStopped {
+                name: of.instance.name.clone(),
+            }),
             _ => self.not_saved(of),
         }
     }
 
     fn not_saved(&self, of: &Subject<'_>) -> Failure {
+        if of.machine.exit().is_some() {
+            return Failure::Final(Fault::NoMemoryToKeep {
+                name: of.instance.name.clone(),
+            });
+        }
         let free = of.zone.free();
         Failure::Final(if free.0 == 0 {
             Fault::PoolFull {
@@ -355,18 +373,72 @@ impl Core {
         instance: &Instance,
         point: &Point,
     ) -> Result<(), Failure> {
-        let image = self
-            .open_memory(instance.zone, point)
-            .map_err(Failure::Final)?;
-        self.start_machine_from(instance, Some(&image))?;
+        let failed = |error: hypervisor::Error| {
+            explain("have a guest go on", error.into(), About::default())
+        };
+        if !self.has_begun(instance).map_err(failed)? {
+            let image = self
+                .open_memory(instance.zone, point)
+                .map_err(Failure::Final)?;
+            self.start_machine_from(instance, Some(&image))?;
+        }
         let Some(machine) = self.machine(instance.id) else {
             return Ok(());
         };
-        // Its clock is that of then. Where no agent answers, the guest's own time service sees to it, or nobody.
+        // Its clock is that of then. Where no agent answers, the guest's own time service sees to it, or a person.
         if let Err(error) = machine.agent().set_time(CLOCK) {
             tracing::info!(instance = %instance.id, error = chain(&error), "the clock of a guest that went on from a memory was not set");
+            self.clock_not_set(instance);
         }
         Ok(())
+    }
+
+    /// Whether an attempt before this one has started the process, with the whole memory; then it goes on. One that was
+    /// still waiting for its memory is ended: who would have sent it is gone.
+    fn has_begun(&self, instance: &Instance) -> Result<bool, hypervisor::Error> {
+        let known = self.machine(instance.id);
+        let known = known.filter(|machine| machine.exit().is_none());
+        let machine = match known {
+            Some(machine) => machine,
+            None => match Hypervisor::find(&self.folders.instance(instance.id))? {
+                Some(machine) => {
+                    self.found(instance.id, &machine);
+                    machine
+                }
+                None => return Ok(false),
+            },
+        };
+        if matches!(
+            machine.run_state(),
+            Ok(RunState::Migrating | RunState::Prelaunch) | Err(_)
+        ) {
+            self.kill_machine(instance.id);
+            return Ok(false);
+        }
+        machine.resume()?;
+        Ok(true)
+    }
+
+    /// That a guest's clock is still that of then is in the log of what happened.
+    fn clock_not_set(&self, instance: &Instance) {
+        let now = self.now();
+        let Ok(act) = serde_json::to_string(&Act::SetClock) else {
+            return;
+        };
+        let event = NewEvent {
+            organization: instance.organization,
+            at: now,
+            user: None,
+            who: None,
+            door: Door::System,
+            act,
+            subject: &instance.name,
+            job: None,
+        };
+        if let Err::<(), catalog::Error>(error) = self.catalog.write(|tx| insert_event(tx, &event))
+        {
+            tracing::warn!(instance = %instance.id, error = chain(&error), "an entry of the log was not written");
+        }
     }
 }
 

@@ -105,6 +105,7 @@ impl Core {
         let Some(machine) = self.machine(instance.id) else {
             return Ok(());
         };
+        self.hands_off();
         if instance.frozen {
             self.thaw(instance, &machine);
         }
@@ -263,14 +264,6 @@ impl Core {
 
     fn start_after(&self, instance: &Instance, args: &RollbackArgs) -> Result<(), Failure> {
         if args.memory {
-            if let Some(machine) = self.machine(instance.id)
-                && machine.exit().is_none()
-            {
-                // It was started by an attempt before this one.
-                return machine.resume().map_err(|error| {
-                    explain("have a guest go on", error.into(), About::default())
-                });
-            }
             let Some((point, _)) = self.point_and_disks(args.point)? else {
                 return Err(self.broken("start from a memory", "the point is not there"));
             };
@@ -278,11 +271,17 @@ impl Core {
         } else if args.was_running {
             self.start_machine(instance)?;
         }
+        if args.runs_after() {
+            self.is_running(instance)?;
+        }
         Ok(())
     }
 
     /// The instance is where it should be. What is not needed any more goes; where it does not, it goes later.
     fn clear(&self, instance: &Instance, args: &RollbackArgs) {
+        if args.runs_after() {
+            self.is_missed(instance.id);
+        }
         if args.safety_memory && args.keep_safety {
             self.pack_safety(instance, args);
         }
@@ -358,7 +357,13 @@ impl Core {
         if !args.was_running {
             return Ok(());
         }
-        if let Some(machine) = self.machine(instance.id)
+        let safety = self.point_and_disks(args.safety)?.map(|(point, _)| point);
+        // Where nothing was touched its process is the one that it had.
+        let ended = safety
+            .as_ref()
+            .is_some_and(|safety| safety.state == PointState::Ready);
+        if !ended
+            && let Some(machine) = self.machine(instance.id)
             && machine.exit().is_none()
         {
             if instance.frozen {
@@ -369,16 +374,15 @@ impl Core {
                 .map_err(|error| explain("have a guest go on", error.into(), About::default()));
         }
         // Its memory was kept with the safety point: it goes on from there, and else it begins anew.
-        if args.safety_memory
-            && args.was_running
-            && let Ok(Some((safety, _))) = self.point_and_disks(args.safety)
-            && self.memory_files(instance.zone, safety.id).raw.exists()
+        if let Some(safety) = safety.filter(|_| args.safety_memory)
+            && (safety.memory.is_some() || self.memory_files(instance.zone, safety.id).raw.exists())
         {
             let resumed = self
                 .pack_memory(instance, &safety, &mut |_| ControlFlow::Continue(()))
                 .and_then(|()| self.start_with_memory(instance, &safety));
             match resumed {
                 Ok(()) => return self.is_running(instance),
+                Err(Failure::Stopped) => return Err(Failure::Stopped),
                 Err(failure) => {
                     tracing::error!(instance = %instance.id, ?failure, "a guest could not go on from the memory it had: it begins anew");
                 }
@@ -563,9 +567,6 @@ pub(super) fn conclude(
     };
     let safety = point_of(tx, job.organization, args.safety)?;
     let Some((_, fault)) = ending else {
-        if args.runs_after() {
-            runs(tx, &instance)?;
-        }
         let kept = safety.as_ref().filter(|_| args.keep_safety);
         set_lineage(tx, id, args.current, kept.map(|safety| safety.id))?;
         // What `clear` could not remove, the program removes later.

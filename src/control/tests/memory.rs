@@ -19,7 +19,7 @@ fn node(house: &House) -> InstanceId {
 }
 
 /// A guest that has counted a while.
-fn counting(house: &House) -> InstanceId {
+pub(super) fn counting(house: &House) -> InstanceId {
     let template = house.guest_template("counter", false);
     let id = house.new_instance("node", template);
     house.start(id);
@@ -28,18 +28,18 @@ fn counting(house: &House) -> InstanceId {
 }
 
 /// How often it has said that it counted, since it was made.
-fn ticks(house: &House, id: InstanceId) -> usize {
+pub(super) fn ticks(house: &House, id: InstanceId) -> usize {
     let text = house.serial(id);
     assert!(!text.contains('E'), "a write failed");
     text.matches('t').count()
 }
 
-fn boots(house: &House, id: InstanceId) -> usize {
+pub(super) fn boots(house: &House, id: InstanceId) -> usize {
     house.serial(id).matches("up\n").count()
 }
 
 /// The count on the disk, as the point holds it.
-fn count_in(house: &House, point: PointId) -> u16 {
+pub(super) fn count_in(house: &House, point: PointId) -> u16 {
     let catalog = house.control.catalog();
     let disks = catalog
         .read(|tx| disks_of_point(tx, point))
@@ -53,14 +53,14 @@ fn count_in(house: &House, point: PointId) -> u16 {
     u16::from_le_bytes(bytes)
 }
 
-fn with_memory(house: &House, id: InstanceId, name: &str) -> PointId {
+pub(super) fn with_memory(house: &House, id: InstanceId, name: &str) -> PointId {
     let begun = house.control.create_point(&house.owner, id, name, "", true);
     house.succeeded(begun.expect("begun").job);
     point(house, id, name).id
 }
 
 /// The count of this moment.
-fn count_now(house: &House, id: InstanceId) -> u16 {
+pub(super) fn count_now(house: &House, id: InstanceId) -> u16 {
     let begun = house
         .control
         .create_point(&house.owner, id, "now", "", false);
@@ -82,7 +82,7 @@ fn roll_back(house: &House, to: PointId, safety_memory: bool) {
 }
 
 /// What the memories of a region take: the files by their kind.
-fn files(house: &House) -> Vec<PathBuf> {
+pub(super) fn files(house: &House) -> Vec<PathBuf> {
     let zones = &house.control.core.zones.0;
     let folders = zones
         .iter()

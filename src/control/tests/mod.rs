@@ -19,7 +19,10 @@ mod instant;
 mod instance_crash;
 mod instances;
 mod lists;
+#[cfg(feature = "failpoints")]
 mod memory;
+#[cfg(feature = "failpoints")]
+mod memory_faults;
 mod points;
 mod rollback;
 mod stores;

@@ -132,6 +132,7 @@ fn act(locale: Locale, act: Act) -> String {
         Act::Attach => t!(locale, "activity-attach"),
         Act::Detach => t!(locale, "activity-detach"),
         Act::RenamePoint => t!(locale, "activity-rename-point"),
+        Act::SetClock => t!(locale, "activity-set-clock"),
     }
 }
 
