@@ -10,7 +10,7 @@
 //! What nobody needs (it was overwritten, and the overwriting is durable) is not fetched: it is absent from the sealed
 //! layer, which no read ever reaches there.
 
-use crate::domain::id::VolumeId;
+use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::block::BLOCK_SIZE;
 use crate::engine::catalog::{Change, LayerRow};
 use crate::engine::checkpoint::{sync_layers, write_map};
@@ -18,15 +18,11 @@ use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
 use crate::engine::fetch::{Loose, Patience, Remote, UNSYNCED};
 use crate::engine::format::LayerId;
-use crate::engine::head::{Head, Poison};
 use crate::engine::inner::Inner;
-use crate::engine::layer::Layer;
-use crate::engine::log::Log;
 use crate::engine::maps::{Claim, MapHeader, Maps};
-use crate::engine::open::{allocated_ranges, blocks_of, punch_outside};
+use crate::engine::pool::Pool;
 use crate::engine::reclaim::trees;
-use crate::engine::record::LogHeader;
-use crate::engine::remote::Filled;
+use crate::engine::remote::{Filled, RemoteId, RemoteSources};
 use crate::engine::tree::{Needed, needed};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
@@ -39,87 +35,55 @@ const AT_ONCE: u32 = 64;
 /// Requests of one fill that are under way at a time.
 const WORKERS: usize = 4;
 
+impl Pool {
+    /// Says where blocks that live elsewhere come from. Until it has been said, whoever reads such blocks waits.
+    pub fn attach_sources(&self, sources: Arc<dyn RemoteSources>) {
+        self.inner.core.attach_sources(sources);
+    }
+
+    /// Makes a volume whose content is that of a source of this size. It can be leased at once: what is read is fetched
+    /// when it is read, and [`Pool::fill`] fetches the rest. If the volume is there already, nothing happens.
+    ///
+    /// With `base`, a retired checkpoint stands for that content: [`Pool::diff`] from it to a checkpoint of the volume
+    /// tells what was written since, and asks nothing of the source.
+    ///
+    /// # Errors
+    /// [`Error::BadSize`], [`Error::TooLarge`], [`Error::VolumeExists`], [`Error::CheckpointExists`], [`Error::NoSpace`].
+    pub fn create_remote_volume(
+        &self,
+        id: VolumeId,
+        size: u64,
+        source: RemoteId,
+        base: Option<CheckpointId>,
+    ) -> Result<()> {
+        self.inner.create_remote_volume(id, size, source, base)
+    }
+
+    /// Fetches what a volume still needs of its source, and then lets go of it: when this returns well, nothing of the
+    /// volume lives elsewhere. It may be written and checkpointed meanwhile; calling again goes on. A volume that does not
+    /// fill is done at once. `tell` hears how far it is, again and again, also while the store is out of reach.
+    ///
+    /// # Errors
+    /// [`Error::NoVolume`]; [`Error::Interrupted`] when `tell` breaks; [`Error::Remote`] when the source gives nothing;
+    /// [`Error::NoSpace`]; [`Error::Poisoned`] when a sync failed: what has come is fetched again after the pool was opened
+    /// anew.
+    pub fn fill(
+        &self,
+        id: VolumeId,
+        tell: &mut dyn FnMut(Filled) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.inner.fill(id, tell)
+    }
+
+    /// The sources that the pool still needs.
+    #[must_use]
+    pub fn sources(&self) -> Vec<RemoteId> {
+        let meta = self.inner.core.meta();
+        meta.rows.remotes.values().copied().collect()
+    }
+}
+
 impl Inner {
-    /// The layer with this id, which still fills, as all stacks share it; opened if it was not.
-    pub(crate) fn remote_layer(&self, id: LayerId) -> Result<Arc<Remote>> {
-        let mut remotes = lock(&self.remotes);
-        if let Some(remote) = remotes.get(&id) {
-            return Ok(Arc::clone(remote));
-        }
-        let core = &self.core;
-        let gone = || Error::damaged("pool.db", 0, format!("layer {id} is not one that fills"));
-        let (row, source) = {
-            let meta = core.meta();
-            let source = *meta.rows.remotes.get(&id).ok_or_else(gone)?;
-            (*meta.rows.layers.get(&id).ok_or_else(gone)?, source)
-        };
-        let identity = core
-            .storage
-            .identity()
-            .map_err(|source| Error::io("identify", ".", source))?;
-        let found = self.find(id, row.volume, row.size, &identity)?;
-        if found.parsed.header.remote != Some(source) {
-            return Err(Error::damaged(
-                id.log(),
-                96,
-                "the log and pool.db differ about where the blocks come from",
-            ));
-        }
-        let name = id.data();
-        let mut keeping = true;
-        // What a failed sync left is in doubt for ever; what a mark covers was synced before.
-        let mut maps = if found.parsed.poisoned {
-            found.parsed.count(false)
-        } else {
-            found.maps
-        };
-        if let Err(error) = found.data.sync_data() {
-            tracing::error!(file = name, %error, "a sync failed: what was fetched since the last one is fetched again");
-            maps = found.parsed.count(false);
-            keeping = false;
-        }
-        // Nothing is ever punched here: a block that should be there and is not was lost, and is absent.
-        let there = blocks_of(&allocated_ranges(&name, &*found.data, row.size)?);
-        maps.data &= there;
-        let log = if keeping {
-            let header = LogHeader {
-                identity,
-                initial: 0,
-                ..found.parsed.header
-            };
-            let log = core.with_reserve(|| {
-                let log = Log::write_new(&*core.storage, header, &maps)?;
-                log.publish(&*core.storage)?;
-                Ok(log)
-            })?;
-            sync_layers(core)?;
-            punch_outside(&name, &*found.data, row.size, &maps.data)?;
-            log
-        } else {
-            Log::frozen(&found.parsed, Arc::clone(&found.log))
-        };
-        let poison = Arc::new(Poison {
-            volume: row.volume,
-            set: AtomicBool::new(!keeping),
-            of_source: true,
-        });
-        let remote = Arc::new_cyclic(|remote| {
-            let layer = Layer::open(id, maps, Arc::clone(&found.data)).remote_of(remote);
-            let head = Head::new(Arc::new(layer), found.data, log, poison);
-            Remote::new(source, head, keeping)
-        });
-        remotes.insert(id, Arc::clone(&remote));
-        Ok(remote)
-    }
-
-    /// Closes the filling layers that no stack holds, making durable what has come.
-    pub(crate) fn close_remotes(&self) {
-        lock(&self.remotes).retain(|_, remote| {
-            let used = Arc::strong_count(&remote.head.layer) > 1 || Arc::strong_count(remote) > 1;
-            used || remote.sync(&self.core).is_err()
-        });
-    }
-
     /// See [`crate::engine::Pool::fill`].
     pub(crate) fn fill(
         &self,
@@ -306,28 +270,6 @@ impl Inner {
         self.release(&remote);
         core.room.restore(&*core.storage);
         Ok(true)
-    }
-
-    /// Lets go of a source. The commit that says so is durable.
-    pub(crate) fn release(&self, remote: &Remote) {
-        remote.close_source();
-        self.release_source(&remote.source);
-    }
-
-    pub(crate) fn release_source(&self, source: &crate::engine::remote::RemoteId) {
-        let released = self.core.sources().map(|sources| sources.release(source));
-        if let Some(Err(error)) = released {
-            tracing::warn!(?source, %error, "a source that is not needed any more could not be released");
-        }
-    }
-
-    /// Syncs what came in while the pool was open.
-    pub(crate) fn sync_remotes(&self) {
-        for (id, remote) in lock(&self.remotes).iter() {
-            if let Err(error) = remote.sync(&self.core) {
-                tracing::warn!(layer = %id, %error, "what was fetched may have to be fetched again");
-            }
-        }
     }
 }
 

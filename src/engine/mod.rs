@@ -31,7 +31,7 @@
 //!   rows.
 //! - `drain` doors and epochs; `layer` bitmaps and file of one layer; `log` an open log; `head` an open layer: record,
 //!   flush, poison; `core` what all parts share; `content` reading through a stack.
-//! - `remote` what is asked of a source; `fetch` a layer that has one.
+//! - `remote` what is asked of a source; `fetch` a layer that has one; `bottom` all of them in a pool.
 //! - `volume` writing and reading one; `lease` the two doors for bytes; `inner` which volumes are open.
 //! - `moment` the instant of a checkpoint, chosen by others.
 //! - `open`, `checkpoint`, `place` (create, clone, roll back, delete), `fill`, `reclaim`, `ledger`, `check`, `repair`: the
@@ -67,6 +67,7 @@
 
 pub mod block;
 mod blockset;
+mod bottom;
 mod catalog;
 mod changed;
 mod check;

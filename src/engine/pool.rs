@@ -10,7 +10,7 @@ use crate::engine::format::{LAYERS, Name, TEMPORARY};
 use crate::engine::inner::{Inner, Slot};
 use crate::engine::lease::{CheckpointDevice, Lease};
 use crate::engine::open::{count_room, remove_orphans};
-use crate::engine::remote::{Filled, Filling, RemoteId, RemoteSources};
+use crate::engine::remote::Filling;
 use crate::engine::storage::{Folder, Storage};
 use crate::engine::types::{
     CheckpointInfo, Finding, PoolOptions, Reclaimed, Reference, Space, VolumeInfo,
@@ -18,7 +18,6 @@ use crate::engine::types::{
 use crate::engine::{BlockSet, check, repair};
 use roaring::RoaringBitmap;
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -190,52 +189,6 @@ impl Pool {
     /// [`Error::NoCheckpoint`], [`Error::VolumeExists`] when one of another size has the id, [`Error::NoSpace`].
     pub fn clone_volume(&self, id: VolumeId, from: CheckpointId) -> Result<()> {
         self.inner.clone_volume(id, from)
-    }
-
-    /// Says where blocks that live elsewhere come from. Until it has been said, whoever reads such blocks waits.
-    pub fn attach_sources(&self, sources: Arc<dyn RemoteSources>) {
-        self.inner.core.attach_sources(sources);
-    }
-
-    /// Makes a volume whose content is that of a source of this size. It can be leased at once: what is read is fetched
-    /// when it is read, and [`Pool::fill`] fetches the rest. If the volume is there already, nothing happens.
-    ///
-    /// With `base`, a retired checkpoint stands for that content: [`Pool::diff`] from it to a checkpoint of the volume
-    /// tells what was written since, and asks nothing of the source.
-    ///
-    /// # Errors
-    /// [`Error::BadSize`], [`Error::TooLarge`], [`Error::VolumeExists`], [`Error::CheckpointExists`], [`Error::NoSpace`].
-    pub fn create_remote_volume(
-        &self,
-        id: VolumeId,
-        size: u64,
-        source: RemoteId,
-        base: Option<CheckpointId>,
-    ) -> Result<()> {
-        self.inner.create_remote_volume(id, size, source, base)
-    }
-
-    /// Fetches what a volume still needs of its source, and then lets go of it: when this returns well, nothing of the
-    /// volume lives elsewhere. It may be written and checkpointed meanwhile; calling again goes on. A volume that does not
-    /// fill is done at once. `tell` hears how far it is, again and again, also while the store is out of reach.
-    ///
-    /// # Errors
-    /// [`Error::NoVolume`]; [`Error::Interrupted`] when `tell` breaks; [`Error::Remote`] when the source gives nothing;
-    /// [`Error::NoSpace`]; [`Error::Poisoned`] when a sync failed: what has come is fetched again after the pool was opened
-    /// anew.
-    pub fn fill(
-        &self,
-        id: VolumeId,
-        tell: &mut dyn FnMut(Filled) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.inner.fill(id, tell)
-    }
-
-    /// The sources that the pool still needs.
-    #[must_use]
-    pub fn sources(&self) -> Vec<RemoteId> {
-        let meta = self.inner.core.meta();
-        meta.rows.remotes.values().copied().collect()
     }
 
     /// Puts the volume back to a checkpoint: a new head stands on it, everything written since is given up. A lease

@@ -14,7 +14,6 @@ use crate::engine::catalog::{Change, LayerRow, Rows};
 use crate::engine::checkpoint::{sync_layers, write_map};
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
-use crate::engine::fetch::Remote;
 use crate::engine::format::LayerId;
 use crate::engine::inner::Inner;
 use crate::engine::maps::{Claim, MapHeader, Maps, byte_runs};
@@ -177,7 +176,7 @@ impl Inner {
         if !fates.is_empty() {
             self.commit_fates(&look, &tree, &fates)?;
         }
-        let idle = self.idle_blocks(&look, &tree, &fates)?;
+        let idle = self.idle_blocks(&look, &tree, |id| fates.contains_key(&id))?;
         drop(sealing);
         if !fates.is_empty() || !idle.is_empty() {
             {
@@ -225,50 +224,6 @@ impl Inner {
             }
         }
         Ok(done)
-    }
-
-    /// What came into layers that still fill and is needed by nobody any more. Like what is taken from a sealed layer it
-    /// never is again, so no commit has to say it: they are zeros there from now on, which nobody sees.
-    fn idle_blocks(
-        &self,
-        look: &Look,
-        tree: &Tree,
-        fates: &BTreeMap<LayerId, Fate>,
-    ) -> Result<Vec<(Arc<Remote>, RoaringBitmap)>> {
-        let mut idle = Vec::new();
-        for id in tree.nodes.keys() {
-            if !look.rows.remotes.contains_key(id) || fates.contains_key(id) {
-                continue;
-            }
-            let Some(Needed::Only(only)) = needed(&tree.nodes).remove(id) else {
-                continue;
-            };
-            let remote = self.remote_layer(*id)?;
-            let blocks = remote.head.layer.with_maps(|maps| &maps.data - &only);
-            if !blocks.is_empty() {
-                idle.push((remote, blocks));
-            }
-        }
-        Ok(idle)
-    }
-
-    /// Removes a layer that nobody will read any more before it had come wholly, and lets go of its source.
-    fn drop_remote(&self, id: LayerId, look: &Look) -> Result<u64> {
-        let core = &self.core;
-        if let Some(remote) = lock(&self.remotes).remove(&id) {
-            remote.close_source();
-        }
-        let name = id.data();
-        let bytes = core.storage.open(&name).and_then(|file| file.allocated());
-        for name in [id.log(), name] {
-            core.storage
-                .unlink(&name)
-                .map_err(|source| Error::io("remove", &name, source))?;
-        }
-        if let Some(source) = look.rows.remotes.get(&id) {
-            self.release_source(source);
-        }
-        Ok(bytes.unwrap_or(0))
     }
 
     fn punch(&self, id: LayerId, blocks: &RoaringBitmap) -> Result<()> {

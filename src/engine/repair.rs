@@ -111,7 +111,8 @@ fn heal_log(
     };
     let bytes = read_whole(&name, &*file)?;
     let error = match parse(&name, &bytes) {
-        Ok(parsed) if parsed.poisoned => {
+        // Where the blocks can be fetched again the doubt stays: opening believes only what a mark covers, and is rid of it.
+        Ok(parsed) if parsed.poisoned && remote.is_none() => {
             let clear = file
                 .write_at(&[0], crate::engine::record::POISON)
                 .and_then(|()| file.sync_data());

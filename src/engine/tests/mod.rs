@@ -11,6 +11,7 @@ mod crash;
 mod damage;
 mod disk;
 mod faults;
+mod fill;
 mod held;
 mod in_flight;
 mod model;
