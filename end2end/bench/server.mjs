@@ -133,6 +133,12 @@ export class Server {
     }
   }
 
+  /** Waits until nothing is done to this row any more. */
+  async quiet(list, name) {
+    const wait = patient(5);
+    while ((await this.json(`${list}?page=1`)).rows.find((one) => one.name === name)?.job) await wait();
+  }
+
   /** A recovery point of the instance, made; with `took`, milliseconds from the request to the job's end. */
   async createPoint(instance, name, more = {}) {
     const took = await this.act('/api/points/create', { instance: instance.id, name, ...more });
