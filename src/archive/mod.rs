@@ -9,10 +9,15 @@
 //! | `pack`, `segment`, `manifest` | the bytes of these objects |
 //! | `store` | names, the five operations asked of the store, retries |
 //! | `organization` | what the process knows of one organization, read from the store at first use; pins |
+//! | `refresh` | what others have written or removed since |
 //! | `ledger` | who needs what, what a deletion frees: pure |
 //! | `index` | from chunk ids to packs, for de-duplication |
 //! | `save`, `plan`, `pipeline`, `packer` | saving: the order of things; what to read; reading, naming, compressing; packing and writing |
-//! | `restore`, `head`, `copy`, `delete`, `check` | what they say |
+//! | `hold`, `condemned` | what is needed without a manifest; what is about to be removed |
+//! | `commit` | the last look and the manifest; why it is safe among other writers |
+//! | `prune` | removing what nothing needs, in two phases |
+//! | `restore`, `head`, `copy`, `delete`, `check`, `verify` | what they say |
+//! | `clock` | the time that passes for this process |
 //!
 //! # Layout
 //!
@@ -32,7 +37,9 @@
 //! - A manifest stands in the store and something it needs is not there, or was not durable before it. (I-8)
 //! - A byte is handed to a device that was not proved by its chunk's id, in a segment and a manifest proved by their
 //!   tags. (I-9)
-//! - An object is removed that a manifest needs, or that a running save, restore or check has pinned. (I-10)
+//! - An object is removed that a manifest or a hold needs, by whatever process; or, by this one, that a running save,
+//!   restore or check has pinned. (I-10)
+//! - A machine's clock has a part in what is removed.
 //! - A name is written with two contents.
 //! - A part of this room but the constructor [`Archive::open_folder`] assumes that the store is a folder.
 //!
@@ -45,19 +52,28 @@
 //! Memory for one archive, however many saves run: [`ArchiveOptions::pack_buffers`] packs of 32 MiB, and beside them
 //! some 20 MiB a save, 60 MiB an organization for the index, and the ledger.
 //!
+//! # Several processes
+//!
+//! A local folder is locked by the one process that has it open: what nothing needs goes at once, and what the process
+//! knows is what there is. In any other store others may write too. Then each operation looks again first, a deletion
+//! removes the manifest alone, a save is committed as `commit` says, and [`Archive::prune`], of any process and of
+//! several at once, removes the rest. A prune and a save never talk to each other: all that they have of each other is
+//! holds, condemnations, and the grace. A restore that takes longer than the grace, of a snapshot that was deleted
+//! meanwhile, may find something missing; it says so.
+//!
 //! # Crash story
 //!
 //! Everything before the manifest is garbage if the process dies: packs whose index is readable are found again and
 //! reused by the next save of the organization (that is how a save resumes), and the rest is removed by the next
-//! [`Archive::delete`] or [`Archive::collect`]. A manifest whose PUT failed without saying whether it took place keeps what
-//! it needs pinned until the process ends, and is looked for before the next save or deletion. A deletion removes the
-//! manifest durably, then what nothing needs: a crash between leaves garbage, collected in the same way.
+//! [`Archive::delete`] or [`Archive::collect`], or where others write by a prune; so is an upload's hold. A manifest
+//! whose PUT failed without saying whether it took place keeps what it needs pinned until the process ends (where
+//! others write it is kept as every manifest is), and is looked for before the next save or deletion. A deletion
+//! removes the manifest durably, then what nothing needs: a crash between leaves garbage, collected in the same way.
 //! The local folder's half-written temporaries are removed when it is opened.
 //!
 //! # What has its place but is not here yet
 //!
-//! Holds and condemnations for several processes on one bucket
-//! (`format`: kinds 5 and 6), S3 ([`Archive::with_store`] takes any store).
+//! S3 ([`Archive::with_store`] takes any store).
 
 mod check;
 mod clock;

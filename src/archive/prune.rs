@@ -150,8 +150,7 @@ impl Run<'_> {
         };
         runtime.block_on(organization.refresh(self.store))?;
         self.expire_holds(now)?;
-        // Packs first, then who needs them: what a manifest needs that is not shown is condemned or too young, and its
-        // save will see that.
+        // Packs first, then who needs them, for both phases: what is due was due before these looks.
         let there = runtime.block_on(organization.refresh_objects(self.store))?;
         runtime.block_on(organization.refresh(self.store))?;
         if self.is_blocked() {
@@ -187,11 +186,6 @@ impl Run<'_> {
             .map(|(id, _)| *id)
             .collect();
         if !due.is_empty() {
-            // Again: since it was condemned a manifest or a hold may have come.
-            runtime.block_on(organization.refresh(self.store))?;
-            if self.is_blocked() {
-                return Ok(());
-            }
             let sizes = there
                 .iter()
                 .map(|(object, listed)| (*object, listed.size))

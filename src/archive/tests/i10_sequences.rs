@@ -200,6 +200,72 @@ fn i10_what_a_living_upload_builds_upon_stays() {
     assert_whole(&other, snapshot(2), &second);
 }
 
+/// Does something at the nth time that it is told how far the operation is.
+struct AtThe<F>(u32, F);
+
+impl<F: FnMut()> Progress for AtThe<F> {
+    fn total(&mut self, _: u64) {}
+
+    fn done(&mut self, _: u64) -> ControlFlow<()> {
+        self.0 = self.0.wrapping_sub(1);
+        if self.0 == 0 {
+            (self.1)();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Most of a base is never read, only named: it must be there all the same when the hold is not any more, whether that
+/// is found when the hold is renewed or at the last look.
+#[test]
+fn i10_what_a_lost_hold_covered_is_looked_at_again() {
+    // With something to write, the first word of progress comes before the hold is renewed; with nothing, it is the last.
+    for change in [true, false] {
+        let bucket = Bucket::new();
+        let ((_, upload), (_, other)) = (process(&bucket, 1), process(&bucket, 2));
+        let first = Memory::new(3 * SEGMENT_SIZE);
+        first.fill(2 * SEGMENT_SIZE..2 * SEGMENT_SIZE + 4096, 1);
+        save(&other, snapshot(1), &first, None).unwrap();
+        let second = first.copy(first.size());
+        if change {
+            second.fill(0..4096, 2);
+        }
+        let changed = difference(&first, &second);
+        let mut meanwhile = AtThe(1, || {
+            other.delete(ORGANIZATION, snapshot(1)).unwrap();
+            prune_twice(&bucket, &other);
+            let left = names(&bucket, "packs");
+            assert!(left.len() <= 1, "the base is gone: {left:?}");
+        });
+        upload
+            .save(
+                &request(snapshot(2), &second, Some((snapshot(1), &changed))),
+                &mut meanwhile,
+            )
+            .unwrap();
+        assert_whole(&other, snapshot(2), &second);
+        assert_eq!(other.check(true).unwrap(), vec![]);
+    }
+}
+
+/// A first save has no hold at first: what it has written is too young to be taken for garbage.
+#[test]
+fn i10_what_is_being_written_is_not_condemned() {
+    let bucket = Bucket::new();
+    let ((_, upload), (_, other)) = (process(&bucket, 1), process(&bucket, 2));
+    let source = device(1);
+    let mut meanwhile = AtThe(3, || {
+        assert!(bucket.count("packs") > 0 && bucket.count("manifests") == 0);
+        bucket.pass(GRACE.grace / 2);
+        let pruned = prune(&other);
+        assert_eq!((pruned.condemned, bucket.count("condemned")), (0, 0));
+    });
+    upload
+        .save(&request(snapshot(1), &source, None), &mut meanwhile)
+        .unwrap();
+    assert_whole(&other, snapshot(1), &source);
+}
+
 /// Review 3 (b): what is about to be removed is wanted again, and the removal lands after the save looked.
 #[test]
 fn i10_a_removal_that_lands_while_the_same_content_is_saved() {
