@@ -208,7 +208,7 @@ impl Inner {
     }
 
     /// Seals a layer of which nothing more is wanted; false when something still is.
-    fn seal_remote(&self, id: LayerId) -> Result<bool> {
+    pub(crate) fn seal_remote(&self, id: LayerId) -> Result<bool> {
         let core = &self.core;
         let sealing = lock(&self.sealing);
         let Some((remote, wanted)) = self.wanted(id)? else {

@@ -7,6 +7,7 @@ use super::sim::{Random, Sim, checkpoint, volume};
 use super::source::{CHUNK, Place, name};
 use crate::engine::block::{BLOCK_SIZE, BlockDevice};
 use crate::engine::drain::lock;
+use crate::engine::format::LayerId;
 use crate::engine::{Error, Filled, Lease, Reference};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -53,6 +54,39 @@ fn a_volume_that_is_filled_is_an_ordinary_one_and_its_source_is_released() {
         pool.reclaim().unwrap();
         assert_eq!(sim.data_bytes(), 0);
     }
+}
+
+/// Whatever came before: what still lacks something is not sealed.
+#[test]
+fn i09_nothing_is_sealed_that_lacks_what_somebody_needs() {
+    let (_sim, place, content, pool) = made(1);
+    let lease = pool.lease(volume(1)).unwrap();
+    bytes(&*lease, 0, 6 * CHUNK as usize);
+    assert!(!pool.inner.seal_remote(LayerId(1)).unwrap());
+    assert_eq!(pool.sources(), [name(1)]);
+    // It goes on as before: what comes is kept.
+    place.reads();
+    for _ in 0..2 {
+        assert_eq!(bytes(&*lease, 0, SIZE as usize), content);
+    }
+    assert_eq!(place.chunks(), 2);
+    assert!(pool.inner.seal_remote(LayerId(1)).unwrap());
+    assert!(lock(&place.0).released.contains(&name(1)));
+    assert_eq!(bytes(&*lease, 0, SIZE as usize), content);
+}
+
+/// What has not come may differ from anything.
+#[test]
+fn i08_a_volume_that_fills_differs_everywhere_from_what_it_does_not_descend_from() {
+    let (_sim, _place, _, pool) = made(1);
+    pool.create_volume(volume(2), SIZE).unwrap();
+    let both = [(volume(1), checkpoint(1)), (volume(2), checkpoint(2))];
+    pool.checkpoint(&both).unwrap();
+    for (from, of) in [(2, 1), (1, 2)] {
+        let changed = pool.changed_since(checkpoint(from), volume(of)).unwrap();
+        assert_eq!(changed.unwrap().len(), SIZE / BLOCK_SIZE);
+    }
+    assert_eq!(pool.diff(checkpoint(2), checkpoint(1)).unwrap(), None);
 }
 
 #[test]
@@ -198,7 +232,20 @@ fn i05_a_layer_that_nobody_needs_goes_before_it_has_come() {
     pool.reclaim().unwrap();
     assert!(lock(&place.0).released.contains(&name(1)));
     assert_eq!(all(&pool), vec![0; SIZE as usize]);
-    // Written over wholly, and flushed: there is nothing to fetch.
+    // Written over wholly, and flushed: it goes, but where a base needs it to be there for as long as the volume is.
+    let (_sim, place, _, pool) = made(4);
+    let lease = pool.lease(volume(1)).unwrap();
+    lease.write_at(0, &vec![5; SIZE as usize], true).unwrap();
+    pool.reclaim().unwrap();
+    pool.checkpoint(&[(volume(1), checkpoint(1))]).unwrap();
+    let diff = pool.diff(checkpoint(100), checkpoint(1)).unwrap();
+    assert_eq!(diff.map(|diff| diff.len()), Some(SIZE / BLOCK_SIZE));
+    pool.delete_checkpoint(checkpoint(100)).unwrap();
+    pool.reclaim().unwrap();
+    assert!(lock(&place.0).released.contains(&name(1)));
+    assert_eq!(bytes(&*lease, 0, SIZE as usize), vec![5; SIZE as usize]);
+    clean(&pool);
+    // Without a fetch it can be sealed as well.
     let (_sim, place, _, pool) = made(3);
     let lease = pool.lease(volume(1)).unwrap();
     lease.write_at(0, &vec![5; SIZE as usize], true).unwrap();

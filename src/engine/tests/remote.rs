@@ -8,8 +8,9 @@ use super::source::{CHUNK, Place, name};
 use super::{open, options};
 use crate::engine::block::{Allocation, BLOCK_SIZE, BlockDevice, ZeroOptions};
 use crate::engine::drain::lock;
-use crate::engine::{Error, Filled, Pool, PoolOptions, RemoteId};
+use crate::engine::{Error, Filled, Pool, PoolOptions, RemoteId, Result};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -215,6 +216,25 @@ fn i06_a_full_pool_serves_what_it_cannot_keep() {
     clean(&pool);
 }
 
+/// The disk fails in the middle of what is to be written down: the reader has what came, and nothing half written is
+/// believed, now or later.
+#[test]
+fn i09_what_cannot_be_written_down_is_served_all_the_same() {
+    for file in ["layers/1.data", "layers/1.log"] {
+        for count in [0, 17, 40] {
+            let (sim, _place, content, pool) = made(1);
+            let lease = pool.lease(volume(1)).unwrap();
+            lock(&sim.world).short_writes = Some((file, [count; 3].into()));
+            for _ in 0..2 {
+                assert_eq!(bytes(&*lease, 0, SIZE as usize), content);
+            }
+            for sim in [sim.killed(), sim.power_lost(1)] {
+                assert_eq!(all(&open(&sim).unwrap()), content);
+            }
+        }
+    }
+}
+
 #[test]
 fn i01_i09_a_sync_that_fails_costs_a_fetch_and_no_volume() {
     let (sim, place, content, pool) = made(1);
@@ -387,7 +407,7 @@ fn i07_a_log_that_is_damaged_is_named_and_repair_fetches_again() {
     let place = Place::default();
     let (id, content) = place.noise(1, SIZE);
     let open = || {
-        let pool = Pool::open(dir.path(), options()).unwrap();
+        let pool = open_folder(dir.path());
         pool.attach_sources(Arc::new(place.clone()));
         pool
     };
@@ -416,7 +436,7 @@ fn i07_a_log_that_is_damaged_is_named_and_repair_fetches_again() {
                 .any(|found| found.file == "layers/1.log" && found.damage)
         );
         drop(pool);
-        Pool::repair(dir.path()).unwrap();
+        repair(dir.path());
         let pool = open();
         assert_eq!(all(&pool), expected);
         assert_eq!(pool.sources(), [name(1)]);
@@ -426,7 +446,7 @@ fn i07_a_log_that_is_damaged_is_named_and_repair_fetches_again() {
     for name in ["pool.db", "pool.db-wal", "pool.db-shm"] {
         let _ = std::fs::remove_file(dir.path().join(name));
     }
-    Pool::repair(dir.path()).unwrap();
+    repair(dir.path());
     let pool = open();
     assert_eq!(pool.sources(), [name(1)]);
     assert_eq!(all(&pool), expected);
@@ -434,6 +454,24 @@ fn i07_a_log_that_is_damaged_is_named_and_repair_fetches_again() {
     pool.fill(volume(1), &mut ever).unwrap();
     drop(pool);
     assert_eq!(all(&open()), expected);
+}
+
+/// Other tests start processes, and between its fork and its exec a child has our locks, too.
+fn unlocked<T>(act: impl Fn() -> Result<T>) -> Result<T> {
+    loop {
+        match act() {
+            Err(Error::Locked { .. }) => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+}
+
+fn open_folder(dir: &Path) -> Pool {
+    unlocked(|| Pool::open(dir, options())).unwrap()
+}
+
+fn repair(dir: &Path) {
+    unlocked(|| Pool::repair(dir)).unwrap();
 }
 
 /// Repair takes the poison of volumes away. That of a layer that can be fetched again says which of its records are not
@@ -444,7 +482,7 @@ fn i07_i09_repair_leaves_what_is_in_doubt_to_be_fetched_again() {
     let place = Place::default();
     let (id, content) = place.noise(1, SIZE);
     let open = || {
-        let pool = Pool::open(dir.path(), options()).unwrap();
+        let pool = open_folder(dir.path());
         pool.attach_sources(Arc::new(place.clone()));
         pool
     };
@@ -458,7 +496,7 @@ fn i07_i09_repair_leaves_what_is_in_doubt_to_be_fetched_again() {
     poisoned[512] = 1;
     drop(pool);
     std::fs::write(&log, poisoned).unwrap();
-    Pool::repair(dir.path()).unwrap();
+    repair(dir.path());
     place.reads();
     let pool = open();
     assert_eq!(all(&pool), content);
@@ -471,7 +509,7 @@ fn i07_i09_repair_leaves_what_is_in_doubt_to_be_fetched_again() {
 #[test]
 fn a_pool_of_the_first_format_is_brought_to_the_next() {
     let dir = tempfile::tempdir().unwrap();
-    let pool = Pool::open(dir.path(), options()).unwrap();
+    let pool = open_folder(dir.path());
     pool.create_volume(volume(1), SIZE).unwrap();
     pool.lease(volume(1))
         .unwrap()
@@ -484,7 +522,7 @@ fn a_pool_of_the_first_format_is_brought_to_the_next() {
         .unwrap();
     drop(database);
     for _ in 0..2 {
-        let pool = Pool::open(dir.path(), options()).unwrap();
+        let pool = open_folder(dir.path());
         assert_eq!(bytes(&*pool.lease(volume(1)).unwrap(), 0, 3), *b"old");
         let place = Place::default();
         pool.attach_sources(Arc::new(place.clone()));
@@ -502,7 +540,7 @@ fn a_pool_of_the_first_format_is_brought_to_the_next() {
         .unwrap();
     drop(database);
     assert!(matches!(
-        Pool::open(dir.path(), options()),
+        unlocked(|| Pool::open(dir.path(), options())),
         Err(Error::Format {
             found: 2,
             expected: 1
@@ -536,6 +574,42 @@ fn making_one_costs_the_same_whatever_its_size() {
         assert_eq!(lock(&place.0).asked, 0);
         drop(lease);
     }
+}
+
+/// What nobody has open is closed, with what has come made durable.
+#[test]
+fn layers_that_fill_are_closed_with_the_last_volume_on_them() {
+    let place = Place::default();
+    let mut sim = Sim::new(1);
+    sim.place = place.clone();
+    let few = PoolOptions {
+        idle_volumes: 1,
+        ..options()
+    };
+    let pool = Pool::assemble(Arc::new(sim.clone()), sim.catalog(), few, None).unwrap();
+    pool.attach_sources(Arc::new(place.clone()));
+    let contents: Vec<_> = (1..=4)
+        .map(|number| {
+            let (id, content) = place.noise(number, SIZE);
+            pool.create_remote_volume(volume(number), SIZE, id, None)
+                .unwrap();
+            (volume(number), content)
+        })
+        .collect();
+    for _ in 0..2 {
+        for (id, content) in &contents {
+            assert_eq!(
+                bytes(&*pool.lease(*id).unwrap(), 0, SIZE as usize),
+                *content
+            );
+            assert!(lock(&pool.inner.remotes).len() <= 2);
+        }
+    }
+    assert_eq!(place.chunks(), 4 * 6, "nothing came twice");
+    // The first was closed in good order: a power loss takes nothing of it.
+    let pool = open(&sim.power_lost(1)).unwrap();
+    assert_eq!(all(&pool), contents[0].1);
+    assert_eq!(place.chunks(), 0);
 }
 
 #[test]
