@@ -229,9 +229,10 @@ instance-template = Template
 instance-config = Configuration
 instance-created = Created
 instance-started = Last started
+instance-memory = Keeping the memory
 instance-memory-way = { $way ->
-    [running] Recovery points with memory: the instance keeps running
-   *[standing] Recovery points with memory: the instance stands still while it is saved
+    [running] While the instance runs, hardly standing still
+   *[standing] The instance stands still while it is saved
 }
 instance-accelerator = Acceleration
 instance-kvm = KVM: runs directly on the processor

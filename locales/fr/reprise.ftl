@@ -230,9 +230,10 @@ instance-template = Modèle
 instance-config = Configuration
 instance-created = Créée
 instance-started = Dernier démarrage
+instance-memory = Conservation de la mémoire
 instance-memory-way = { $way ->
-    [running] Points de reprise avec mémoire : l’instance reste en marche
-   *[standing] Points de reprise avec mémoire : l’instance est figée le temps de l’enregistrement
+    [running] Pendant que l’instance est en marche, à peine figée
+   *[standing] L’instance est figée le temps de l’enregistrement
 }
 instance-accelerator = Accélération
 instance-kvm = KVM : calcule directement sur le processeur

@@ -300,9 +300,9 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
             MemoryWay::Running => "running",
             MemoryWay::Standing => "standing",
         };
-        view! { <small>{t!(locale, "instance-memory-way", way = way)}</small> }.into_any()
+        let way = t!(locale, "instance-memory-way", way = way);
+        fact(t!(locale, "instance-memory"), plain(way))
     });
-    let accelerator = view! { <bdi>{accelerator}</bdi> {maybe(way)} }.into_any();
     // What never ran has none yet. The model and its flags are one word, which no line would hold.
     let (machine, cpu) = if hardware.machine.is_empty() {
         (never(), never())
@@ -327,7 +327,8 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
             {fact(t!(locale, "instance-tab-points"), counted(links::points(row.id, None), row.points))}
             {fact(t!(locale, "instance-created"), plain(format::date_time_sentence(locale, row.created)))}
             {fact(t!(locale, "instance-started"), plain(started))}
-            {fact(t!(locale, "instance-accelerator"), accelerator)}
+            {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
+            {maybe(way)}
             {fact(t!(locale, "instance-machine"), plain(machine))}
             {fact(t!(locale, "instance-cpu"), plain(cpu))}
         </dl>
