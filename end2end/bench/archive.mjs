@@ -8,7 +8,7 @@ import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmS
 import { createHash, randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import { Server } from './server.mjs';
-import { have, MIB, progress, run, scattered, shown, times } from './tools.mjs';
+import { have, MIB, processor, progress, run, scattered, shown, times, worked } from './tools.mjs';
 
 const GIB = 1024 * MIB;
 const IMAGE = 4 * GIB;
@@ -19,8 +19,8 @@ const CHANGES = Math.round(IMAGE / 100 / 65536);
 const seconds = (act) => {
   run('sync', []);
   const begun = performance.now();
-  act();
-  return (performance.now() - begun) / 1000;
+  const cpu = act();
+  return { took: (performance.now() - begun) / 1000, cpu };
 };
 const stored = (folder) => Number(run('du', ['-sb', folder]).split('\t')[0]) / MIB;
 
@@ -33,8 +33,8 @@ function peers(folder, name) {
     found.restic = {
       repository: join(folder, 'restic'),
       init: () => run('restic', ['init', '-q'], restic),
-      save: () => run('restic', ['backup', '-q', name], restic),
-      restore: (to) => run('restic', ['restore', '-q', 'latest', '--target', to], restic),
+      save: () => worked('restic', ['backup', '-q', name], restic),
+      restore: (to) => worked('restic', ['restore', '-q', 'latest', '--target', to], restic),
     };
   }
   const borg = (title, chunks) => {
@@ -44,10 +44,10 @@ function peers(folder, name) {
     found[title] = {
       repository,
       init: () => run('borg', ['init', '-e', 'repokey-blake2', repository], options),
-      save: () => run('borg', ['create', ...chunks, `${repository}::${number += 1}`, name], options),
+      save: () => worked('borg', ['create', ...chunks, `${repository}::${number += 1}`, name], options),
       restore: (to) => {
         mkdirSync(to, { recursive: true });
-        run('borg', ['extract', '--sparse', `${repository}::${number}`], { ...options, cwd: to });
+        return worked('borg', ['extract', '--sparse', `${repository}::${number}`], { ...options, cwd: to });
       },
     };
   };
@@ -103,10 +103,11 @@ function change(image, uri, folder, round) {
 
 async function saveOurs(server, volume, name) {
   run('sync', []);
+  const cpu = processor(server.child.pid);
   const begun = performance.now();
   await server.post('/api/volumes/take-snapshot', { volume: volume.id, name });
   const row = await server.untilRow('/api/snapshots/list', name, 'saved', 'verified');
-  return { row, took: (performance.now() - begun) / 1000 };
+  return { row, took: (performance.now() - begun) / 1000, cpu: processor(server.child.pid) - cpu };
 }
 
 /** Reads everything into the page cache. */
@@ -150,12 +151,15 @@ async function once(bench, folder, pristine, round, seen) {
     const saves = async (what) => {
       warm(image);
       const before = stored(store);
-      const { row, took } = await saveOurs(server, volume, what);
+      const { row, took, cpu } = await saveOurs(server, volume, what);
       note('Reprise', what, took);
+      note('Reprise', `${what} cpu`, cpu);
       note('Reprise', `${what} added`, stored(store) - before);
       for (const [program, peer] of Object.entries(others)) {
         const room = stored(peer.repository);
-        note(program, what, seconds(() => peer.save()));
+        const its = seconds(() => peer.save());
+        note(program, what, its.took);
+        note(program, `${what} cpu`, its.cpu);
         note(program, `${what} added`, stored(peer.repository) - room);
       }
       return row;
@@ -171,6 +175,7 @@ async function once(bench, folder, pristine, round, seen) {
     note('Reprise', 'stored after all', stored(store));
     const zones = await server.zones();
     run('sync', []);
+    const cpu = processor(server.child.pid);
     const begun = performance.now();
     await server.post('/api/snapshots/to-volume', { snapshot: second.id, zone: zones.at(-1).id, name: 'restored' });
     const restored = await server.untilRow('/api/volumes/list', 'restored', 'ready');
@@ -180,6 +185,7 @@ async function once(bench, folder, pristine, round, seen) {
     // wrote is there when they are told to sync.
     await server.quiet('/api/volumes/list', 'restored');
     note('Reprise', 'restore', (performance.now() - begun) / 1000);
+    note('Reprise', 'restore cpu', processor(server.child.pid) - cpu);
     note('Reprise', 'on disk', seen.Reprise.restore.at(-1));
     note('Reprise', 'peak', server.memory().peak / 1024);
     const back = join(folder, 'back.raw');
@@ -189,7 +195,9 @@ async function once(bench, folder, pristine, round, seen) {
     for (const [program, peer] of Object.entries(others)) {
       note(program, 'stored after all', stored(peer.repository));
       const to = join(folder, 'restored');
-      note(program, 'restore', seconds(() => peer.restore(to)));
+      const { took, cpu } = seconds(() => peer.restore(to));
+      note(program, 'restore', took);
+      note(program, 'restore cpu', cpu);
       const begun = performance.now();
       run('sync', []);
       note(program, 'on disk', seen[program].restore.at(-1) + (performance.now() - begun) / 1000);
@@ -213,8 +221,16 @@ function table({ print }, seen, rounds) {
   print(`| Figure | ${programs.join(' | ')} |`);
   print(`|---|${'---|'.repeat(programs.length)}`);
   const rows = [
-    ['First save, s', 'first', 2], ['Stored by it, MiB', 'stored', 0], ['Second save, s', 'second', 2], ['Added by it for each changed byte', 'added', 2],
-    ['Third save, nothing changed, s', 'unchanged', 2], ['Stored after all, MiB', 'stored after all', 0], ['Restore, s', 'restore', 2], ['the same, until it is on the disk, s', 'on disk', 2],
+    ['First save, s', 'first', 2],
+    ['First save, seconds of a processor', 'first cpu', 1],
+    ['Stored by it, MiB', 'stored', 0],
+    ['Second save, s', 'second', 2],
+    ['Added by it for each changed byte', 'added', 2],
+    ['Third save, nothing changed, s', 'unchanged', 2],
+    ['Stored after all, MiB', 'stored after all', 0],
+    ['Restore, s', 'restore', 2],
+    ['Restore until it is on the disk, s', 'on disk', 2],
+    ['Restore, seconds of a processor', 'restore cpu', 1],
   ];
   for (const [title, what, digits] of rows) {
     const cell = (program) => {

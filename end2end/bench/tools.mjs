@@ -29,6 +29,22 @@ export function times(ours, theirs) {
 
 export const run = (command, args, options = {}) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * MIB, ...options });
 
+/** Runs a program; seconds of processor that it and what it started took, which other work on the machine changes little. */
+export function worked(command, args, options = {}) {
+  const script = 'TIMEFORMAT="cpu %U %S"; time "$@"';
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', script, 'bash', command, ...args], { encoding: 'utf8', maxBuffer: 64 * MIB, ...options, env: { ...(options.env ?? process.env), LC_ALL: 'C' } });
+  const found = /^cpu ([\d.]+) ([\d.]+)$/m.exec(stderr);
+  if (status !== 0 || !found) throw new Error(`${command} ${args.join(' ')}: ${stderr}${stdout}`);
+  return Number(found[1]) + Number(found[2]);
+}
+
+/** Seconds of processor that a running process has taken so far. */
+export function processor(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  // In ticks of a hundredth of a second, on every Linux there is a server for.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 export const have = (command) => spawnSync('sh', ['-c', `command -v ${command}`], { stdio: 'ignore' }).status === 0;
 
 /** The first line of what a program says about itself. */
