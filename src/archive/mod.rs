@@ -105,7 +105,7 @@ mod save;
 mod segment;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 
 pub use connect::StoreConfig;
@@ -638,6 +638,12 @@ impl Archive {
     /// Those of the store.
     pub fn release_hold(&self, organization: OrganizationId, hold: HoldId) -> Result<(), Error> {
         hold::release(self, organization, hold)
+    }
+
+    /// Whether others may write to the store as well.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !self.shared.sole
     }
 
     /// Looks again where others write as well and the snapshot is not known here.

@@ -441,21 +441,42 @@ pub fn ask_to_stop(tx: &Transaction<'_>, id: JobId, now: i64) -> Result<bool, Er
         .context("ask a job to stop")
 }
 
-/// Has a job that failed or waits tried again at once, from its first step. False when it is in neither state.
+/// Has a job that failed, was interrupted or waits tried again at once; what does not wait from its first step. False when
+/// it is in none of these states.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn requeue(tx: &Transaction<'_>, id: JobId, from: JobState, now: i64) -> Result<bool, Error> {
     let sql = "UPDATE jobs SET state = 'queued', next_attempt = ?3, attempts = 0, ended = NULL,
-                 step = CASE WHEN ?2 = 'failed' THEN NULL ELSE step END,
-                 ending = CASE WHEN ?2 = 'failed' THEN NULL ELSE ending END,
-                 fault = CASE WHEN ?2 = 'failed' THEN NULL ELSE fault END,
-                 cancel = CASE WHEN ?2 = 'failed' THEN 0 ELSE cancel END
-               WHERE id = ?1 AND state = ?2 AND state IN ('failed', 'waiting') AND closed = 0";
+                 step = CASE WHEN ?2 = 'waiting' THEN step ELSE NULL END,
+                 ending = CASE WHEN ?2 = 'waiting' THEN ending ELSE NULL END,
+                 fault = CASE WHEN ?2 = 'waiting' THEN fault ELSE NULL END,
+                 cancel = CASE WHEN ?2 = 'waiting' THEN cancel ELSE 0 END
+               WHERE id = ?1 AND state = ?2 AND state IN ('failed', 'interrupted', 'waiting') AND closed = 0";
     tx.prepare_cached(sql)
         .and_then(|mut update| update.execute((id, from, now)))
         .map(|rows| rows == 1)
         .context("have a job tried again")
+}
+
+/// Interrupts the fill of the volume for good, because the volume goes: one that no worker is at ends here. Gives the one
+/// that a worker is at, which must be told.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn end_fill(tx: &Transaction<'_>, volume: &str, now: i64) -> Result<Option<JobId>, Error> {
+    let fault = Fault::Interrupted;
+    tx.prepare_cached(
+        "UPDATE jobs SET state = 'interrupted', ended = ?2, speed = NULL, step = NULL, fault = ?3, closed = 1
+         WHERE subject = ?1 AND kind = 'fill-volume' AND state IN ('queued', 'waiting')",
+    )
+    .and_then(|mut update| update.execute((volume, now, fault)))
+    .context("end a fill")?;
+    tx.prepare_cached(
+        "UPDATE jobs SET cancel = 1 WHERE subject = ?1 AND kind = 'fill-volume' AND state = 'running' RETURNING id",
+    )
+    .and_then(|mut update| update.query_row([volume], |row| row.get(0)).optional())
+    .context("end a fill")
 }
 
 /// The object has gone on: what failed on it cannot be tried again any more.

@@ -11,6 +11,7 @@
 pub mod events;
 pub mod instances;
 pub mod jobs;
+pub mod origins;
 pub mod paging;
 pub mod people;
 pub mod points;
@@ -92,11 +93,12 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0003_region.sql")),
     M::up(include_str!("migrations/0004_instances.sql")),
     M::up(include_str!("migrations/0005_memory.sql")),
+    M::up(include_str!("migrations/0006_origins.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 5;
+pub const SCHEMA_VERSION: usize = 6;
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.

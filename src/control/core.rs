@@ -4,6 +4,7 @@ use super::Clock;
 use super::error::{About, Error, explain};
 use super::guests::Guests;
 use super::live::Live;
+use super::upkeep::Upkeep;
 use super::verification::Proofs;
 use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
 use crate::archive::{self, Archive, ArchiveOptions, MasterKey, StoreConfig};
@@ -21,7 +22,8 @@ pub(super) struct Core {
     pub region: String,
     pub folders: Folders,
     pub zones: Zones,
-    pub archive: ArchiveDoor,
+    pub archive: Arc<ArchiveDoor>,
+    pub upkeep: Upkeep,
     pub live: Live,
     pub guests: Guests,
     pub proofs: Proofs,
@@ -157,6 +159,12 @@ impl ArchiveDoor {
             keys,
             open: Mutex::new(None),
         }
+    }
+
+    /// Another object store from now on.
+    #[cfg(test)]
+    pub fn replace(&self, archive: Archive) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(archive);
     }
 
     /// As [`ArchiveDoor::get`], at a start: a lock that another holds is tried again for a moment.

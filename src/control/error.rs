@@ -171,12 +171,21 @@ fn engine_failure(
             zone: about.zone.to_owned(),
             free: about.free,
         },
+        E::Interrupted => return Failure::Stopped,
+        E::Remote { source, .. } if !source.permanent => {
+            tracing::warn!(
+                doing,
+                error = chain(error),
+                "the object store gives nothing"
+            );
+            return Failure::Passing(Fault::ObjectStoreUnavailable);
+        }
         E::InUse(_) => {
             return Failure::Passing(Fault::InUse {
                 name: about.name.to_owned(),
             });
         }
-        E::Damaged { .. } | E::Poisoned(_) => Fault::VolumeDamaged {
+        E::Damaged { .. } | E::Poisoned(_) | E::Remote { .. } => Fault::VolumeDamaged {
             name: about.name.to_owned(),
         },
         E::TooLarge(_) | E::BadSize(_) => SIZE_OUT_OF_RANGE,

@@ -18,6 +18,7 @@ pub mod demo;
 mod error;
 mod expiry;
 mod exports;
+mod filling;
 mod guests;
 mod image;
 mod instances;
@@ -33,6 +34,7 @@ mod serial;
 mod snapshots;
 pub mod tasks;
 mod templates;
+mod upkeep;
 mod uploads;
 mod verification;
 mod volumes;
@@ -80,6 +82,7 @@ impl Control {
     /// listeners that nothing more comes. Returns when all of it has stopped.
     pub fn stop(&self) {
         self.runner.shutdown();
+        self.core.upkeep.stop();
         self.core.guests.let_go();
         self.core.live.stop();
     }

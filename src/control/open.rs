@@ -5,6 +5,7 @@ use super::error::{Error, chain};
 use super::guests::Guests;
 use super::live::Live;
 use super::tasks::Tasks;
+use super::upkeep::Upkeep;
 use super::verification::Proofs;
 use super::zones::{Zone, Zones};
 use super::{Clock, Control, SystemClock};
@@ -129,7 +130,10 @@ impl Control {
             .archive
             .clone()
             .unwrap_or_else(|| StoreConfig::Folder(folders.archive()));
-        let archive = ArchiveDoor::new(store, folders.keys());
+        let archive = Arc::new(ArchiveDoor::new(store, folders.keys()));
+        for zone in &zones {
+            zone.attach(&archive);
+        }
         if let Err(error) = archive.get_patiently() {
             tracing::error!(
                 error = chain(&error),
@@ -146,6 +150,7 @@ impl Control {
             live,
             guests: Guests::new(core.clone(), tuning.hypervisor, tuning.stop_seconds),
             proofs: Proofs::every(settings.verify_days),
+            upkeep: Upkeep::new(core.clone()),
         });
         core.reconcile()?;
         let options = RunnerOptions {
@@ -153,6 +158,7 @@ impl Control {
             ..tuning.runner
         };
         let runner = Runner::start(catalog, Arc::new(Tasks::new(Arc::clone(&core))), options)?;
+        core.upkeep.start();
         Ok(Self {
             runner: Arc::new(runner),
             core,

@@ -31,6 +31,10 @@ impl Core {
         self.remove_old_points()?;
         self.clear_memories()?;
         self.retire_saved()?;
+        if let Err(error) = self.release_holds() {
+            tracing::warn!(error = chain(&error), "holds stay in the object store for now");
+        }
+        self.resume_fills()?;
         self.set_apart()?;
         self.clear_uploads()?;
         self.clear_sockets();
@@ -214,6 +218,8 @@ impl Core {
                 .map(|snapshot| snapshot.checkpoint)
                 .collect();
             checkpoints.extend(self.catalog.point_checkpoints_of_zone(zone.id)?);
+            let origins = self.catalog.origins_of_zone(zone.id)?;
+            checkpoints.extend(origins.iter().map(|origin| origin.base));
             let mut apart: Vec<(&'static str, String)> = Vec::new();
             apart.extend(
                 there

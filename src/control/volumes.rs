@@ -205,6 +205,9 @@ impl Control {
         {
             return Err(in_use());
         }
+        self.core
+            .look(|tx| not_attached(tx, &volume).map_err(Into::into))?;
+        self.end_fills(&[id])?;
         let asked = Asked::new(JobKind::DeleteVolume, &id, &volume.name);
         self.begin(caller, actor, &asked, |tx| {
             let volume = volume_of(tx, actor.organization, id)?.ok_or(NO_VOLUME)?;

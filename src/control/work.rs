@@ -4,14 +4,17 @@ use super::activity::log;
 use super::error::Refusal;
 use super::moments::{moment, time_zone};
 use super::{Actor, Caller, Control};
+use crate::catalog::instances::live_work_on;
 use crate::catalog::jobs::{Job, NewJob, ask_to_stop, insert_job, job_of, requeue};
 use crate::catalog::snapshots::{move_snapshot, snapshot_of};
+use crate::catalog::volumes::volume_of;
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{JobId, SnapshotId};
+use crate::domain::id::{JobId, SnapshotId, VolumeId};
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotEvent;
+use crate::domain::volume::VolumeState;
 use crate::view::{Act, JobView, Started};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
@@ -112,7 +115,9 @@ impl Control {
             if !may_be_retried(&job) {
                 return Err(Fault::NotRetryable.into());
             }
-            if job.state == JobState::Failed {
+            if job.kind == JobKind::FillVolume {
+                may_be_filled(tx, &job)?;
+            } else if job.state == JobState::Failed {
                 let snapshot: SnapshotId = job.subject.parse().map_err(|_| Fault::NotRetryable)?;
                 let snapshot =
                     snapshot_of(tx, actor.organization, snapshot)?.ok_or(Fault::NotRetryable)?;
@@ -210,12 +215,28 @@ impl Control {
     }
 }
 
-/// What waits can be hurried. Of what failed, only a snapshot can be tried again: its checkpoint was kept, so that it
-/// still means the same moment; a volume that could not be filled is deleted and made anew.
+/// A volume is there to be filled, and nothing else fills it.
+fn may_be_filled(tx: &Transaction<'_>, job: &Job) -> Result<(), Refusal> {
+    let volume: VolumeId = job.subject.parse().map_err(|_| Fault::NotRetryable)?;
+    let volume = volume_of(tx, job.organization, volume)?;
+    let alone = job.state == JobState::Waiting || live_work_on(tx, &job.subject)?.is_none();
+    if alone && volume.is_some_and(|volume| volume.state == VolumeState::Ready) {
+        Ok(())
+    } else {
+        Err(Fault::NotRetryable.into())
+    }
+}
+
+/// What waits can be hurried. Of what failed, a snapshot can be tried again: its checkpoint was kept, so that it still
+/// means the same moment; and a volume that is in use already can be filled further, also when that was interrupted. One
+/// that could not be made is deleted and made anew.
 fn may_be_retried(job: &Job) -> bool {
     match job.state {
         JobState::Waiting => true,
-        JobState::Failed => job.kind == JobKind::TakeSnapshot && !job.closed,
-        JobState::Queued | JobState::Running | JobState::Succeeded | JobState::Interrupted => false,
+        JobState::Failed => {
+            matches!(job.kind, JobKind::TakeSnapshot | JobKind::FillVolume) && !job.closed
+        }
+        JobState::Interrupted => job.kind == JobKind::FillVolume && !job.closed,
+        JobState::Queued | JobState::Running | JobState::Succeeded => false,
     }
 }

@@ -1,5 +1,6 @@
 //! The zones of the region and their pools.
 
+use super::core::ArchiveDoor;
 use super::error::About;
 use super::error::{Error, chain, explain};
 use crate::catalog;
@@ -67,6 +68,13 @@ impl Zone {
             in_settings,
             pool,
         })
+    }
+
+    /// Says where the blocks of volumes that still fill come from.
+    pub fn attach(&self, archive: &Arc<ArchiveDoor>) {
+        if let Ok(pool) = &self.pool {
+            pool.attach_sources(Arc::clone(archive) as _);
+        }
     }
 
     /// The pool, or what a user may know of why it is not open.

@@ -206,6 +206,9 @@ impl Shared {
         if let Ok(Some(job)) = self.catalog.job(job.id) {
             self.work.changed(&job);
         }
+        // It may have asked for more work, of a kind that is not for this worker.
+        *lock(&self.calls) += 1;
+        self.called.notify_all();
     }
 
     fn proceed(&self, job: &mut Job, flag: &Arc<AtomicBool>) -> Result<(), catalog::Error> {

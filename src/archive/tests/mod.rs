@@ -13,7 +13,7 @@ mod i10_sequences;
 mod i10_several;
 mod i11_sealing;
 mod remote;
-mod stores;
+pub(crate) mod stores;
 mod verify;
 
 use super::*;

@@ -287,10 +287,13 @@ impl Control {
     ) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         self.instance_of(actor.organization, id)?;
+        let disks = self.ask(self.catalog().disks_of(id))?;
         if volumes {
-            for disk in self.ask(self.catalog().disks_of(id))? {
-                self.released(&disk)?;
+            for disk in &disks {
+                self.released(disk)?;
             }
+            let going: Vec<_> = disks.iter().map(|disk| disk.id).collect();
+            self.end_fills(&going)?;
         }
         let (kind, event) = (JobKind::DeleteInstance, InstanceEvent::DeleteAsked);
         self.moves_on(caller, id, kind, event, "{}".to_owned(), |tx, _| {

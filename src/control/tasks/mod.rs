@@ -15,6 +15,7 @@ mod volume;
 
 pub(super) use rollback::made_anew;
 pub(super) use template::{TemplateArgs, parse as parse_template};
+pub(super) use volume::begin_fill;
 
 use super::core::Core;
 use super::error::{About, Error, explain, internal};
@@ -41,7 +42,7 @@ pub const fn steps(kind: JobKind) -> &'static [&'static str] {
         JobKind::DeleteVolume => &["delete-volume", "delete-bases"],
         JobKind::TakeSnapshot => &["checkpoint", "save", "verify", "retire"],
         JobKind::DeleteSnapshot => &["delete-saved", "delete-checkpoint"],
-        JobKind::RestoreVolume => &["make-volume", "fill"],
+        JobKind::RestoreVolume => &["hold", "make-volume"],
         JobKind::CreateInstance
         | JobKind::StartInstance
         | JobKind::StopInstance
@@ -61,7 +62,8 @@ pub const fn steps(kind: JobKind) -> &'static [&'static str] {
 #[must_use]
 pub const fn undo_steps(kind: JobKind, ending: Ending) -> &'static [&'static str] {
     match (kind, ending) {
-        (JobKind::CreateVolume | JobKind::RestoreVolume, _) => &["drop-volume"],
+        (JobKind::CreateVolume, _) => &["drop-volume"],
+        (JobKind::RestoreVolume, _) => &["drop-volume", "delete-bases"],
         (JobKind::ImportVolume, _) => &["drop-volume", "drop-upload"],
         (JobKind::TakeSnapshot, Ending::Interrupted) => &["drop-saved", "drop-checkpoint"],
         // The checkpoint is kept: the save can be tried again and still means the same moment.
@@ -125,7 +127,6 @@ impl Work for Tasks {
             kind,
             JobKind::ImportVolume
                 | JobKind::TakeSnapshot
-                | JobKind::RestoreVolume
                 | JobKind::CreateInstance
                 | JobKind::CreateTemplate
                 | JobKind::ImportTemplate
@@ -142,6 +143,8 @@ impl Work for Tasks {
                 | JobKind::DeleteInstance
                 | JobKind::DeletePoint
                 | JobKind::DeleteTemplate
+                // It waits for an object store that is out of reach; what is damaged, or does not fit, ends it.
+                | JobKind::FillVolume
         )
     }
 
@@ -151,10 +154,10 @@ impl Work for Tasks {
             core.guests_known(&job.subject_name, watch)?;
         }
         let done = match (job.kind, step) {
-            (
-                JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume,
-                "make-volume",
-            ) => core.make_volume(job),
+            (JobKind::CreateVolume | JobKind::ImportVolume, "make-volume") => core.make_volume(job),
+            (JobKind::RestoreVolume, "hold") => core.hold(job),
+            (JobKind::RestoreVolume, "make-volume") => core.make_from_snapshot(job),
+            (JobKind::FillVolume, "fetch") => core.fetch(job, watch),
             (
                 JobKind::CreateVolume | JobKind::ImportVolume | JobKind::RestoreVolume,
                 "drop-volume",
@@ -163,8 +166,9 @@ impl Work for Tasks {
             (JobKind::ImportVolume, "convert") => core.convert(job, watch),
             (JobKind::ImportVolume, "remove-upload" | "drop-upload") => core.remove_upload(job),
             (JobKind::DeleteVolume, "delete-volume") => core.drop_volume(job),
-            (JobKind::DeleteVolume, "delete-bases") => core.delete_bases(job),
-            (JobKind::RestoreVolume, "fill") => core.fill(job, watch),
+            (JobKind::DeleteVolume | JobKind::RestoreVolume, "delete-bases") => {
+                core.delete_bases(job)
+            }
             (JobKind::TakeSnapshot, "checkpoint") => core.checkpoint(job),
             (JobKind::TakeSnapshot, "save") => core.save(job, watch),
             (JobKind::TakeSnapshot, "verify") => core.verify(job),
@@ -192,7 +196,9 @@ impl Work for Tasks {
         };
         match done {
             // What must be finished is tried again whatever was wrong.
-            Err(Failure::Final(fault)) if self.never_gives_up(job.kind) => {
+            Err(Failure::Final(fault))
+                if self.never_gives_up(job.kind) && job.kind != JobKind::FillVolume =>
+            {
                 Err(Failure::Passing(fault))
             }
             done => done,
@@ -209,7 +215,7 @@ impl Work for Tasks {
             JobKind::CreateVolume
             | JobKind::ImportVolume
             | JobKind::RestoreVolume
-            | JobKind::DeleteVolume => volume::conclude(tx, job, ending),
+            | JobKind::DeleteVolume => volume::conclude(tx, job, ending, self.core.now()),
             // The volume is what it was.
             JobKind::FillVolume => Ok(()),
             JobKind::VerifySnapshot => snapshot::conclude_proof(tx, job, ending, self.core.now()),

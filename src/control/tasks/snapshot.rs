@@ -90,7 +90,7 @@ impl Core {
             taken_ms: snapshot.taken,
             source: &*device,
             base: base.as_ref().map(|(base, changed)| Base {
-                snapshot: base.id,
+                snapshot: *base,
                 changed,
             }),
         };
@@ -100,7 +100,7 @@ impl Core {
         let built_on = base
             .as_ref()
             .filter(|_| saved.incremental)
-            .map(|(base, _)| base.id);
+            .map(|(base, _)| *base);
         self.catalog
             .set_saved(
                 snapshot.id,
@@ -111,12 +111,13 @@ impl Core {
             .map_err(|error| failed(error.into()))
     }
 
-    /// The newest saved snapshot of the same volume that the pool can still compare with, and what differs.
+    /// The newest saved snapshot of the same volume that the pool can still compare with, and what differs; or what the
+    /// volume was made from, of which then not even that needs to have come which the volume still lacks.
     fn base_of(
         &self,
         snapshot: &Snapshot,
         pool: &Pool,
-    ) -> Result<Option<(Snapshot, BlockSet)>, Failure> {
+    ) -> Result<Option<(SnapshotId, BlockSet)>, Failure> {
         let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
         let failed = |error| explain("look for a base", error, zone.about(&snapshot.volume_name));
         for base in self
@@ -132,10 +133,17 @@ impl Core {
                     .diff(base.checkpoint, snapshot.checkpoint)
                     .map_err(|error| failed(error.into()))?
             {
-                return Ok(Some((base, changed)));
+                return Ok(Some((base.id, changed)));
             }
         }
-        Ok(None)
+        let origin = self.catalog.origin(snapshot.volume);
+        let Some(origin) = origin.map_err(|error| failed(error.into()))? else {
+            return Ok(None);
+        };
+        let changed = pool
+            .diff(origin.base, snapshot.checkpoint)
+            .map_err(|error| failed(error.into()))?;
+        Ok(changed.map(|changed| (origin.content, changed)))
     }
 
     /// *Saved* is said only of what the object store shows: the manifest is there and is of this disk.
@@ -170,15 +178,16 @@ impl Core {
         };
         let failed = |error| explain("verify a snapshot", error, about);
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
-        let findings = archive.check(true).map_err(|error| failed(error.into()))?;
-        let of_it = |finding: &&archive::Finding| finding.snapshots.contains(&snapshot.id);
-        if let Some(found) = findings.iter().find(of_it) {
-            return Err(Failure::Final(Fault::SnapshotDamaged {
-                object: found.object.clone(),
-            }));
-        }
-        _ = watch.done(snapshot.data.unwrap_or_default().0);
-        Ok(())
+        let mut verify =
+            || archive.verify(snapshot.organization, snapshot.id, &mut Told(&mut *watch));
+        let verified = match verify() {
+            Err(archive::Error::Damaged { object, .. }) => {
+                tracing::warn!(snapshot = %snapshot.id, object, "damage is looked at once more");
+                verify()
+            }
+            first => first,
+        };
+        verified.map(|_| ()).map_err(|error| failed(error.into()))
     }
 
     /// The checkpoint's data may go from the pool; its boundary stays, for the next snapshot to build on.
@@ -224,6 +233,7 @@ impl Core {
         let freed = archive
             .delete(snapshot.organization, snapshot.id)
             .map_err(|error| failed(error.into()))?;
+        self.upkeep.deleted();
         tracing::debug!(snapshot = %snapshot.id, ?freed, "deleted from the object store");
         Ok(())
     }

@@ -1,15 +1,16 @@
 //! Making, filling and removing volumes.
 
 use super::super::core::Core;
-use super::super::error::explain;
+use super::super::error::{About, explain};
 use crate::catalog;
-use crate::catalog::jobs::{Ending, Job};
+use crate::catalog::jobs::{Ending, Job, NewJob, insert_job};
 use crate::catalog::snapshots::Held;
 use crate::catalog::volumes::{Volume, forget_volume, move_volume, volume_of};
 use crate::domain::fault::Fault;
-use crate::domain::id::VolumeId;
+use crate::domain::id::{JobId, UserId, VolumeId};
 use crate::domain::job::JobKind;
-use crate::domain::volume::VolumeEvent;
+use crate::domain::size::Bytes;
+use crate::domain::volume::{VolumeEvent, VolumeState};
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
 
@@ -56,14 +57,36 @@ impl Core {
                     .map_err(|error| failed(error.into()))?;
             }
         }
+        let origin = self.catalog.origin(volume.id);
+        if let Some(origin) = origin.map_err(|error| failed(error.into()))? {
+            pool.delete_checkpoint(origin.base)
+                .map_err(|error| failed(error.into()))?;
+        }
         Ok(())
     }
 
-    /// The snapshot's content goes into the new volume, and is synced. Done again, it is written again.
-    pub(super) fn fill(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
+    /// The object store keeps the snapshot's content for the volume, whatever becomes of the snapshot.
+    pub(super) fn hold(&self, job: &Job) -> Result<(), Failure> {
         let volume = self.subject_volume(job)?;
         let snapshot = self.snapshot_named(job.source.as_deref().unwrap_or_default())?;
-        self.fill_from_archive(snapshot.organization, snapshot.id, &volume, watch)
+        self.hold_content(&volume, snapshot.id, &snapshot.name)
+    }
+
+    /// The engine makes the volume on top of what is held. Making the same one again is harmless.
+    pub(super) fn make_from_snapshot(&self, job: &Job) -> Result<(), Failure> {
+        self.make_remote(&self.subject_volume(job)?)
+    }
+
+    /// What the volume still lacks comes into its zone. A volume that is going lacks nothing.
+    pub(super) fn fetch(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let id: Option<VolumeId> = job.subject.parse().ok();
+        let found = id.map(|id| self.catalog.volume(id)).transpose();
+        let found = found
+            .map_err(|error| explain("find a job's volume", error.into(), About::default()))?;
+        match found.flatten() {
+            Some(volume) if volume.state == VolumeState::Ready => self.fill(&volume, watch),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -72,6 +95,7 @@ pub(super) fn conclude(
     tx: &Transaction<'_>,
     job: &Job,
     ending: Option<(Ending, &Fault)>,
+    now: i64,
 ) -> Result<(), catalog::Error> {
     let Some(id) = job.subject.parse::<VolumeId>().ok() else {
         return Ok(());
@@ -98,5 +122,30 @@ pub(super) fn conclude(
             tracing::error!(job = %job.id, volume = %id, state = ?volume.state, ?event, "a volume was not in its passing state")
         }
     }
+    if job.kind == JobKind::RestoreVolume && ending.is_none() {
+        begin_fill(tx, &volume, job.total, job.asked_by, now)?;
+    }
     Ok(())
+}
+
+/// The work that fetches what the volume does not have in its zone.
+pub(in crate::control) fn begin_fill(
+    tx: &Transaction<'_>,
+    volume: &Volume,
+    total: Option<Bytes>,
+    asked_by: Option<UserId>,
+    now: i64,
+) -> Result<(), catalog::Error> {
+    let fill = NewJob {
+        id: JobId::new(),
+        organization: volume.organization,
+        kind: JobKind::FillVolume,
+        subject: volume.id.to_string(),
+        subject_name: &volume.name,
+        source: None,
+        args: "{}".to_owned(),
+        total,
+        asked_by,
+    };
+    insert_job(tx, &fill, now)
 }

@@ -30,13 +30,14 @@ pub(super) fn word(kind: JobKind) -> String {
 }
 
 /// The kinds that these tests ask for; those of instances and points stand beside them.
-const KINDS: [JobKind; 9] = [
+const KINDS: [JobKind; 10] = [
     JobKind::CreateVolume,
     JobKind::ImportVolume,
     JobKind::DeleteVolume,
     JobKind::TakeSnapshot,
     JobKind::DeleteSnapshot,
     JobKind::RestoreVolume,
+    JobKind::FillVolume,
     JobKind::CreateTemplate,
     JobKind::ImportTemplate,
     JobKind::DeleteTemplate,
@@ -99,7 +100,7 @@ fn act(house: &House, kind: JobKind, data: &Path) {
         JobKind::DeleteVolume => control.delete_volume(owner, source()),
         JobKind::TakeSnapshot => control.take_snapshot(owner, source(), "subject"),
         JobKind::DeleteSnapshot => control.delete_snapshot(owner, subject()),
-        JobKind::RestoreVolume => {
+        JobKind::RestoreVolume | JobKind::FillVolume => {
             control.create_volume_from_snapshot(owner, subject(), zone, "made")
         }
         JobKind::CreateTemplate => control.create_template(owner, subject(), "made", ""),
@@ -131,6 +132,8 @@ fn act(house: &House, kind: JobKind, data: &Path) {
     };
     let job = begun.expect("begun").job;
     house.ended(job);
+    // And what it asked for itself.
+    settle(house);
 }
 
 /// Opens the region of a variable and does the act of another, if nothing is under way; dies on the way.
@@ -196,6 +199,16 @@ pub(super) fn settle(house: &House) {
     }
 }
 
+/// Holds in the object store.
+fn holds(data: &Path) -> usize {
+    let organizations = std::fs::read_dir(data.join("archive/objects")).expect("an archive");
+    organizations
+        .flatten()
+        .filter_map(|organization| std::fs::read_dir(organization.path().join("holds")).ok())
+        .map(Iterator::count)
+        .sum()
+}
+
 /// Nothing stuck, nothing unknown, nothing left over.
 fn assert_whole(house: &House, data: &Path) {
     for volume in house.volumes() {
@@ -233,10 +246,16 @@ fn assert_whole(house: &House, data: &Path) {
             "a pool has what the catalog has"
         );
         let snapshots = catalog.snapshots_of_zone(zone.id).expect("an answer");
+        let origins = catalog.origins_of_zone(zone.id).expect("an answer");
+        let bases = origins
+            .iter()
+            .filter(|origin| known.contains(&origin.volume))
+            .map(|origin| origin.base);
         let known: BTreeSet<_> = snapshots
             .iter()
             .filter(|snapshot| snapshot.held != Held::Gone)
             .map(|snapshot| snapshot.checkpoint)
+            .chain(bases)
             .collect();
         assert_eq!(
             pool.checkpoints()
@@ -268,6 +287,16 @@ fn assert_whole(house: &House, data: &Path) {
         saved.len(),
         usable + ready,
         "the archive has what the catalog has"
+    );
+    house.control.core.release_holds().expect("asked");
+    let sources = house.control.core.zones.0.iter().map(|zone| {
+        let pool = zone.pool("").expect("a pool");
+        pool.sources().len()
+    });
+    assert_eq!(
+        holds(data),
+        sources.sum::<usize>(),
+        "what fills is held, and nothing else"
     );
     assert_eq!(
         std::fs::read_dir(data.join("uploads"))
@@ -329,10 +358,11 @@ fn assert_done(house: &House, kind: JobKind) {
             assert_eq!(house.read(volume, 9 * MIB as u64, MIB), noise(2, MIB));
         }
         JobKind::DeleteSnapshot => assert!(house.snapshots().is_empty()),
-        JobKind::RestoreVolume => assert_eq!(
-            house.read(house.volume("made").id, 3 * MIB as u64, MIB),
-            noise(1, MIB)
-        ),
+        JobKind::RestoreVolume | JobKind::FillVolume => {
+            let volume = house.volume("made").id;
+            assert_eq!(house.read(volume, 3 * MIB as u64, MIB), noise(1, MIB));
+            assert!(house.pool_of(volume).sources().is_empty(), "all has come");
+        }
         other => unreachable!("{other:?} is not one of KINDS"),
     }
 }
@@ -351,6 +381,11 @@ fn assert_undone(house: &House, kind: JobKind, fault: bool) {
         let row = house.template();
         assert_eq!(row.state, TemplateState::Failed);
         assert!(row.fault.is_some());
+    } else if kind == JobKind::FillVolume {
+        // It goes on fetching what is read.
+        let volume = house.volume("made");
+        assert_eq!((volume.state, volume.fault), (VolumeState::Ready, None));
+        assert_eq!(house.read(volume.id, 3 * MIB as u64, MIB), noise(1, MIB));
     } else {
         let volume = house.volume("made");
         assert_eq!(volume.state, VolumeState::Failed);
@@ -449,9 +484,12 @@ fn interrupted_everywhere(kind: JobKind) {
             .list_activity(&house.owner, 1)
             .expect("the log")
             .rows;
+        // What the program began itself is among the tasks only.
+        let tasks = house.control.current_jobs(&house.owner).expect("a list");
         assert!(
             rows.iter()
                 .filter_map(|row| row.job.as_ref())
+                .chain(&tasks)
                 .any(|job| job.state == JobState::Interrupted)
         );
     }

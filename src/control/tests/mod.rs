@@ -9,6 +9,7 @@ mod crash;
 mod crash_points;
 mod demo;
 mod disks;
+mod filling;
 pub(crate) mod guest;
 mod guest_full;
 mod guest_points;

@@ -11,7 +11,7 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// The packs of the object store.
 fn packs(data: &Path) -> Vec<PathBuf> {
-    let organizations = std::fs::read_dir(data.join("archive")).expect("an archive");
+    let organizations = std::fs::read_dir(data.join("archive/objects")).expect("an archive");
     organizations
         .flatten()
         .filter_map(|organization| std::fs::read_dir(organization.path().join("packs")).ok())
