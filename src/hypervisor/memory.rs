@@ -23,10 +23,12 @@
 //! # What holds
 //! - A file under its name is whole: it is written under another, synced, renamed, and its folder synced.
 //! - What is handed out of a frame was proved by its hash first. Damage is named with file and offset.
-//! - Memory in use: eight pieces a processor while packing, four frames while reading.
+//! - Memory in use: 9 MiB for each processor, of eight at most, and for two more.
 //!
 //! # A crash
 //! Leaves a file whose name ends in `.tmp`, for the owner of the folder to remove.
+
+mod order;
 
 use super::{Accelerator, Error};
 use crate::domain::size::Bytes;
@@ -34,12 +36,13 @@ use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufWriter, Read, Write},
     ops::ControlFlow,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    thread,
 };
+
+use order::{Buffers, in_order};
 
 const MAGIC: &[u8; 8] = b"REPRISEM";
 const VERSION: u16 = 0;
@@ -49,6 +52,7 @@ const PIECE: usize = 4 << 20;
 const MOST_PACKED: usize = PIECE + (PIECE >> 4);
 const HASH: usize = 32;
 const FIXED: usize = 32;
+const FRAME_HEAD: usize = 12;
 /// Longer than any description.
 const MOST_DESCRIPTION: usize = 16 << 10;
 /// The quickest that is worth it: what is kept is to be there soon, and to be back sooner.
@@ -124,7 +128,7 @@ fn write(
     tell: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Packed, Error> {
     let reading = Error::io("read", raw);
-    let mut source = File::open(raw).map_err(Error::io("open", raw))?;
+    let source = File::open(raw).map_err(Error::io("open", raw))?;
     let stream = source.metadata().map_err(reading)?.len();
     let frames = u32::try_from(stream.div_ceil(PIECE as u64))
         .map_err(|_| Error::io("pack", raw)(io::ErrorKind::FileTooLarge.into()))?;
@@ -145,55 +149,38 @@ fn write(
     let hash = *blake3::hash(&header).as_bytes();
     put(&header)?;
     put(&hash)?;
-    let workers = thread::available_parallelism().map_or(2, |count| count.get().min(8));
-    let (mut number, mut done) = (0, 0_u64);
-    let mut pieces: Vec<Vec<u8>> = Vec::new();
-    while number < frames {
-        pieces.clear();
-        for _ in 0..workers * 4 {
-            let left = stream - done - pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
-            if left == 0 {
-                break;
-            }
-            let mut piece = vec![0; PIECE.min(usize::try_from(left).unwrap_or(PIECE))];
-            source
-                .read_exact(&mut piece)
-                .map_err(Error::io("read", raw))?;
-            pieces.push(piece);
+    let mut done = 0_u64;
+    let work = |number: u32, buffers: &mut Buffers| {
+        let offset = u64::from(number) * PIECE as u64;
+        let length = usize::try_from(stream - offset).unwrap_or(PIECE).min(PIECE);
+        buffers.plain.resize(length, 0);
+        source
+            .read_exact_at(&mut buffers.plain, offset)
+            .map_err(Error::io("read", raw))?;
+        buffers.packed.clear();
+        buffers
+            .packed
+            .reserve(zstd::zstd_safe::compress_bound(PIECE));
+        zstd::bulk::Compressor::new(LEVEL)
+            .and_then(|mut zstd| zstd.compress_to_buffer(&buffers.plain, &mut buffers.packed))
+            .map_err(Error::io("compress", raw))?;
+        let head = frame_head(number, length, buffers.packed.len());
+        let proof = frame_hash(&hash, &head, &buffers.packed);
+        buffers.packed.extend_from_slice(&proof);
+        Ok(())
+    };
+    let mut number = 0;
+    in_order(raw, frames, Ok, work, &mut |buffers| {
+        let length = buffers.packed.len() - HASH;
+        put(&frame_head(number, buffers.plain.len(), length))?;
+        put(&buffers.packed)?;
+        number += 1;
+        done += buffers.plain.len() as u64;
+        match tell(done) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Error::Cancelled),
         }
-        let packed = thread::scope(|scope| {
-            let jobs: Vec<_> = pieces
-                .chunks(pieces.len().div_ceil(workers).max(1))
-                .map(|some| {
-                    scope.spawn(move || {
-                        some.iter()
-                            .map(|piece| zstd::bulk::compress(piece, LEVEL))
-                            .collect::<io::Result<Vec<_>>>()
-                    })
-                })
-                .collect();
-            let mut all = Vec::new();
-            for job in jobs {
-                let some = job
-                    .join()
-                    .unwrap_or_else(|_| Err(io::Error::other("a thread ended early")))?;
-                all.extend(some);
-            }
-            Ok::<_, io::Error>(all)
-        })
-        .map_err(Error::io("compress", raw))?;
-        for (piece, packed) in pieces.iter().zip(packed) {
-            let head = frame_head(number, piece.len(), packed.len());
-            put(&head)?;
-            put(&packed)?;
-            put(&frame_hash(&hash, &head, &packed))?;
-            number += 1;
-            done += piece.len() as u64;
-        }
-        if tell(done).is_break() {
-            return Err(Error::Cancelled);
-        }
-    }
+    })?;
     let file = out
         .into_inner()
         .map_err(|error| Error::io("write", to)(error.into_error()))?;
@@ -221,16 +208,16 @@ fn header(stream: u64, frames: u32, about: &About) -> Vec<u8> {
 }
 
 /// The lengths are of one piece: they fit.
-fn frame_head(number: u32, stream: usize, packed: usize) -> [u8; 12] {
+fn frame_head(number: u32, stream: usize, packed: usize) -> [u8; FRAME_HEAD] {
     let short = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let mut head = [0; 12];
+    let mut head = [0; FRAME_HEAD];
     head[..4].copy_from_slice(&number.to_le_bytes());
     head[4..8].copy_from_slice(&short(stream));
     head[8..].copy_from_slice(&short(packed));
     head
 }
 
-fn frame_hash(file: &[u8; HASH], head: &[u8; 12], packed: &[u8]) -> [u8; HASH] {
+fn frame_hash(file: &[u8; HASH], head: &[u8; FRAME_HEAD], packed: &[u8]) -> [u8; HASH] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(file);
     hasher.update(head);
@@ -315,59 +302,127 @@ impl Image {
         self.stream
     }
 
-    /// Hands the stream to `take`, proved piece by piece, in order.
+    /// Hands the stream to `take`, proved piece by piece, in order. Processors work ahead of it.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Damaged`]; what `take` says.
-    pub fn read(&self, take: &mut dyn FnMut(Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
-        use std::io::{Seek, SeekFrom};
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(self.start))
-            .map_err(Error::io("read", &self.path))?;
-        let mut source = BufReader::with_capacity(1 << 20, file);
+    pub fn read(&self, take: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        self.frames(
+            |frame, buffers| {
+                self.prove_frame(&frame, buffers)?;
+                let damaged = |what| self.damaged(frame.offset, what);
+                buffers.plain.clear();
+                buffers.plain.reserve(PIECE);
+                zstd::bulk::Decompressor::new()
+                    .and_then(|mut zstd| {
+                        zstd.decompress_to_buffer(&buffers.packed, &mut buffers.plain)
+                    })
+                    .map_err(|_| damaged("a frame cannot be decompressed"))?;
+                if buffers.plain.len() == frame.bytes {
+                    Ok(())
+                } else {
+                    Err(damaged("a frame has another length than it says"))
+                }
+            },
+            &mut |buffers| take(&buffers.plain),
+        )
+    }
+
+    /// Proves that all of it is as it was written, and keeps nothing. `tell` hears how many bytes of the stream are done,
+    /// and may break off.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Damaged`]; [`Error::Cancelled`].
+    pub fn prove(&self, tell: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<(), Error> {
+        let mut done = 0_u64;
+        self.frames(
+            |frame, buffers| self.prove_frame(&frame, buffers),
+            &mut |_| {
+                done = self.stream.min(done + PIECE as u64);
+                match tell(done) {
+                    ControlFlow::Continue(()) => Ok(()),
+                    ControlFlow::Break(()) => Err(Error::Cancelled),
+                }
+            },
+        )
+    }
+
+    /// Goes through the frames. Where one stands follows from the lengths of those before it, which are not proved yet: a
+    /// wrong one leads astray, and the frame that says it is the first that cannot be proved.
+    fn frames(
+        &self,
+        work: impl Fn(Frame, &mut Buffers) -> Result<(), Error> + Sync,
+        take: &mut dyn FnMut(&Buffers) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let mut offset = self.start;
-        let mut left = self.stream;
-        for number in 0..self.frames {
-            let damaged = |what: &'static str| Error::Damaged {
-                path: self.path.clone(),
-                offset,
-                what,
-            };
-            let mut read = |into: &mut [u8]| {
-                source.read_exact(into).map_err(|error| match error.kind() {
-                    io::ErrorKind::UnexpectedEof => damaged("it ends early"),
-                    _ => Error::io("read", &self.path)(error),
-                })
-            };
-            let mut head = [0; 12];
-            read(&mut head)?;
+        let claim = |number: u32| {
+            let mut head = [0; FRAME_HEAD];
+            self.read_at(&mut head, offset, offset)?;
             let length = u32::from_le_bytes(number_at(&head, 8)) as usize;
             if length > MOST_PACKED {
-                return Err(damaged("a frame is damaged"));
+                return Err(self.damaged(offset, "a frame is damaged"));
             }
-            let mut packed = vec![0; length];
-            read(&mut packed)?;
-            let mut hash = [0; HASH];
-            read(&mut hash)?;
-            let proved = blake3::Hash::from_bytes(frame_hash(&self.hash, &head, &packed));
-            if proved != blake3::Hash::from_bytes(hash) {
-                return Err(damaged("a frame is damaged"));
-            }
-            // Proved: what follows was written so.
-            let bytes = u32::from_le_bytes(number_at(&head, 4)) as usize;
-            let due = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-            if u32::from_le_bytes(number_at(&head, 0)) != number || bytes != due {
-                return Err(damaged("a frame is out of place"));
-            }
-            let piece = zstd::bulk::decompress(&packed, PIECE)
-                .map_err(|_| damaged("a frame cannot be decompressed"))?;
-            if piece.len() != bytes {
-                return Err(damaged("a frame has another length than it says"));
-            }
-            offset += (head.len() + length + HASH) as u64;
-            left -= bytes as u64;
-            take(piece)?;
+            let frame = Frame {
+                number,
+                offset,
+                head,
+                bytes: u32::from_le_bytes(number_at(&head, 4)) as usize,
+                length,
+            };
+            offset += (FRAME_HEAD + length + HASH) as u64;
+            Ok(frame)
+        };
+        in_order(&self.path, self.frames, claim, work, take)
+    }
+
+    /// Reads a frame's bytes and proves that they were written here.
+    fn prove_frame(&self, frame: &Frame, buffers: &mut Buffers) -> Result<(), Error> {
+        let damaged = |what| self.damaged(frame.offset, what);
+        buffers.packed.resize(frame.length + HASH, 0);
+        let from = frame.offset + FRAME_HEAD as u64;
+        self.read_at(&mut buffers.packed, from, frame.offset)?;
+        let proof: [u8; HASH] = number_at(&buffers.packed, frame.length);
+        buffers.packed.truncate(frame.length);
+        let found = frame_hash(&self.hash, &frame.head, &buffers.packed);
+        if blake3::Hash::from_bytes(found) != blake3::Hash::from_bytes(proof) {
+            return Err(damaged("a frame is damaged"));
+        }
+        // Proved: what follows was written so.
+        let left = self.stream - u64::from(frame.number) * PIECE as u64;
+        let due = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        if u32::from_le_bytes(number_at(&frame.head, 0)) != frame.number || frame.bytes != due {
+            return Err(damaged("a frame is out of place"));
         }
         Ok(())
     }
+
+    /// Reads what must be there; `of` is where that stands to which it belongs.
+    fn read_at(&self, into: &mut [u8], offset: u64, of: u64) -> Result<(), Error> {
+        self.file
+            .read_exact_at(into, offset)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => self.damaged(of, "it ends early"),
+                _ => Error::io("read", &self.path)(error),
+            })
+    }
+
+    fn damaged(&self, offset: u64, what: &'static str) -> Error {
+        Error::Damaged {
+            path: self.path.clone(),
+            offset,
+            what,
+        }
+    }
+}
+
+/// A frame as its head says; nothing of it is proved.
+struct Frame {
+    number: u32,
+    /// Where it stands in the file.
+    offset: u64,
+    head: [u8; FRAME_HEAD],
+    /// Bytes of the stream in it.
+    bytes: usize,
+    /// Bytes of it in the file.
+    length: usize,
 }

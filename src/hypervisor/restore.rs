@@ -1,7 +1,7 @@
 //! A machine that goes on with a memory that was kept.
 //!
 //! QEMU is started, paused, with the hardware that the memory knows, and is told to take its memory from a socket in the
-//! instance's folder; two threads of ours read, prove and decompress the file ahead of it and send it there.
+//! instance's folder; threads of ours read, prove and decompress the file ahead of it and send it there.
 //!
 //! # What holds
 //! - The guest does not run before all of its memory was proved and QEMU said that it has it. Damage that is found late
@@ -18,8 +18,6 @@ use std::{
     io::Write,
     net::Shutdown,
     os::unix::net::UnixStream,
-    sync::mpsc::{Receiver, sync_channel},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -29,8 +27,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const STALLED: Duration = Duration::from_secs(30);
 /// How long QEMU may take, once it has everything, to say so.
 const LOADED: Duration = Duration::from_secs(30);
-/// Frames that are ready before QEMU wants them.
-const AHEAD: usize = 4;
 
 impl Hypervisor {
     /// Starts a machine that goes on with a memory that was kept. When this returns it has the memory and is paused:
@@ -90,34 +86,15 @@ impl Machine {
         self.loaded()
     }
 
-    /// Sends the stream; one thread proves and decompresses, this one sends.
+    /// Sends the stream, which is proved and decompressed ahead.
     fn send(&self, image: &Image, mut socket: UnixStream) -> Result<(), Error> {
-        let sending = || Error::io("send to", self.folder().path().join(folder::MEMORY));
+        let path = self.folder().path().join(folder::MEMORY);
+        let sending = || Error::io("send to", &path);
         socket.set_write_timeout(Some(STALLED)).map_err(sending())?;
-        let (ready, frames) = sync_channel::<Vec<u8>>(AHEAD);
-        thread::scope(|scope| {
-            let reader = scope.spawn(move || {
-                image.read(&mut |piece| ready.send(piece).map_err(|_| Error::Cancelled))
-            });
-            // By value: where sending fails, the reader's next frame finds nobody.
-            let send = |frames: Receiver<Vec<u8>>, socket: &mut UnixStream| {
-                frames
-                    .iter()
-                    .try_for_each(|piece| socket.write_all(&piece))
-                    .map_err(sending())
-            };
-            let sent = send(frames, &mut socket);
-            let read = reader.join().unwrap_or(Err(Error::Cancelled));
-            match (read, sent) {
-                (Ok(()), Ok(())) => {
-                    let _ = socket.shutdown(Shutdown::Write);
-                    Ok(())
-                }
-                // QEMU closed it: it says why in its log.
-                (Err(Error::Cancelled), Err(error)) => Err(error),
-                (Err(error), _) | (Ok(()), Err(error)) => Err(error),
-            }
-        })
+        // Where QEMU closes it, it says why in its log.
+        image.read(&mut |piece| socket.write_all(piece).map_err(sending()))?;
+        let _ = socket.shutdown(Shutdown::Write);
+        Ok(())
     }
 
     /// Waits until QEMU has taken all in and stands ready.

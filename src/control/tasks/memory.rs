@@ -348,15 +348,8 @@ impl Core {
             .open_memory(instance.zone, point)
             .map_err(Failure::Final)?;
         watch.total(image.stream_bytes());
-        let mut done = 0;
-        let read = image.read(&mut |piece| {
-            done += piece.len() as u64;
-            match watch.done(done) {
-                ControlFlow::Continue(()) => Ok(()),
-                ControlFlow::Break(()) => Err(hypervisor::Error::Cancelled),
-            }
-        });
-        read.map_err(|error| match error {
+        let proved = image.prove(&mut |done| watch.done(done));
+        proved.map_err(|error| match error {
             hypervisor::Error::Cancelled => Failure::Stopped,
             error => {
                 tracing::error!(point = %point.id, error = chain(&error), "the memory in a recovery point is damaged");

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Accelerator, Error, Hypervisor, Sink, Spec, Way,
+        Accelerator, Error, Hypervisor, Sink, Spec, Way, folder,
         memory::{self, About},
     },
     boot,
@@ -15,6 +15,8 @@ use std::{
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
+    process::Command,
+    thread,
     time::Duration,
 };
 
@@ -48,9 +50,17 @@ fn read(path: &Path) -> (Vec<u8>, Result<(), Error>) {
     assert_eq!(*image.about(), about());
     let mut bytes = Vec::new();
     let end = image.read(&mut |piece| {
-        bytes.extend_from_slice(&piece);
+        bytes.extend_from_slice(piece);
         Ok(())
     });
+    let mut told = 0;
+    let proof = image.prove(&mut |done| {
+        told = done;
+        ControlFlow::Continue(())
+    });
+    // What is proved can be read, and the other way round, as far and for the same reason.
+    assert_eq!(format!("{proof:?}"), format!("{end:?}"));
+    assert_eq!(told, bytes.len() as u64);
     (bytes, end)
 }
 
@@ -91,6 +101,57 @@ fn what_was_packed_is_read_again() {
 }
 
 #[test]
+fn cut_off_at_every_edge_it_is_damaged_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = noise(5, 9 * MIB);
+    let path = packed(folder.path(), &bytes);
+    let file = fs::read(&path).unwrap();
+    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let mut edges = vec![32 + number(12) + 32];
+    while edges[edges.len() - 1] < file.len() {
+        let at = edges[edges.len() - 1];
+        edges.push(at + 12 + number(at + 8) + 32);
+    }
+    assert_eq!((edges.len(), edges[3]), (4, file.len()));
+    for (frames, edge) in edges.iter().take(3).enumerate() {
+        // The edge itself, and within the head, the data and the hash beyond it.
+        for beyond in [
+            0,
+            1,
+            11,
+            12,
+            13,
+            number(edge + 8) + 12,
+            number(edge + 8) + 43,
+        ] {
+            fs::write(&path, &file[..edge + beyond]).unwrap();
+            let (read, end) = read(&path);
+            let Err(Error::Damaged { offset, .. }) = end else {
+                panic!("{end:?}");
+            };
+            assert_eq!(offset, *edge as u64, "{beyond} bytes beyond");
+            assert!(
+                read == bytes[..frames * 4 * MIB],
+                "what came before is good"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_memory_that_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = folder.path().join("memory");
+    match memory::open(&absent) {
+        Err(Error::Io { path, source, .. }) => {
+            assert_eq!(path, absent);
+            assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn packing_can_be_broken_off_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let raw = folder.path().join("raw");
@@ -99,6 +160,12 @@ fn packing_can_be_broken_off_and_leaves_nothing() {
     let broken = memory::pack(&raw, &to, &about(), &mut |_| ControlFlow::Break(()));
     assert!(matches!(broken, Err(Error::Cancelled)));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    // Proving, and reading, too.
+    let image = memory::open(&packed(folder.path(), &noise(1, 5 * MIB))).unwrap();
+    let broken = image.prove(&mut |_| ControlFlow::Break(()));
+    assert!(matches!(broken, Err(Error::Cancelled)));
+    let broken = image.read(&mut |_| Err(Error::Gone));
+    assert!(matches!(broken, Err(Error::Gone)));
 }
 
 #[test]
@@ -264,5 +331,50 @@ fn i12_a_memory_that_cannot_be_restored_leaves_nothing_behind() {
     // The folder is good for a start as ever.
     let machine = hypervisor.start(&stage.spec(hypervisor)).unwrap();
     stage.wait_for_more_ticks();
+    machine.kill();
+}
+
+#[test]
+fn i12_a_qemu_that_ends_while_it_loads_leaves_nothing_behind() {
+    let Some(hypervisor) = hypervisor() else {
+        return;
+    };
+    let stage = Stage::serving(&boot::counter());
+    let (memory, told) = saved(hypervisor, &stage, Way::Still);
+    let image = memory::open(&memory).unwrap();
+    let signal = |name: &str| {
+        for pid in processes_in(&stage.folder()) {
+            let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+            assert!(sent.unwrap().success());
+        }
+    };
+    let ended = thread::scope(|scope| {
+        scope.spawn(|| {
+            wait_until("it listens for its memory", || {
+                stage.folder().join(folder::MEMORY).exists()
+            });
+            // It takes no more: what is sent stands in the socket when it is killed.
+            signal("-STOP");
+            thread::sleep(Duration::from_millis(300));
+            signal("-KILL");
+        });
+        hypervisor.start_from(&stage.spec(hypervisor), &image)
+    });
+    assert!(matches!(ended, Err(Error::NotRestored { .. })), "{ended:?}");
+    assert!(processes_in(&stage.folder()).is_empty());
+    for name in [folder::QMP, folder::AGENT, folder::MEMORY, folder::PID] {
+        assert!(!stage.folder().join(name).exists(), "{name}");
+    }
+
+    // The memory is as good as before.
+    let before = stage.serial().len();
+    let machine = hypervisor
+        .start_from(&stage.spec(hypervisor), &image)
+        .unwrap();
+    machine.resume().unwrap();
+    wait_until("the guest counts", || {
+        boot::ticks(&stage.serial()[before..]).0.len() > 2
+    });
+    assert!(boot::ticks(&stage.serial()[before..]).0[0] >= told);
     machine.kill();
 }
