@@ -10,7 +10,8 @@
 //!   that it goes on, and that all is completed; and the guest ran at the beginning. A stop of another origin in between would
 //!   pair the memory with disks of another instant.
 //! - Whatever else happens, the guest is afterwards as it was before: one that ran runs. The file goes.
-//! - QEMU never waits for us beyond a deadline: where the file may not grow, or it takes too long, the socket is closed.
+//! - QEMU never waits for us: where the file may not grow any more, or nobody wants it, its stream is taken and dropped up to
+//!   its end; a save of a running guest is cut off only where it does not come to one (`receive` says why).
 //!
 //! # A crash
 //! Of ours: the socket is gone and QEMU gives the save up. Where that was before the guest went on, it stands: who finds the
@@ -39,7 +40,9 @@ use std::{
 const BANDWIDTH: u64 = 1 << 40;
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(100);
-/// How long QEMU may take to see that a save is given up.
+/// How long a save that nobody wants any more may take to come to its own end: it has no disk to wait for.
+const ITS_END: Duration = Duration::from_secs(600);
+/// How long QEMU may take to see that a save is cut off.
 const GIVING_UP: Duration = Duration::from_secs(15);
 /// For how long it is tried to have the guest as it was.
 const MENDING: Duration = Duration::from_secs(60);
@@ -161,6 +164,9 @@ pub struct Save {
     ear: Arc<Ear>,
     stream: Arc<Stream>,
     path: PathBuf,
+    its_end: Duration,
+    /// QEMU was told to begin.
+    begun: bool,
     /// It has come to an end, of whichever kind.
     over: bool,
 }
@@ -173,6 +179,16 @@ impl Machine {
     /// [`Error::State`] unless the guest runs (or, for [`Way::Still`], is paused); [`Error::Refused`] in QEMU's words, as
     /// where it cannot; [`Error::NotSaved`] when another save runs; [`Error::Io`]; those of [`Machine::run_state`].
     pub fn save(&self, sink: &Sink, way: Way) -> Result<Save, Error> {
+        self.save_until(sink, way, ITS_END)
+    }
+
+    /// As [`Machine::save`], with how long it may take to come to its end once it is given up.
+    pub(super) fn save_until(
+        &self,
+        sink: &Sink,
+        way: Way,
+        its_end: Duration,
+    ) -> Result<Save, Error> {
         let ear = Arc::new(Ear::default());
         if !self.listen_for(&ear) {
             return Err(Error::NotSaved {
@@ -198,12 +214,14 @@ impl Machine {
             .map_err(Error::io("make", &sink.path))?;
         let stream = Arc::new(Stream::default());
         // From here on whatever fails undoes the rest.
-        let save = Save {
+        let mut save = Save {
             machine: self.clone(),
             way,
             ear,
             stream: Arc::clone(&stream),
             path: sink.path.clone(),
+            its_end,
+            begun: false,
             over: false,
         };
         let limit = sink.limit;
@@ -211,8 +229,7 @@ impl Machine {
         thread::Builder::new()
             .name("qemu-memory".to_owned())
             .spawn(move || {
-                stream.run(&listener, &file, limit);
-                drop(listener);
+                stream.run(listener, file, limit);
                 own_folder.forget(folder::MEMORY);
             })
             .map_err(Error::io("start a thread for", &sink.path))?;
@@ -227,6 +244,8 @@ impl Machine {
             Some(json!({ "max-bandwidth": BANDWIDTH })),
         )?;
         let to = json!({ "uri": format!("unix:{}", folder::MEMORY) });
+        // Also where no answer comes it may have.
+        save.begun = true;
         self.execute("migrate", Some(to))?;
         Ok(save)
     }
@@ -284,9 +303,9 @@ impl Save {
             return Err(failed(format!("QEMU says {end:?}; {ours}")));
         }
         match self.stream.ended_within(REST) {
-            Some(Ok(())) => {}
+            Some(Ok(())) if self.stream.closed_within(REST) => {}
             Some(Err(why)) => return Err(failed(why)),
-            None => return Err(failed("the stream has no end".to_owned())),
+            _ => return Err(failed("the stream has no end".to_owned())),
         }
         let stood_still = self.judge().map_err(failed)?;
         let bytes = self.stream.bytes();
@@ -315,21 +334,45 @@ impl Save {
     /// Ends it and puts things back; the error, with what could not be put back.
     fn give_up(&mut self, error: Error) -> Error {
         self.over = true;
-        self.stream.cut();
+        self.stream.give_up();
         let _ = fs::remove_file(&self.path);
+        if self.begun && self.way == Way::Background {
+            self.await_its_end();
+        }
         if self.machine.exit().is_some() {
             return Error::Gone;
         }
+        self.stream.cut();
         if !self.is_idle() {
             // It may have ended meanwhile, or not answer while it waits for a flush: what counts is seen next.
             let _ = self.machine.execute("migrate_cancel", None);
         }
-        let _ = until(Instant::now() + GIVING_UP, || self.is_idle().then_some(()));
+        // In this order: "failed" is said early, and "cancelled" late.
+        let put_away = until(Instant::now() + GIVING_UP, || self.is_idle().then_some(()));
+        if put_away.is_none() || !self.stream.closed_within(GIVING_UP) {
+            tracing::error!("QEMU does not come to the end of a save that was given up");
+        }
         match self.mend() {
             Ok(()) => error,
             Err(state) => Error::NotSaved {
                 why: format!("{error}; and the guest is not as it was: {state}"),
             },
+        }
+    }
+
+    /// Waits until QEMU has sent everything to nobody, or has failed by itself.
+    fn await_its_end(&self) {
+        let deadline = Instant::now() + self.its_end;
+        while Instant::now() < deadline
+            && self.machine.exit().is_none()
+            && !self.stream.closed_within(TELL)
+        {
+            // One that never connected has no connection to close.
+            let ended = self.ear.end_within(Duration::ZERO);
+            if matches!(ended, Some(Told::Failed | Told::Cancelled)) && !self.stream.is_connected()
+            {
+                return;
+            }
         }
     }
 

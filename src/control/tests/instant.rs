@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 /// Long enough for any machine; nothing is asserted about how long anything takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How much later the checkpoint is made that must be found out.
 const LATER: Duration = Duration::from_millis(300);
 
@@ -53,23 +53,23 @@ impl Exports for Shelf {
 }
 
 /// One point.
-struct Point {
-    disks: [CheckpointId; 2],
-    memory: PathBuf,
+pub struct Point {
+    pub disks: [CheckpointId; 2],
+    pub memory: PathBuf,
     /// What the guest had in mind.
-    counts: Vec<u64>,
-    saved: SavedMemory,
+    pub counts: Vec<u64>,
+    pub saved: SavedMemory,
 }
 
 /// A pool, a server, a machine that may run; all of it goes with the test.
-struct Stage {
-    hypervisor: Hypervisor,
-    guest: Guest,
-    pool: Pool,
-    fence: Fence,
-    disks: [VolumeId; 2],
-    server: Server,
-    place: tempfile::TempDir,
+pub struct Stage {
+    pub hypervisor: Hypervisor,
+    pub guest: Guest,
+    pub pool: Pool,
+    pub fence: Fence,
+    pub disks: [VolumeId; 2],
+    pub server: Server,
+    pub place: tempfile::TempDir,
 }
 
 impl Drop for Stage {
@@ -83,7 +83,7 @@ impl Drop for Stage {
 
 impl Stage {
     /// None, said loudly, where no guest can be saved while it runs.
-    fn new(guest: Guest) -> Option<Self> {
+    pub fn new(guest: Guest) -> Option<Self> {
         let hypervisor = match Hypervisor::probe() {
             Ok(hypervisor) if hypervisor.capabilities().background_snapshot => hypervisor,
             other => {
@@ -130,11 +130,11 @@ impl Stage {
         })
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.place.path().join("instance")
     }
 
-    fn spec(&self) -> Spec {
+    pub fn spec(&self) -> Spec {
         let socket = self.place.path().join("nbd.sock");
         let found = self.hypervisor.capabilities();
         Spec {
@@ -174,12 +174,12 @@ impl Stage {
     }
 
     /// Where the serial line ends now.
-    fn serial_end(&self) -> u64 {
+    pub fn serial_end(&self) -> u64 {
         Serial::open(&self.folder()).read(None, 0).unwrap().end
     }
 
     /// What was counted on the serial line from there on, when it is at least so much.
-    fn ticks_from(&self, from: u64, least: usize) -> Vec<u64> {
+    pub fn ticks_from(&self, from: u64, least: usize) -> Vec<u64> {
         let end = Instant::now() + PATIENCE;
         loop {
             let read = Serial::open(&self.folder()).read(Some(from), 1 << 20);
@@ -195,11 +195,15 @@ impl Stage {
     }
 
     /// The disks' checkpoints and the memory, of one instant. Meanwhile, if asked for, the disks' a little later.
-    fn point(&self, machine: &Machine, number: usize, later: Option<[CheckpointId; 2]>) -> Point {
+    pub fn point(
+        &self,
+        machine: &Machine,
+        number: usize,
+        later: Option<[CheckpointId; 2]>,
+    ) -> Point {
         let disks = [CheckpointId::new(), CheckpointId::new()];
         let of = [(self.disks[0], disks[0]), (self.disks[1], disks[1])];
         let raw = self.place.path().join(format!("{number}.raw"));
-        let memory = self.place.path().join(format!("{number}.mem"));
         let sink = Sink {
             path: raw.clone(),
             limit: 1 << 30,
@@ -219,12 +223,14 @@ impl Stage {
             let of = [(self.disks[0], later[0]), (self.disks[1], later[1])];
             self.pool.checkpoint(&of).unwrap();
         }
-        let saved = save
-            .unwrap()
-            .finish(PATIENCE, &mut |_| ControlFlow::Continue(()))
-            .unwrap();
-        let go_on = &mut |_| ControlFlow::Continue(());
-        memory::pack(&raw, &memory, &self.about(), go_on).unwrap();
+        let saved = save.unwrap().finish(PATIENCE, &mut on).unwrap();
+        self.keep(disks, raw, saved)
+    }
+
+    /// A memory that was saved beside these checkpoints, packed.
+    pub fn keep(&self, disks: [CheckpointId; 2], raw: PathBuf, saved: SavedMemory) -> Point {
+        let memory = raw.with_extension("mem");
+        memory::pack(&raw, &memory, &self.about(), &mut on).unwrap();
         let counts = self.guest.remembered(&std::fs::read(&raw).unwrap());
         std::fs::remove_file(raw).unwrap();
         Point {
@@ -236,7 +242,7 @@ impl Stage {
     }
 
     /// Goes back to a point, and sees that the guest goes on from there.
-    fn back(&self, point: &Point) -> Machine {
+    pub fn back(&self, point: &Point) -> Machine {
         for (volume, checkpoint) in self.disks.iter().zip(point.disks) {
             self.pool.rollback(*volume, checkpoint).unwrap();
         }
@@ -260,7 +266,7 @@ impl Stage {
     }
 
     /// The counts on the disks.
-    fn counts(&self, disks: &[CheckpointId; 2], places: &mut [Option<u64>; 2]) -> Vec<u64> {
+    pub fn counts(&self, disks: &[CheckpointId; 2], places: &mut [Option<u64>; 2]) -> Vec<u64> {
         let counted = disks.iter().zip(places).take(self.guest.counted());
         counted
             .map(|(checkpoint, place)| {
@@ -269,6 +275,11 @@ impl Stage {
             })
             .collect()
     }
+}
+
+/// For who does not break off.
+pub fn on(_: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// `points` in a row, each gone back to; and one that is wrong by [`LATER`].
@@ -341,13 +352,13 @@ fn i12_a_linux_guest_that_writes_all_the_time_goes_on_from_each_point() {
 }
 
 #[test]
-#[ignore = "takes minutes; ./dev soak"]
+#[ignore = "takes minutes"]
 fn i12_fifty_points_in_a_row_of_a_guest_that_only_counts() {
     proof(Guest::Sector, 50);
 }
 
 #[test]
-#[ignore = "takes minutes; ./dev soak"]
+#[ignore = "takes minutes"]
 fn i12_fifty_points_in_a_row_of_a_linux_guest_that_writes_all_the_time() {
     if let Some(guest) = linux() {
         proof(guest, 50);

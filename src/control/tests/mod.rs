@@ -16,6 +16,7 @@ mod guest_points;
 mod house;
 mod import;
 mod instant;
+mod instant_faults;
 #[cfg(feature = "failpoints")]
 mod instance_crash;
 mod instances;
