@@ -94,11 +94,9 @@ impl Sealer {
         content: &mut [u8],
     ) -> ([u8; NONCE_LENGTH], [u8; SEAL_LENGTH]) {
         let nonce: [u8; NONCE_LENGTH] = rand::random();
-        let sealed = self.0.encrypt_inout_detached(
-            &XNonce::from(nonce),
-            associated,
-            (&mut *content).into(),
-        );
+        let sealed =
+            self.0
+                .encrypt_inout_detached(&XNonce::from(nonce), associated, (&mut *content).into());
         // It fails for content beyond 256 GiB alone. What could not be encrypted must not be written as it is.
         let tag = sealed.unwrap_or_else(|_| {
             content.fill(0);
@@ -111,8 +109,7 @@ impl Sealer {
     pub fn seal(&self, associated: &[&[u8]], content: &[u8]) -> Vec<u8> {
         let mut sealed = vec![0; NONCE_LENGTH];
         sealed.extend_from_slice(content);
-        let (nonce, tag) =
-            self.seal_in_place(&associated.concat(), &mut sealed[NONCE_LENGTH..]);
+        let (nonce, tag) = self.seal_in_place(&associated.concat(), &mut sealed[NONCE_LENGTH..]);
         sealed[..NONCE_LENGTH].copy_from_slice(&nonce);
         sealed.extend_from_slice(&tag);
         sealed

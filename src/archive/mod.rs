@@ -416,7 +416,13 @@ impl Archive {
                 what: "the archive's threads cannot be started",
                 source,
             })?;
-        let store = Store::new(store, runtime.handle().clone(), options.retry, settle, options.master.clone());
+        let store = Store::new(
+            store,
+            runtime.handle().clone(),
+            options.retry,
+            settle,
+            options.master.clone(),
+        );
         let pack_buffers = Arc::new(Semaphore::new(options.pack_buffers.max(2)));
         let (sole, lock) = match writers {
             Writers::This(lock) => (true, lock),

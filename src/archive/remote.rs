@@ -134,8 +134,7 @@ impl Source {
             None => {
                 let store = &self.archive.shared.store;
                 let keys = Arc::clone(&self.organization.state().keys);
-                let read =
-                    pipeline::read_segment(store, &self.organization, number, *place, &keys);
+                let read = pipeline::read_segment(store, &self.organization, number, *place, &keys);
                 let (segment, key) = store.runtime().block_on(read)?;
                 Arc::new(Opened { segment, key })
             }
@@ -208,8 +207,8 @@ impl Source {
         let range = u64::from(first.entry.offset)..u64::from(end);
         let frames = store.runtime().block_on(store.get_range(&path, range))?;
         let keys = Arc::clone(&self.organization.state().keys);
-        let key = store::find_key(&keys, opened.key)
-            .map_err(|damage| store::damaged(&path, damage))?;
+        let key =
+            store::find_key(&keys, opened.key).map_err(|damage| store::damaged(&path, damage))?;
         let reader = lock(&self.frames).pop();
         let mut reader = match reader {
             Some(reader) => reader,

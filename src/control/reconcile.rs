@@ -32,7 +32,10 @@ impl Core {
         self.clear_memories()?;
         self.retire_saved()?;
         if let Err(error) = self.release_holds() {
-            tracing::warn!(error = chain(&error), "holds stay in the object store for now");
+            tracing::warn!(
+                error = chain(&error),
+                "holds stay in the object store for now"
+            );
         }
         self.resume_fills()?;
         self.set_apart()?;

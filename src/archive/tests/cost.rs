@@ -218,7 +218,8 @@ fn packs_in_memory_are_bounded_for_all_saves_together() {
         pack_buffers: 2,
         ..options()
     };
-    let archive = Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options).unwrap();
+    let archive =
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options).unwrap();
     std::thread::scope(|scope| {
         for n in 1..=4 {
             let archive = &archive;

@@ -49,8 +49,9 @@ fn is_named(error: &Error) -> bool {
 fn life(nth: u64, fault: Fault, reopen: bool) -> bool {
     let inner = in_memory();
     let store = Wrapped::new(Arc::clone(&inner));
-    let new =
-        || Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap();
+    let new = || {
+        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap()
+    };
     let mut archive = new();
     store.fail(nth, fault);
     let mut hit = false;

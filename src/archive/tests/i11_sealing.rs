@@ -15,7 +15,12 @@ const TEXT: &[u8] = b"Le mot de passe du coffre est sous le pot de fleurs. ";
 /// Text, which compresses, and noise, which does not.
 fn device() -> Memory {
     let device = Memory::new(SEGMENT_SIZE + 64 * BLOCK);
-    let text: Vec<u8> = TEXT.iter().copied().cycle().take(40 * BLOCK as usize).collect();
+    let text: Vec<u8> = TEXT
+        .iter()
+        .copied()
+        .cycle()
+        .take(40 * BLOCK as usize)
+        .collect();
     device.write_at(0, &text, false).unwrap();
     device.fill(48 * BLOCK..80 * BLOCK, 7);
     device
@@ -66,7 +71,13 @@ fn everything(store: &Arc<dyn ObjectStore>) -> Archive {
     device.paint(BLOCK..2 * BLOCK, 9);
     let mut changed = BlockSet::new();
     changed.insert_range(1..2);
-    save(&archive, snapshot(2), &device, Some((snapshot(1), &changed))).unwrap();
+    save(
+        &archive,
+        snapshot(2),
+        &device,
+        Some((snapshot(1), &changed)),
+    )
+    .unwrap();
     archive
         .hold_for(ORGANIZATION, snapshot(1), HoldId::from_bytes([6; 16]))
         .unwrap();
@@ -95,7 +106,10 @@ fn i11_nothing_of_the_content_is_in_the_bucket() {
         ("kind".into(), b"\"data\"".to_vec()),
         ("description".into(), b"taken_ms".to_vec()),
         ("volume".into(), vec![3; 16]),
-        ("volume in words".into(), VolumeId::from_bytes([3; 16]).to_string().into()),
+        (
+            "volume in words".into(),
+            VolumeId::from_bytes([3; 16]).to_string().into(),
+        ),
         ("snapshot".into(), vec![1; 16]),
         ("snapshot in words".into(), snapshot(1).to_string().into()),
         ("secret".into(), key.secret().as_bytes()[..8].to_vec()),
@@ -104,8 +118,14 @@ fn i11_nothing_of_the_content_is_in_the_bucket() {
     let mut chunk = vec![0; CHUNK_SIZE];
     for n in 0..5 {
         device.read_at(n * CHUNK_SIZE as u64, &mut chunk).unwrap();
-        secrets.push((format!("id of chunk {n}"), key.chunk_id(&chunk)[..8].to_vec()));
-        secrets.push((format!("bytes of chunk {n}"), chunk[CHUNK_SIZE / 2..][..8].to_vec()));
+        secrets.push((
+            format!("id of chunk {n}"),
+            key.chunk_id(&chunk)[..8].to_vec(),
+        ));
+        secrets.push((
+            format!("bytes of chunk {n}"),
+            chunk[CHUNK_SIZE / 2..][..8].to_vec(),
+        ));
         let frame = zstd::bulk::compress(&chunk, ZSTD_LEVEL).unwrap();
         secrets.push((format!("chunk {n}, compressed"), frame[..12].to_vec()));
     }
@@ -123,7 +143,11 @@ fn i11_nothing_of_the_content_is_in_the_bucket() {
         for (what, secret) in &secrets {
             assert!(!contains(body, secret), "{what} stands in {name}");
         }
-        assert_eq!(header[11], u8::from(!name.contains("/keys/")), "{name}: sealing");
+        assert_eq!(
+            header[11],
+            u8::from(!name.contains("/keys/")),
+            "{name}: sealing"
+        );
         assert_eq!(header[12..16], [0; 4], "{name}");
         // What is sealed looks like noise: it cannot be made smaller.
         if body.len() > 1000 {
@@ -150,7 +174,8 @@ fn i11_the_same_content_in_two_organizations_has_nothing_in_common() {
     let all = content(&store);
     let of = |organization: OrganizationId| {
         let prefix = format!("{organization}/");
-        all.iter().filter(move |(name, _)| name.starts_with(&prefix))
+        all.iter()
+            .filter(move |(name, _)| name.starts_with(&prefix))
     };
     for (_, bytes) in of(ORGANIZATION) {
         windows.extend(bytes[HEADER_LENGTH..].windows(WINDOW).map(<[u8]>::to_vec));
@@ -187,14 +212,29 @@ fn i11_who_has_no_key_reads_nothing_and_writes_nothing() {
             Archive::with_store(Arc::clone(&store), master(6)).unwrap()
         };
         let no_key = |error: Error| {
-            assert!(matches!(error, Error::NoKey { organization, .. } if organization == ORGANIZATION));
+            assert!(
+                matches!(error, Error::NoKey { organization, .. } if organization == ORGANIZATION)
+            );
             assert!(error.is_permanent());
             assert!(error.to_string().contains("reprise keys import"), "{error}");
         };
         no_key(stranger.list(ORGANIZATION).map(drop).unwrap_err());
-        no_key(restored(&stranger, snapshot(1), device().size()).map(drop).unwrap_err());
-        no_key(save(&stranger, snapshot(2), &device(), None).map(drop).unwrap_err());
-        no_key(stranger.delete(ORGANIZATION, snapshot(1)).map(drop).unwrap_err());
+        no_key(
+            restored(&stranger, snapshot(1), device().size())
+                .map(drop)
+                .unwrap_err(),
+        );
+        no_key(
+            save(&stranger, snapshot(2), &device(), None)
+                .map(drop)
+                .unwrap_err(),
+        );
+        no_key(
+            stranger
+                .delete(ORGANIZATION, snapshot(1))
+                .map(drop)
+                .unwrap_err(),
+        );
         // What is another's is not taken for damaged, and one's own goes on beside it.
         let source = device();
         let mine = SaveRequest {
@@ -210,7 +250,11 @@ fn i11_who_has_no_key_reads_nothing_and_writes_nothing() {
         stranger.delete(OTHER, snapshot(3)).unwrap();
     }
     let after = content(&store);
-    assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)));
+    assert!(
+        before
+            .iter()
+            .all(|(name, bytes)| after.get(name) == Some(bytes))
+    );
 }
 
 #[test]
@@ -221,11 +265,17 @@ fn i11_a_wrong_master_key_is_told_from_a_missing_one_and_from_damage() {
         master: MasterKey::of_test_named(5, 6),
         ..options()
     };
-    let error = open_as(&store, wrong).list(ORGANIZATION).map(drop).unwrap_err();
+    let error = open_as(&store, wrong)
+        .list(ORGANIZATION)
+        .map(drop)
+        .unwrap_err();
     assert!(matches!(error, Error::WrongKey { .. }), "{error:?}");
 
     // Each bit of the key's object, flipped, is damage and named.
-    let name = objects(&store).into_keys().find(|name| name.contains("/keys/")).unwrap();
+    let name = objects(&store)
+        .into_keys()
+        .find(|name| name.contains("/keys/"))
+        .unwrap();
     let path = Name::from(name.as_str());
     let good = content(&store).remove(&name).unwrap();
     for at in 0..good.len() {
@@ -296,7 +346,13 @@ fn i08_an_archive_of_before_sealing_is_read_and_what_is_new_is_sealed() {
     device.paint(5 * BLOCK..6 * BLOCK, 4);
     let mut changed = BlockSet::new();
     changed.insert_range(5..6);
-    let saved = save(&archive, snapshot(3), &device, Some((snapshot(2), &changed))).unwrap();
+    let saved = save(
+        &archive,
+        snapshot(3),
+        &device,
+        Some((snapshot(2), &changed)),
+    )
+    .unwrap();
     assert!(!saved.incremental);
     for (name, bytes) in content(&store) {
         if !old.contains_key(&name) {
@@ -307,9 +363,17 @@ fn i08_an_archive_of_before_sealing_is_read_and_what_is_new_is_sealed() {
     // The next one builds upon that, and a copy of an old one is as the old one is.
     device.paint(7 * BLOCK..8 * BLOCK, 6);
     changed.insert_range(7..8);
-    let saved = save(&archive, snapshot(4), &device, Some((snapshot(3), &changed))).unwrap();
+    let saved = save(
+        &archive,
+        snapshot(4),
+        &device,
+        Some((snapshot(3), &changed)),
+    )
+    .unwrap();
     assert!(saved.incremental);
-    archive.copy(ORGANIZATION, snapshot(1), snapshot(5), "copie").unwrap();
+    archive
+        .copy(ORGANIZATION, snapshot(1), snapshot(5), "copie")
+        .unwrap();
 
     let again = open(&store);
     assert_eq!(again.check(true).unwrap(), vec![]);
@@ -342,7 +406,10 @@ fn i11_an_open_object_is_not_taken_for_a_sealed_one() {
     forged.extend_from_slice(&tag);
     futures::executor::block_on(store.put(&Name::from(name.as_str()), forged.into())).unwrap();
     let findings = open(&store).check(false).unwrap();
-    let found = findings.iter().find(|finding| finding.object == name).unwrap();
+    let found = findings
+        .iter()
+        .find(|finding| finding.object == name)
+        .unwrap();
     assert_eq!(found.damage, Damage::Authentication);
 }
 
@@ -353,13 +420,22 @@ fn a_master_key_is_made_once_and_damage_to_it_is_named() {
     let folder = dir.path().join("keys");
     let first = MasterKey::open(&folder).unwrap();
     let path = folder.join("master");
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(
+        std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
+        0o700
+    );
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     // Left by a process that died while it made one.
     std::fs::write(folder.join("master.new"), b"half").unwrap();
     let store = in_memory();
-    let with = |master: MasterKey| ArchiveOptions { master, ..options() };
+    let with = |master: MasterKey| ArchiveOptions {
+        master,
+        ..options()
+    };
     save(&open_as(&store, with(first)), snapshot(1), &device(), None).unwrap();
     let again = MasterKey::open(&folder).unwrap();
     assert!(restored(&open_as(&store, with(again)), snapshot(1), device().size()).is_ok());
@@ -370,12 +446,18 @@ fn a_master_key_is_made_once_and_damage_to_it_is_named() {
         bad[at] ^= 1;
         std::fs::write(&path, bad).unwrap();
         let error = MasterKey::open(&folder).map(drop).unwrap_err();
-        assert!(matches!(error, Error::MasterKey { .. }), "byte {at}: {error:?}");
+        assert!(
+            matches!(error, Error::MasterKey { .. }),
+            "byte {at}: {error:?}"
+        );
     }
     std::fs::write(&path, &good[..95]).unwrap();
     assert!(MasterKey::open(&folder).is_err());
     std::fs::remove_file(&path).unwrap();
     let other = MasterKey::open(&folder).unwrap();
     let stranger = open_as(&store, with(other));
-    assert!(matches!(stranger.list(ORGANIZATION), Err(Error::NoKey { .. })));
+    assert!(matches!(
+        stranger.list(ORGANIZATION),
+        Err(Error::NoKey { .. })
+    ));
 }

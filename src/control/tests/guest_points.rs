@@ -278,7 +278,9 @@ fn child() {
     let mut house = House::open(Path::new(&data));
     house.leaves_guests = true;
     let id = house.instance("node").row.id;
-    let begun = house.control.create_point(&house.owner, id, "frozen", "", false);
+    let begun = house
+        .control
+        .create_point(&house.owner, id, "frozen", "", false);
     house.ended(begun.expect("begun").job);
 }
 

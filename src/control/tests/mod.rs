@@ -15,11 +15,11 @@ mod guest_full;
 mod guest_points;
 mod house;
 mod import;
-mod instant;
-mod instant_faults;
 #[cfg(feature = "failpoints")]
 mod instance_crash;
 mod instances;
+mod instant;
+mod instant_faults;
 mod lists;
 #[cfg(feature = "failpoints")]
 mod memory;
