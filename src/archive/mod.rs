@@ -17,6 +17,7 @@
 //! | `commit` | the last look and the manifest; why it is safe among other writers |
 //! | `prune` | removing what nothing needs, in two phases |
 //! | `restore`, `head`, `copy`, `delete`, `check`, `verify` | what they say |
+//! | `remote` | a hold as a source of blocks for a volume that is in use |
 //! | `clock` | the time that passes for this process |
 //!
 //! # Layout
