@@ -544,6 +544,11 @@ fn i16_restore_volume_is_stopped_after_every_step() {
 }
 
 #[test]
+fn i16_fill_volume_is_stopped_after_every_step() {
+    stops_everywhere(JobKind::FillVolume);
+}
+
+#[test]
 fn i16_create_template_is_stopped_after_every_step() {
     stops_everywhere(JobKind::CreateTemplate);
 }

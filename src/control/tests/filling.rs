@@ -276,7 +276,13 @@ fn i08_a_half_filled_volume_is_saved_without_fetching_the_rest() {
     let saved = scene.house.new_snapshot(volume, "à moitié");
     let cost = scene.store.counts();
     assert!(cost.put_bytes < 200_000, "{cost:?}");
-    assert!(scene.lacks(volume));
+    let info = scene.house.pool_of(volume).volume(volume);
+    let filling = info.expect("an answer").expect("there").filling;
+    assert_eq!(
+        filling.expect("it fills").present,
+        65_536,
+        "the chunk that was written into; the rest was copied by its ids"
+    );
     // Both go; what was copied by id stays.
     let deleted = control.delete_snapshot(owner, snapshot).expect("begun");
     scene.house.succeeded(deleted.job);
