@@ -205,8 +205,7 @@ impl Control {
         {
             return Err(in_use());
         }
-        self.core
-            .look(|tx| not_attached(tx, &volume).map_err(Into::into))?;
+        self.core.look(|tx| not_attached(tx, &volume))?;
         self.end_fills(&[id])?;
         let asked = Asked::new(JobKind::DeleteVolume, &id, &volume.name);
         self.begin(caller, actor, &asked, |tx| {
