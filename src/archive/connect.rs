@@ -1,5 +1,6 @@
 //! Where the archive is: what the settings say.
 
+use super::s3::S3Config;
 use std::path::PathBuf;
 
 /// An object store, as set.
@@ -7,4 +8,6 @@ use std::path::PathBuf;
 pub enum StoreConfig {
     /// A folder of this machine, for one process at a time.
     Folder(PathBuf),
+    /// A bucket, for any number of processes.
+    S3(S3Config),
 }

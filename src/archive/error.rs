@@ -1,5 +1,7 @@
 //! What can go wrong in the archive, and whether trying again may help.
 
+use super::kit::KitError;
+use super::s3::{self, Meaning, Refused};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use crate::engine::block::DeviceError;
 use std::path::PathBuf;
@@ -133,6 +135,9 @@ pub enum Error {
         /// The key's id.
         key: String,
     },
+    /// The recovery kit cannot be made or used.
+    #[error(transparent)]
+    Kit(#[from] KitError),
     /// The data folder's master key cannot be used.
     #[error(
         "the master key {} cannot be used: {what}. Without it nothing in the object store can be read; put it back \
@@ -158,6 +163,30 @@ pub enum Error {
     /// The store refuses this program: read-only, or no permission.
     #[error("the object store refuses {operation} of {object}")]
     Denied {
+        /// What was being done.
+        operation: &'static str,
+        /// The object's name in the store.
+        object: String,
+        /// The store's own error.
+        #[source]
+        source: object_store::Error,
+    },
+    /// There is no such bucket.
+    #[error("the bucket is not there ({operation} of {object})")]
+    NoBucket {
+        /// What was being done.
+        operation: &'static str,
+        /// The object's name in the store.
+        object: String,
+        /// The store's own error.
+        #[source]
+        source: object_store::Error,
+    },
+    /// The store does not believe what was signed at this machine's time.
+    #[error(
+        "the clocks of this machine and of the object store are too far apart ({operation} of {object})"
+    )]
+    Clock {
         /// What was being done.
         operation: &'static str,
         /// The object's name in the store.
@@ -246,6 +275,37 @@ impl Error {
     ) -> Self {
         use std::io::ErrorKind;
         let object = object.to_string();
+        match s3::refusal(&source).map(Refused::meaning) {
+            Some(Meaning::Full) => {
+                return Self::NoSpace {
+                    operation,
+                    object,
+                    source,
+                };
+            }
+            Some(Meaning::Denied) => {
+                return Self::Denied {
+                    operation,
+                    object,
+                    source,
+                };
+            }
+            Some(Meaning::NoBucket) => {
+                return Self::NoBucket {
+                    operation,
+                    object,
+                    source,
+                };
+            }
+            Some(Meaning::Clock) => {
+                return Self::Clock {
+                    operation,
+                    object,
+                    source,
+                };
+            }
+            Some(Meaning::Passing | Meaning::Permanent) | None => {}
+        }
         match (&source, io_kind(&source)) {
             (object_store::Error::NotFound { .. }, _) => Self::Damaged {
                 object,
@@ -281,6 +341,9 @@ impl Error {
 pub(super) fn is_permanent(error: &object_store::Error) -> bool {
     use object_store::Error as E;
     use std::io::ErrorKind;
+    if let Some(refused) = s3::refusal(error) {
+        return refused.meaning() != Meaning::Passing;
+    }
     match error {
         E::Generic { .. } | E::JoinError { .. } => matches!(
             io_kind(error),

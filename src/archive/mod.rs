@@ -7,7 +7,9 @@
 //! | `mod` | what callers see; the blocking facade |
 //! | `format`, `keys`, `master` | the header and sealing of every object; an organization's secrets; what they are wrapped with |
 //! | `pack`, `segment`, `manifest` | the bytes of these objects |
-//! | `store` | names, the five operations asked of the store, retries |
+//! | `kit` | the recovery kit |
+//! | `store` | names, the five operations asked of the store; time-outs, retries, the rate |
+//! | `connect`, `folder`, `s3` | where the store is; what is peculiar to a folder; what S3's refusals mean |
 //! | `organization` | what the process knows of one organization, read from the store at first use; pins |
 //! | `refresh` | what others have written or removed since |
 //! | `ledger` | who needs what, what a deletion frees: pure |
@@ -43,6 +45,8 @@
 //! - A machine's clock has a part in what is removed.
 //! - A name is written with two contents.
 //! - A part of this room but the constructor [`Archive::open_folder`] assumes that the store is a folder.
+//! - The content, a name or a chunk's id stands in the store for who has no key to read; a secret stands in it that is
+//!   not wrapped, or in a log. (I-11)
 //!
 //! # Saving
 //!
@@ -71,10 +75,6 @@
 //! others write it is kept as every manifest is), and is looked for before the next save or deletion. A deletion
 //! removes the manifest durably, then what nothing needs: a crash between leaves garbage, collected in the same way.
 //! The local folder's half-written temporaries are removed when it is opened.
-//!
-//! # What has its place but is not here yet
-//!
-//! S3 ([`Archive::with_store`] takes any store).
 
 mod check;
 mod clock;
@@ -90,6 +90,7 @@ mod head;
 mod hold;
 mod index;
 mod keys;
+mod kit;
 mod ledger;
 mod manifest;
 mod master;
@@ -102,6 +103,7 @@ mod prune;
 mod refresh;
 mod remote;
 mod restore;
+mod s3;
 mod save;
 mod segment;
 mod store;
@@ -113,9 +115,11 @@ pub use connect::StoreConfig;
 pub use error::{Damage, Error};
 pub use format::FORMAT_VERSION;
 pub use hold::{Held, HoldId};
+pub use kit::{Imported, Kit, KitError, KitOrganization, random_passphrase};
 pub use manifest::Description;
 pub use master::MasterKey;
 pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
+pub use s3::{Credentials, S3Config};
 pub use store::Retry;
 pub use verify::Verified;
 
@@ -127,6 +131,7 @@ use object_store::ObjectStore;
 use organization::Organization;
 use std::collections::HashMap;
 use std::fs::File;
+use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -153,6 +158,8 @@ pub struct ArchiveOptions {
     pub pack_buffers: usize,
     /// When to try an operation of the store again.
     pub retry: Retry,
+    /// Bytes a second that are written into the store at most, on average, by all saves together.
+    pub upload_rate: Option<NonZeroU64>,
     /// What the organizations' keys are wrapped with.
     pub master: MasterKey,
 }
@@ -166,6 +173,7 @@ impl ArchiveOptions {
             workers,
             pack_buffers: 4,
             retry: Retry::default(),
+            upload_rate: None,
             master,
         }
     }
@@ -365,10 +373,17 @@ impl Archive {
     /// Opens the archive that the settings name.
     ///
     /// # Errors
-    /// As [`Archive::open_folder`].
+    /// As [`Archive::open_folder`]; a bucket is not asked for anything yet.
     pub fn connect(store: &StoreConfig, options: ArchiveOptions) -> Result<Self, Error> {
         match store {
             StoreConfig::Folder(dir) => Self::open_folder(dir, options),
+            StoreConfig::S3(config) => {
+                let retry = match options.retry {
+                    retry if retry == Retry::default() => Retry::remote(),
+                    retry => retry,
+                };
+                Self::with_store(s3::open(config)?, ArchiveOptions { retry, ..options })
+            }
         }
     }
 
@@ -417,13 +432,7 @@ impl Archive {
                 what: "the archive's threads cannot be started",
                 source,
             })?;
-        let store = Store::new(
-            store,
-            runtime.handle().clone(),
-            options.retry,
-            settle,
-            options.master.clone(),
-        );
+        let store = Store::new(store, runtime.handle().clone(), &options, settle);
         let pack_buffers = Arc::new(Semaphore::new(options.pack_buffers.max(2)));
         let (sole, lock) = match writers {
             Writers::This(lock) => (true, lock),

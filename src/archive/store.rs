@@ -15,30 +15,114 @@ use super::error::{self, Damage, Error};
 use super::format::{self, Kind, ObjectId};
 use super::keys::Key;
 use super::master::MasterKey;
+use super::{ArchiveOptions, s3};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use bytes::Bytes;
 use futures::TryStreamExt;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, path::Path};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// When to try an operation of the store again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
     /// Tries in all, at least 1.
     pub attempts: u32,
-    /// The pause before the second try; it doubles each time.
+    /// The pause before the second try; it doubles each time, up to [`LONGEST_PAUSE`], and half of it is left to chance.
     pub first_pause: Duration,
+    /// How long the store may take for an answer, and for each further [`SLOWEST`] bytes that are sent or come with it.
+    pub patience: Duration,
 }
+
+/// The longest pause between two tries, unless the store itself names a longer one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Bytes that a connection must carry within [`Retry::patience`], or it is taken for dead.
+const SLOWEST: u64 = 2 << 20;
+/// Bytes that an object has at most, nearly.
+const LARGEST: u64 = 33 << 20;
 
 impl Default for Retry {
     fn default() -> Self {
         Self {
             attempts: 4,
             first_pause: Duration::from_millis(100),
+            patience: Duration::from_secs(30),
         }
+    }
+}
+
+impl Retry {
+    /// For a store that others run, and mend: half a minute of tries.
+    #[must_use]
+    pub fn remote() -> Self {
+        Self {
+            attempts: 9,
+            ..Self::default()
+        }
+    }
+}
+
+/// Keeps all operations of a store back together.
+#[derive(Debug, Default)]
+struct Gate {
+    /// The store asked to be left alone until then.
+    closed_until: Mutex<Option<Instant>>,
+    /// When the next byte may be written, where the rate is limited.
+    next_write: Mutex<Option<Instant>>,
+}
+
+impl Gate {
+    async fn pass(&self) {
+        loop {
+            let until = *self
+                .closed_until
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            match until {
+                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
+                _ => return,
+            }
+        }
+    }
+
+    fn close(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut closed = self
+            .closed_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *closed = closed.max(Some(until));
+    }
+
+    /// Waits until so many bytes may be written at this rate.
+    async fn pay(&self, bytes: u64, rate: NonZeroU64) {
+        let start = {
+            let mut next = self
+                .next_write
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let start = next.unwrap_or_else(Instant::now).max(Instant::now());
+            let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(rate.get());
+            *next = Some(start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)));
+            start
+        };
+        tokio::time::sleep_until(start).await;
+    }
+}
+
+/// An operation took longer than [`Retry::patience`] allows.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {} s", .0.as_secs_f32())]
+struct TimedOut(Duration);
+
+fn timed_out(limit: Duration) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "archive",
+        source: Box::new(TimedOut(limit)),
     }
 }
 
@@ -65,6 +149,8 @@ pub struct Store {
     inner: Arc<dyn ObjectStore>,
     runtime: tokio::runtime::Handle,
     retry: Retry,
+    upload_rate: Option<NonZeroU64>,
+    gate: Arc<Gate>,
     settle: Option<Arc<Settle>>,
     master: MasterKey,
 }
@@ -114,16 +200,17 @@ impl Store {
     pub fn new(
         inner: Arc<dyn ObjectStore>,
         runtime: tokio::runtime::Handle,
-        retry: Retry,
+        options: &ArchiveOptions,
         settle: Option<Arc<Settle>>,
-        master: MasterKey,
     ) -> Self {
         Self {
             inner,
             runtime,
-            retry,
+            retry: options.retry,
+            upload_rate: options.upload_rate,
+            gate: Arc::default(),
             settle,
-            master,
+            master: options.master.clone(),
         }
     }
 
@@ -136,25 +223,35 @@ impl Store {
         &self.runtime
     }
 
-    /// Runs one operation until it succeeds, fails for good, or was tried often enough.
+    /// Runs one operation until it succeeds, fails for good, or was tried often enough. `bytes` is how many it carries.
     async fn attempt<T, F>(
         &self,
         operation: &'static str,
         path: &Path,
+        bytes: u64,
         mut act: impl FnMut() -> F,
     ) -> Result<T, Error>
     where
         F: Future<Output = object_store::Result<T>>,
     {
         let mut pause = self.retry.first_pause;
+        let parts = u32::try_from(bytes / SLOWEST).unwrap_or(u32::MAX);
+        let limit = self.retry.patience.saturating_mul(parts.saturating_add(1));
         let mut tries = 1;
         loop {
-            match act().await {
+            self.gate.pass().await;
+            let done = tokio::time::timeout(limit, act()).await;
+            match done.unwrap_or_else(|_| Err(timed_out(limit))) {
                 Ok(value) => return Ok(value),
                 Err(source) if tries < self.retry.attempts && !error::is_permanent(&source) => {
                     tracing::debug!(operation, object = %path, error = %source, "trying again");
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2);
+                    // The store's own word is for everybody.
+                    if let Some(wait) = s3::refusal(&source).and_then(|refused| refused.retry_after)
+                    {
+                        self.gate.close(wait);
+                    }
+                    tokio::time::sleep(pause.mul_f32(0.5 + rand::random::<f32>() / 2.0)).await;
+                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                     tries += 1;
                 }
                 Err(source) => return Err(Error::from_store(operation, path, source)),
@@ -162,9 +259,18 @@ impl Store {
         }
     }
 
+    /// Waits for its turn to write so many bytes, where the rate is limited.
+    async fn pay(&self, bytes: u64) {
+        if let Some(rate) = self.upload_rate {
+            self.gate.pay(bytes, rate).await;
+        }
+    }
+
     /// Writes an object; durable when it returns.
     pub async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
-        self.attempt("writing", path, || {
+        let length = bytes.len() as u64;
+        self.pay(length).await;
+        self.attempt("writing", path, length, || {
             self.inner.put(path, bytes.clone().into())
         })
         .await
@@ -183,7 +289,7 @@ impl Store {
             source: "too late".into(),
         };
         let put = self
-            .attempt("writing", path, || async {
+            .attempt("writing", path, bytes.len() as u64, || async {
                 if !may() {
                     return Err(late());
                 }
@@ -201,7 +307,8 @@ impl Store {
 
     /// A whole object.
     pub async fn get(&self, path: &Path) -> Result<Bytes, Error> {
-        self.attempt("reading", path, || async {
+        // Whole objects that are read are small, but for what a deep check reads.
+        self.attempt("reading", path, LARGEST, || async {
             self.inner.get(path).await?.bytes().await
         })
         .await
@@ -210,27 +317,32 @@ impl Store {
     /// Part of an object. A store gives less than was asked when the object is shorter: that is damage.
     pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Bytes, Error> {
         let bytes = self
-            .attempt("reading", path, || async {
-                let options = GetOptions {
-                    range: Some(GetRange::Bounded(range.clone())),
-                    ..GetOptions::default()
-                };
-                let result = match self.inner.get_opts(path, options).await {
-                    Ok(result) => result,
-                    // A range that begins beyond the end is an error of the request to some stores. Whether the object
-                    // is short is then a question of its length.
-                    Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
-                    Err(error) => {
-                        let size = self.inner.head(path).await?.size;
-                        return if size < range.end {
-                            Ok(Bytes::new())
-                        } else {
-                            Err(error)
-                        };
-                    }
-                };
-                result.bytes().await
-            })
+            .attempt(
+                "reading",
+                path,
+                range.end.saturating_sub(range.start),
+                || async {
+                    let options = GetOptions {
+                        range: Some(GetRange::Bounded(range.clone())),
+                        ..GetOptions::default()
+                    };
+                    let result = match self.inner.get_opts(path, options).await {
+                        Ok(result) => result,
+                        // A range that begins beyond the end is an error of the request to some stores. Whether the object
+                        // is short is then a question of its length.
+                        Err(error @ object_store::Error::NotFound { .. }) => return Err(error),
+                        Err(error) => {
+                            let size = self.inner.head(path).await?.size;
+                            return if size < range.end {
+                                Ok(Bytes::new())
+                            } else {
+                                Err(error)
+                            };
+                        }
+                    };
+                    result.bytes().await
+                },
+            )
             .await?;
         if bytes.len() as u64 == range.end - range.start {
             Ok(bytes)
@@ -242,7 +354,7 @@ impl Store {
     /// Length of an object in bytes.
     pub async fn size(&self, path: &Path) -> Result<u64, Error> {
         Ok(self
-            .attempt("looking up", path, || self.inner.head(path))
+            .attempt("looking up", path, 0, || self.inner.head(path))
             .await?
             .size)
     }
@@ -258,7 +370,7 @@ impl Store {
     /// Removes an object; a crash may bring it back. For what nothing needs any more.
     pub async fn delete_unsettled(&self, path: &Path) -> Result<(), Error> {
         match self
-            .attempt("removing", path, || self.inner.delete(path))
+            .attempt("removing", path, 0, || self.inner.delete(path))
             .await
         {
             Err(Error::Damaged {
@@ -287,9 +399,7 @@ impl Store {
     ) -> Result<Vec<Listed>, Error> {
         let prefix = Path::from_iter([organization.to_string(), kind.folder().to_owned()]);
         let found = self
-            .attempt("listing", &prefix, || {
-                self.inner.list(Some(&prefix)).try_collect::<Vec<_>>()
-            })
+            .attempt("listing", &prefix, u64::MAX, || self.list_all(&prefix))
             .await?;
         Ok(found
             .into_iter()
@@ -303,11 +413,26 @@ impl Store {
             .collect())
     }
 
+    /// However many answers it takes, each must come in time.
+    async fn list_all(&self, prefix: &Path) -> object_store::Result<Vec<ObjectMeta>> {
+        let mut listed = self.inner.list(Some(prefix));
+        let mut all = Vec::new();
+        loop {
+            let next = tokio::time::timeout(self.retry.patience, listed.try_next()).await;
+            match next.unwrap_or_else(|_| Err(timed_out(self.retry.patience)))? {
+                Some(one) => all.push(one),
+                None => return Ok(all),
+            }
+        }
+    }
+
     /// Organizations that have anything in the store.
     pub async fn organizations(&self) -> Result<Vec<OrganizationId>, Error> {
         let root = Path::default();
         let found = self
-            .attempt("listing", &root, || self.inner.list_with_delimiter(None))
+            .attempt("listing", &root, LARGEST, || {
+                self.inner.list_with_delimiter(None)
+            })
             .await?;
         Ok(found
             .common_prefixes

@@ -94,6 +94,26 @@ impl Catalog {
         })
     }
 
+    /// Every organization, with its name.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn organizations(&self) -> Result<Vec<(OrganizationId, String)>, Error> {
+        let found: Vec<(String, String)> = self.read(|tx| {
+            let mut query = tx
+                .prepare_cached("SELECT id, name FROM organizations ORDER BY created, id")
+                .context("list the organizations")?;
+            query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .and_then(Iterator::collect)
+                .context("list the organizations")
+        })?;
+        let organizations = found.into_iter();
+        organizations
+            .map(|(id, name)| Ok((parse("organizations", "id", id)?, name)))
+            .collect()
+    }
+
     /// The member with this address.
     ///
     /// # Errors

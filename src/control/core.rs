@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, JobId, OrganizationId, ZoneId};
 use crate::view::Change;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -147,15 +148,17 @@ impl Folders {
 /// mounted late, or mended, needs no restart.
 pub(super) struct ArchiveDoor {
     store: StoreConfig,
+    rate: Option<NonZeroU64>,
     keys: PathBuf,
     open: Mutex<Option<Archive>>,
 }
 
 impl ArchiveDoor {
-    /// `keys` is the folder of the master key.
-    pub fn new(store: StoreConfig, keys: PathBuf) -> Self {
+    /// `rate` is the most that is written, in bytes a second; `keys` is the folder of the master key.
+    pub fn new(store: StoreConfig, rate: Option<NonZeroU64>, keys: PathBuf) -> Self {
         Self {
             store,
+            rate,
             keys,
             open: Mutex::new(None),
         }
@@ -183,7 +186,10 @@ impl ArchiveDoor {
         if let Some(archive) = &*open {
             return Ok(archive.clone());
         }
-        let options = ArchiveOptions::new(MasterKey::open(&self.keys)?);
+        let options = ArchiveOptions {
+            upload_rate: self.rate,
+            ..ArchiveOptions::new(MasterKey::open(&self.keys)?)
+        };
         let archive = Archive::connect(&self.store, options)?;
         Ok(open.insert(archive).clone())
     }

@@ -226,9 +226,12 @@ fn archive_failure(
     let fault = match source {
         E::Cancelled => return Failure::Stopped,
         E::NoSpace { .. } => Fault::ObjectStoreFull,
-        E::Denied { .. } | E::Store { .. } | E::Folder { .. } | E::Locked { .. } => {
-            Fault::ObjectStoreUnavailable
-        }
+        E::Denied { .. }
+        | E::Store { .. }
+        | E::Folder { .. }
+        | E::Locked { .. }
+        | E::NoBucket { .. }
+        | E::Clock { .. } => Fault::ObjectStoreUnavailable,
         E::NoKey { .. } => Fault::ObjectStoreKeyMissing,
         E::WrongKey { .. } | E::MasterKey { .. } => Fault::ObjectStoreKeyWrong,
         E::Damaged { object, .. } => Fault::SnapshotDamaged {

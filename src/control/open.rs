@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::domain::instance::STOP_SECONDS;
 use crate::engine::PoolOptions;
 use crate::jobs::{Runner, RunnerOptions};
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// The region's object store; none: a folder under the data folder.
     pub archive: Option<StoreConfig>,
+    /// The most that is written into it, in bytes a second.
+    pub archive_rate: Option<NonZeroU64>,
     /// The region's name; none: the one it has.
     pub region: Option<String>,
     /// Its zones; where none is named, those it has.
@@ -130,7 +133,11 @@ impl Control {
             .archive
             .clone()
             .unwrap_or_else(|| StoreConfig::Folder(folders.archive()));
-        let archive = Arc::new(ArchiveDoor::new(store, folders.keys()));
+        let archive = Arc::new(ArchiveDoor::new(
+            store,
+            settings.archive_rate,
+            folders.keys(),
+        ));
         for zone in &zones {
             zone.attach(&archive);
         }

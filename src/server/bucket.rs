@@ -2,10 +2,8 @@
 
 use super::config::{Flags, Settings};
 use super::image::Image;
-use crate::archive::{
-    Archive, ArchiveOptions, Description, Error, Finding, ManifestInfo, MasterKey, Progress,
-    PruneOptions,
-};
+use super::store;
+use crate::archive::{Archive, Description, Error, Finding, ManifestInfo, Progress, PruneOptions};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use clap::Subcommand;
 use std::io::{IsTerminal, Write};
@@ -69,10 +67,7 @@ impl Act {
 
 /// The object store. A local folder is used by one process: the server must be stopped.
 fn open(flags: Flags) -> Done<Archive> {
-    let settings = Settings::load(flags)?;
-    let folder = super::command::existing(&settings, "archive")?;
-    let master = MasterKey::open(&settings.data.join("keys"))?;
-    Ok(Archive::open_folder(&folder, ArchiveOptions::new(master))?)
+    store::open(&Settings::load(flags)?)
 }
 
 /// Tells how far it is on a terminal, and nothing elsewhere.

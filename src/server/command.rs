@@ -2,6 +2,7 @@
 
 use super::bucket;
 use super::config::{EXAMPLE, Flags, Settings};
+use super::keys;
 use crate::catalog::Catalog;
 use crate::control::Control;
 use clap::{Parser, Subcommand};
@@ -23,6 +24,9 @@ enum Act {
     /// Look after the region's object store
     #[command(subcommand)]
     Archive(bucket::Act),
+    /// Keep and use the recovery kit: the keys to what is in the object store
+    #[command(subcommand)]
+    Keys(keys::Act),
     /// Give a member a new one-time password and end the member's sessions
     Password {
         /// The member's address
@@ -41,6 +45,7 @@ impl Command {
         let done = match self.act {
             Act::Serve(flags) => super::serve(flags).map(|()| true).map_err(Into::into),
             Act::Archive(act) => act.run(),
+            Act::Keys(act) => act.run().map(|()| true),
             Act::Password { email, flags } => password(&email, flags).map(|()| true),
             Act::Config => {
                 print!("{EXAMPLE}");

@@ -1,8 +1,11 @@
 //! Settings: flags, then `REPRISE_…` variables, then the configuration file, then the defaults.
 
+use super::store::StoreSettings;
+use crate::archive::StoreConfig;
 use crate::control::First;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 /// The commented configuration file that `reprise config` prints.
@@ -26,6 +29,9 @@ pub struct Flags {
     /// Fill an empty data folder with two sample organizations and their volumes
     #[arg(long, env = "REPRISE_DEMO")]
     pub demo: bool,
+    /// Where the object store is
+    #[command(flatten)]
+    pub archive: StoreSettings,
     /// End the instances when the server ends; else they run on and the next server finds them again
     #[arg(long, env = "REPRISE_STOP_GUESTS")]
     pub stop_guests: bool,
@@ -84,6 +90,7 @@ struct File {
     log: LogFormat,
     workers: Option<usize>,
     verify_days: Option<u32>,
+    archive: StoreSettings,
     organization: OrganizationSettings,
     region: RegionSettings,
 }
@@ -124,6 +131,10 @@ pub struct Zone {
 pub struct Settings {
     /// Everything that is kept lies under it.
     pub data: PathBuf,
+    /// The region's object store; none: a folder in the data folder.
+    pub archive: Option<StoreConfig>,
+    /// The most that is written into it, in bytes a second.
+    pub archive_rate: Option<NonZeroU64>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where the browser half and the public files are.
@@ -196,6 +207,7 @@ impl Settings {
                 "it must be a name such as America/Montreal or Europe/Paris",
             ));
         }
+        let archive = flags.archive.or(file.archive);
         // In the demo the names are those of the sample region.
         let (region, names) = if flags.demo {
             ("Québec", ["Montréal", "Lévis"])
@@ -207,6 +219,8 @@ impl Settings {
                 .data
                 .or(file.data)
                 .unwrap_or_else(|| PathBuf::from("reprise-data")),
+            archive: archive.checked(&|name| std::env::var(name).ok())?,
+            archive_rate: archive.rate(),
             listen: flags
                 .listen
                 .or(file.listen)
@@ -269,7 +283,7 @@ fn checked_zone(zone: ZoneFile) -> Result<Zone, Error> {
     Ok(Zone { name, limit })
 }
 
-fn unusable(setting: &'static str, problem: &str) -> Error {
+pub(super) fn unusable(setting: &'static str, problem: &str) -> Error {
     Error::Unusable {
         setting,
         problem: problem.to_owned(),

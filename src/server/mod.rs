@@ -15,11 +15,13 @@ mod doors;
 mod first;
 mod health;
 mod image;
+mod keys;
 mod live;
 mod pages;
 mod security;
 mod session;
 mod state;
+mod store;
 mod telemetry;
 mod upload;
 
@@ -109,7 +111,8 @@ fn region(settings: &Settings, data: &Path) -> control::Settings {
     let zones = settings.zones.iter();
     control::Settings {
         data: data.to_owned(),
-        archive: None,
+        archive: settings.archive.clone(),
+        archive_rate: settings.archive_rate,
         region: settings.region.clone(),
         zones: zones
             .map(|zone| control::ZoneSettings {

@@ -29,9 +29,15 @@ fn attempt(archive: &Archive, step: usize) -> Result<(), Error> {
         1 => save(archive, snapshot(2), &device, Some((snapshot(1), &changed))).map(drop),
         2 => restored(archive, snapshot(2), device.size())
             .map(|target| assert!(target.content() == device.content())),
-        3 => archive
-            .check(true)
-            .map(|findings| assert_eq!(findings, vec![])),
+        3 => archive.check(true).and_then(|findings| {
+            let found = findings.into_iter().next();
+            found.map_or(Ok(()), |finding| {
+                Err(Error::Damaged {
+                    object: finding.object,
+                    damage: finding.damage,
+                })
+            })
+        }),
         4 => archive.delete(ORGANIZATION, snapshot(1)).map(drop),
         _ => archive.collect(ORGANIZATION).map(drop),
     }
@@ -41,7 +47,11 @@ fn attempt(archive: &Archive, step: usize) -> Result<(), Error> {
 fn is_named(error: &Error) -> bool {
     matches!(
         error,
-        Error::NoSpace { .. } | Error::Denied { .. } | Error::Store { .. } | Error::Damaged { .. }
+        Error::NoSpace { .. }
+            | Error::Denied { .. }
+            | Error::Store { .. }
+            | Error::Damaged { .. }
+            | Error::Clock { .. }
     )
 }
 
@@ -49,8 +59,13 @@ fn is_named(error: &Error) -> bool {
 fn life(nth: u64, fault: Fault, reopen: bool) -> bool {
     let inner = in_memory();
     let store = Wrapped::new(Arc::clone(&inner));
+    let mut options = options();
+    if fault == Fault::Silent {
+        options.retry.patience = Duration::from_millis(400);
+    }
     let new = || {
-        Archive::with_store_alone(Arc::clone(&store) as Arc<dyn ObjectStore>, options()).unwrap()
+        let store = Arc::clone(&store) as Arc<dyn ObjectStore>;
+        Archive::with_store_alone(store, options.clone()).unwrap()
     };
     let mut archive = new();
     store.fail(nth, fault);
@@ -60,7 +75,7 @@ fn life(nth: u64, fault: Fault, reopen: bool) -> bool {
         if let Err(error) = attempt(&archive, step) {
             assert!(is_named(&error), "{context}: {error:?}");
             assert!(
-                fault != Fault::Passing,
+                !fault.passes(),
                 "{context}: a passing error must not come through: {error:?}"
             );
             match fault {
@@ -73,7 +88,15 @@ fn life(nth: u64, fault: Fault, reopen: bool) -> bool {
                     "{context}: {error:?}"
                 ),
                 Fault::Dead => assert!(!error.is_permanent(), "{context}: {error:?}"),
-                Fault::AnswerLost | Fault::Passing => {}
+                Fault::Clock => {
+                    assert!(matches!(error, Error::Clock { .. }), "{context}: {error:?}")
+                }
+                Fault::Short | Fault::Flipped | Fault::Missing => assert!(
+                    matches!(error, Error::Damaged { .. }),
+                    "{context}: {error:?}"
+                ),
+                Fault::AnswerLost => {}
+                passing => panic!("{context}: {passing:?}"),
             }
             hit |= store.heal();
             if reopen {
@@ -123,13 +146,28 @@ fn life(nth: u64, fault: Fault, reopen: bool) -> bool {
 fn every_operation_fails_once() {
     for fault in [
         Fault::Passing,
+        Fault::Busy(503),
+        Fault::Busy(429),
+        Fault::Silent,
+        Fault::BrokenOff,
         Fault::Denied,
         Fault::Full,
+        Fault::Clock,
+        Fault::Short,
+        Fault::Flipped,
+        Fault::Missing,
         Fault::AnswerLost,
         Fault::Dead,
     ] {
         for reopen in [false, true] {
-            let tried = (0..).take_while(|nth| life(*nth, fault, reopen)).count();
+            // What was read wrongly is taken for damaged for as long as the process lives.
+            if fault.damages() && !reopen {
+                continue;
+            }
+            // Each silence is waited for.
+            let step = if fault == Fault::Silent { 9 } else { 1 };
+            let lives = (0..).step_by(step);
+            let tried = lives.take_while(|nth| life(*nth, fault, reopen)).count() * step;
             assert!(tried > 30, "{fault:?}: only {tried} operations were seen");
         }
     }

@@ -12,7 +12,9 @@ mod i10_deletion;
 mod i10_sequences;
 mod i10_several;
 mod i11_sealing;
+mod kit;
 mod remote;
+mod s3;
 pub(crate) mod stores;
 mod verify;
 
@@ -31,7 +33,9 @@ fn options() -> ArchiveOptions {
         retry: Retry {
             attempts: 3,
             first_pause: Duration::ZERO,
+            patience: Duration::from_secs(30),
         },
+        upload_rate: None,
         master: MasterKey::of_test(5),
     }
 }

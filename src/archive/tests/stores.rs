@@ -4,8 +4,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt;
 use std::pin::Pin;
@@ -25,6 +25,35 @@ pub enum Fault {
     AnswerLost,
     /// From then on nothing works.
     Dead,
+    /// Once; the store is busy and says so (503, 429).
+    Busy(u16),
+    /// Once; no answer comes.
+    Silent,
+    /// Once; the answer breaks off in the middle. Of what has no body: before it.
+    BrokenOff,
+    /// Once; a read gives half, as if that were all.
+    Short,
+    /// Once; a read gives a bit that is not what was written.
+    Flipped,
+    /// Once; the store says that the object is not there.
+    Missing,
+    /// Once; the store does not believe our clock.
+    Clock,
+}
+
+impl Fault {
+    /// Trying again is enough.
+    pub const fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::Passing | Self::Busy(_) | Self::Silent | Self::BrokenOff
+        )
+    }
+
+    /// What was read is not what was written.
+    pub const fn damages(self) -> bool {
+        matches!(self, Self::Short | Self::Flipped | Self::Missing)
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -109,12 +138,39 @@ impl Wrapped {
             path: path.to_owned(),
             source: "refused".into(),
         };
+        let refused = |status: u16, code: &str| Error::Generic {
+            store: "Wrapped",
+            source: Box::new(crate::archive::s3::Refused::of_test(status, code)),
+        };
         match fault {
+            Fault::Busy(status) => (false, Some(refused(status, "SlowDown"))),
+            Fault::Clock => (false, Some(refused(403, "RequestTimeTooSkewed"))),
+            Fault::BrokenOff => (true, Some(generic(std::io::ErrorKind::UnexpectedEof))),
+            Fault::Missing => (
+                false,
+                Some(Error::NotFound {
+                    path: path.to_owned(),
+                    source: "lost".into(),
+                }),
+            ),
+            // What these do, the operation does itself: `twist` has them.
+            Fault::Silent | Fault::Short | Fault::Flipped => (true, None),
             Fault::Passing => (false, Some(generic(std::io::ErrorKind::ConnectionReset))),
             Fault::Denied => (false, Some(denied())),
             Fault::Full => (false, Some(generic(std::io::ErrorKind::StorageFull))),
             Fault::AnswerLost => (true, Some(denied())),
             Fault::Dead => (false, Some(generic(std::io::ErrorKind::ConnectionRefused))),
+        }
+    }
+
+    /// The fault that the next operation is to do itself.
+    fn twist(&self) -> Option<Fault> {
+        match *self.plan.lock().unwrap() {
+            Some((
+                0,
+                fault @ (Fault::Silent | Fault::Short | Fault::Flipped | Fault::BrokenOff),
+            )) => Some(fault),
+            _ => None,
         }
     }
 
@@ -136,7 +192,13 @@ impl ObjectStore for Wrapped {
         Self: 'c,
     {
         Box::pin(async move {
+            let twist = self.twist();
             let (act, error) = self.next(path.as_ref());
+            if twist == Some(Fault::Silent) {
+                std::future::pending::<()>().await;
+            }
+            // Of what broke off on its way there, nothing is kept.
+            let act = act && twist != Some(Fault::BrokenOff);
             let mut result = None;
             if act {
                 self.count(|counts| {
@@ -176,8 +238,14 @@ impl ObjectStore for Wrapped {
     {
         Box::pin(async move {
             self.count(|counts| counts.gets += 1);
-            match self.next(path.as_ref()) {
-                (_, Some(error)) => Err(error),
+            let twist = self.twist();
+            match (self.next(path.as_ref()), twist) {
+                (_, Some(Fault::Silent)) => std::future::pending().await,
+                ((_, error), Some(fault)) => {
+                    let result = self.inner.get_opts(path, options).await?;
+                    twisted(result, fault, error).await
+                }
+                ((_, Some(error)), None) => Err(error),
                 _ => self.inner.get_opts(path, options).await,
             }
         })
@@ -188,7 +256,13 @@ impl ObjectStore for Wrapped {
         paths: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         self.count(|counts| counts.deletes += 1);
+        if self.twist() == Some(Fault::Silent) {
+            self.next("deletion");
+            return futures::stream::pending().boxed();
+        }
         match self.next("deletion") {
+            // It would be true the next moment: nothing to be told from a deletion that took place.
+            (_, Some(Error::NotFound { .. })) => self.inner.delete_stream(paths),
             (true, None) => self.inner.delete_stream(paths),
             (true, Some(error)) => {
                 let inner = self.inner.delete_stream(paths);
@@ -203,6 +277,10 @@ impl ObjectStore for Wrapped {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         self.count(|counts| counts.lists += 1);
+        if self.twist() == Some(Fault::Silent) {
+            self.next("");
+            return futures::stream::pending().boxed();
+        }
         match self.next(prefix.map_or("", AsRef::as_ref)) {
             (_, Some(error)) => futures::stream::iter([Err(error)]).boxed(),
             _ => self.inner.list(prefix),
@@ -216,7 +294,9 @@ impl ObjectStore for Wrapped {
         Self: 'c,
     {
         Box::pin(async move {
+            let silent = self.twist() == Some(Fault::Silent);
             match self.next("") {
+                _ if silent => std::future::pending().await,
                 (_, Some(error)) => Err(error),
                 _ => self.inner.list_with_delimiter(prefix).await,
             }
@@ -237,4 +317,42 @@ impl ObjectStore for Wrapped {
     {
         self.inner.copy_opts(from, to, options)
     }
+}
+
+/// What was read, with something wrong in it.
+async fn twisted(result: GetResult, fault: Fault, error: Option<Error>) -> Result<GetResult> {
+    let (meta, range, attributes) = (
+        result.meta.clone(),
+        result.range.clone(),
+        result.attributes.clone(),
+    );
+    let mut bytes = result.bytes().await?.to_vec();
+    let half = bytes.len() / 2;
+    let payload = match fault {
+        Fault::Short => {
+            bytes.truncate(half);
+            futures::stream::iter(vec![Ok(bytes.into())]).boxed()
+        }
+        Fault::Flipped => {
+            if let Some(byte) = bytes.get_mut(half) {
+                *byte ^= 16;
+            }
+            futures::stream::iter(vec![Ok(bytes.into())]).boxed()
+        }
+        _ => {
+            bytes.truncate(half);
+            let broken = error.unwrap_or(Error::NotImplemented {
+                operation: String::new(),
+                implementer: String::new(),
+            });
+            futures::stream::iter(vec![Ok(bytes.into()), Err(broken)]).boxed()
+        }
+    };
+    Ok(GetResult {
+        payload: GetResultPayload::Stream(payload),
+        meta,
+        range,
+        attributes,
+        extensions: Default::default(),
+    })
 }

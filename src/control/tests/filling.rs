@@ -39,6 +39,7 @@ impl Scene {
             retry: Retry {
                 attempts: 1,
                 first_pause: Duration::ZERO,
+                ..Retry::default()
             },
             ..ArchiveOptions::new(
                 MasterKey::open(&house.control.core.folders.keys()).expect("a key"),

@@ -36,6 +36,7 @@ pub fn settings(data: &Path) -> Settings {
     Settings {
         data: data.to_owned(),
         archive: None,
+        archive_rate: None,
         region: Some("Québec".to_owned()),
         zones: vec![zone("Montréal"), zone("Lévis")],
         first: First {

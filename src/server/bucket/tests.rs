@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use super::*;
-use crate::archive::SaveRequest;
+use crate::archive::{ArchiveOptions, MasterKey, SaveRequest};
 use crate::domain::id::VolumeId;
 use crate::engine::block::{BLOCK_SIZE, BlockDevice};
 
