@@ -45,7 +45,7 @@ test('I-8 a snapshot is verified when asked, and says when that was', async ({ p
   await expect(dialog.root).toContainText(w('verify-schedule'));
   await accessible(page, 'the dialog of a verification');
   await dialog.button('verify-submit').click();
-  await expect(ui.notice(w('ended-succeeded', { kind: 'verify-snapshot' }))).toBeVisible();
+  await expect(ui.notice(w('started', { kind: 'verify-snapshot' }))).toBeVisible();
   await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'verified' }));
   expect((await api.snapshot(copy))!.state).toBe('verified');
 });
