@@ -33,7 +33,7 @@ pub(super) const SERIAL: &str = "serial.log";
 pub(super) const LOG: &str = "qemu.log";
 /// The same, of the run before.
 pub(super) const OLD_LOG: &str = "qemu.log.old";
-/// Where QEMU sends a guest's memory, while it is saved.
+/// Where QEMU takes a guest's memory from, when it goes on with one.
 pub(super) const MEMORY: &str = "memory.sock";
 /// The process, for people.
 pub(super) const PID: &str = "qemu.pid";
@@ -92,6 +92,16 @@ impl Folder {
     /// A name for a socket of the folder that is short enough, for this process.
     pub(super) fn short(&self, name: &str) -> String {
         format!("/proc/self/fd/{}/{name}", self.handle.as_raw_fd())
+    }
+
+    /// Removes a socket's name.
+    pub(super) fn forget(&self, name: &str) {
+        match fs::remove_file(self.path().join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%error, folder = %self.path().display(), name, "a socket's name remains");
+            }
+            _ => {}
+        }
     }
 
     /// Connects to a socket of the folder, without waiting for a listener that is busy: that is `EAGAIN`.

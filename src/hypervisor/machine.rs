@@ -260,6 +260,23 @@ impl Machine {
         Arc::clone(&self.core.folder)
     }
 
+    /// Gives QEMU a handle under a name.
+    pub(super) fn hand_over(
+        &self,
+        name: &str,
+        handle: std::os::fd::BorrowedFd<'_>,
+    ) -> Result<(), Error> {
+        if self.exit().is_some() {
+            return Err(Error::Gone);
+        }
+        let arguments = Some(serde_json::json!({ "fdname": name }));
+        self.core
+            .monitor()
+            .ok_or(Error::Gone)?
+            .execute_with("getfd", arguments, Some(handle), COMMAND_DEADLINE)
+            .map(drop)
+    }
+
     /// Any other command of the machine protocol.
     pub(super) fn execute(
         &self,

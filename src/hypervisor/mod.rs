@@ -11,7 +11,6 @@
 //! | `monitor` | that connection, kept up as long as the QEMU lives |
 //! | `machine` | a running instance: what one may ask of it, and being told of its end |
 //! | `save` | a guest's memory to a file, as it runs or stands |
-//! | `receive` | our end of that stream |
 //! | `memory` | the file that keeps a memory: compressed, proved when read |
 //! | `restore` | a machine that goes on with a memory that was kept |
 //! | `agent` | the guest agent, behind a deadline everywhere |
@@ -37,7 +36,7 @@
 //! |---|---|
 //! | `qmp.sock` | the machine protocol; one client at a time, us |
 //! | `agent.sock` | the guest agent's port |
-//! | `memory.sock` | where QEMU sends the memory, while it is saved |
+//! | `memory.sock` | where QEMU takes a memory from, when it goes on with one |
 //! | `serial.log` | the serial console, appended over restarts; its head is a hole beyond 4 MiB |
 //! | `qemu.log`, `qemu.log.old` | what QEMU itself had to say, this run and the one before; trimmed likewise |
 //! | `qemu.pid` | the process, for people; locked by QEMU while it lives |
@@ -53,7 +52,6 @@ mod monitor;
 mod probe;
 mod process;
 mod qmp;
-mod receive;
 mod restore;
 mod save;
 mod serial;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::{
     io,
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{fd::BorrowedFd, unix::net::UnixStream},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -156,10 +156,21 @@ impl Monitor {
         arguments: Option<Value>,
         within: Duration,
     ) -> Result<Value, Error> {
+        self.execute_with(command, arguments, None, within)
+    }
+
+    /// The same, with a handle that goes along.
+    pub fn execute_with(
+        &self,
+        command: &'static str,
+        arguments: Option<Value>,
+        handle: Option<BorrowedFd<'_>>,
+        within: Duration,
+    ) -> Result<Value, Error> {
         let deadline = Instant::now() + within;
         match self
             .link(command, deadline)?
-            .execute(command, arguments, deadline)
+            .execute_with(command, arguments, handle, deadline)
         {
             Err(Error::Broken { .. }) if self.process.gone_within(Duration::ZERO) => {
                 Err(Error::Gone)

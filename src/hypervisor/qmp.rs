@@ -5,12 +5,14 @@
 //! does not keep to the protocol loses the connection, nothing else.
 
 use super::{Error, ProtocolError};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     io::{self, Read, Write},
+    mem::MaybeUninit,
     net::Shutdown,
-    os::unix::net::UnixStream,
+    os::{fd::BorrowedFd, unix::net::UnixStream},
     sync::{
         Mutex, MutexGuard, PoisonError,
         mpsc::{self, RecvTimeoutError, SyncSender},
@@ -128,6 +130,26 @@ pub(super) fn write(
             let _ = stream.shutdown(Shutdown::Both);
             broken(error)
         })
+}
+
+/// As [`write`], with a handle that goes along with the first bytes (`SCM_RIGHTS`).
+fn send_with(
+    stream: &UnixStream,
+    bytes: &[u8],
+    handle: BorrowedFd<'_>,
+    deadline: Instant,
+) -> Result<(), ProtocolError> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut along = SendAncillaryBuffer::new(&mut space);
+    let handles = [handle];
+    along.push(SendAncillaryMessage::ScmRights(&handles));
+    stream
+        .set_write_timeout(Some(WRITE_DEADLINE))
+        .map_err(broken)?;
+    let pieces = [io::IoSlice::new(bytes)];
+    let sent = sendmsg(stream, &pieces, &mut along, SendFlags::NOSIGNAL);
+    let sent = sent.map_err(|error| broken(error.into()))?;
+    write(stream, bytes.get(sent..).unwrap_or_default(), deadline)
 }
 
 /// What QEMU tells unasked.
@@ -284,10 +306,22 @@ impl Link {
     }
 
     /// One command and its answer.
+    #[cfg(test)]
     pub fn execute(
         &self,
         command: &'static str,
         arguments: Option<Value>,
+        deadline: Instant,
+    ) -> Result<Value, Error> {
+        self.execute_with(command, arguments, None, deadline)
+    }
+
+    /// One command, with a handle that goes along if there is one, and its answer.
+    pub fn execute_with(
+        &self,
+        command: &'static str,
+        arguments: Option<Value>,
+        handle: Option<BorrowedFd<'_>>,
         deadline: Instant,
     ) -> Result<Value, Error> {
         let began = Instant::now();
@@ -311,7 +345,10 @@ impl Link {
         line.push('\n');
         let written = {
             let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            write(&self.stream, line.as_bytes(), deadline)
+            match handle {
+                None => write(&self.stream, line.as_bytes(), deadline),
+                Some(handle) => send_with(&self.stream, line.as_bytes(), handle, deadline),
+            }
         };
         let answer = match written {
             Err(error) => Answer::Broken(error),

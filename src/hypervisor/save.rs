@@ -1,38 +1,47 @@
 //! Saving a guest's memory to a file, while it runs or while it is paused.
 //!
-//! QEMU sends its stream (memory and devices) to a socket in the instance's folder; a thread of ours writes it to the file.
-//! In the background way QEMU stops the guest, drains and flushes its disks, takes note of the devices, protects the memory
-//! against writing and lets the guest go on, all by itself; pages that the guest then writes are sent before they change. The
-//! flush of the fence in between is the moment for the disks (`crate::nbd`).
+//! QEMU writes its stream (memory and devices) into a file that we open and hand over. In the background way QEMU stops the
+//! guest, drains and flushes its disks, takes note of the devices, protects the memory against writing and lets the guest
+//! go on, all by itself; pages that the guest then writes are saved before they change. The flush of the fence in between
+//! is the moment for the disks (`crate::nbd`).
+//!
+//! # Why a file, and why nothing is cut off
+//! A save of a running guest that fails after the guest went on leaves its memory protected and nobody there to lift that:
+//! the guest's next write is never answered, while QEMU says that it runs (seen with 7.2, in `handle_userfault`, whether
+//! the stream broke, the save was cancelled, or the next one was begun before the last one had put everything away). So:
+//! - QEMU has the file itself. That we end, or stand, does not end or hold up a save.
+//! - The room for all of it is set aside before QEMU is told to begin: a disk that fills up meanwhile does no harm.
+//! - A save that nobody wants any more is let come to its own end. It is cancelled only if it does not.
+//! - QEMU says that a save has ended before it has put everything away. It closes the file after that. The file bears a
+//!   lock that lives as long as QEMU's handle of it: a save is over when another can take the lock.
 //!
 //! # What holds
 //! - A memory counts as saved only if QEMU told, in this order and nothing else, that it is active, that the guest stopped,
 //!   that it goes on, and that all is completed; and the guest ran at the beginning. A stop of another origin in between would
 //!   pair the memory with disks of another instant.
 //! - Whatever else happens, the guest is afterwards as it was before: one that ran runs. The file goes.
-//! - QEMU never waits for us: where the file may not grow any more, or nobody wants it, its stream is taken and dropped up to
-//!   its end; a save of a running guest is cut off only where it does not come to one (`receive` says why).
 //!
 //! # A crash
-//! Of ours: the socket is gone and QEMU gives the save up. Where that was before the guest went on, it stands: who finds the
-//! machine again compares its run state with the intended one. A file that is not whole stays, for its owner to remove.
+//! Of ours: QEMU goes on saving, into a file for whose removal its owner is to see. Where the guest stands because of it
+//! (a server that holds the fence's flush ends), it stands until there is a server again, or, if the save fails, until who
+//! finds the machine compares its run state with the intended one.
 
 use super::{
     Error, Machine, RunState,
-    folder::{self, Folder},
     machine::until,
     qmp::{self, Event},
-    receive::Stream,
+};
+use rustix::{
+    fs::{FallocateFlags, FlockOperation},
+    io::Errno,
 };
 use serde_json::{Value, json};
 use std::{
     fs::{self, File},
-    io,
     ops::ControlFlow,
-    os::unix::{fs::OpenOptionsExt, net::UnixListener},
-    path::PathBuf,
+    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -46,8 +55,12 @@ const ITS_END: Duration = Duration::from_secs(600);
 const GIVING_UP: Duration = Duration::from_secs(15);
 /// For how long it is tried to have the guest as it was.
 const MENDING: Duration = Duration::from_secs(60);
-/// How long the rest of the stream may take after QEMU said that it is all sent.
-const REST: Duration = Duration::from_secs(10);
+/// How long QEMU may take to put everything away after it said that the save is completed.
+const PUT_AWAY: Duration = Duration::from_secs(60);
+/// Bytes of a stream beyond the guest's memory: devices, firmware. A page of the memory has at most 16 more.
+const BESIDE: u64 = 32 << 20;
+/// The name of the file in QEMU's hands.
+const HANDLE: &str = "memory";
 /// More events than this are not a save.
 const MOST_EVENTS: usize = 64;
 
@@ -56,7 +69,7 @@ const MOST_EVENTS: usize = 64;
 pub struct Sink {
     /// The file; made, or emptied. Removed again if the save comes to nothing.
     pub path: PathBuf,
-    /// Bytes it may have at most.
+    /// Bytes it may have. What the guest's memory may need of them is set aside beforehand.
     pub limit: u64,
 }
 
@@ -162,22 +175,65 @@ pub struct Save {
     machine: Machine,
     way: Way,
     ear: Arc<Ear>,
-    stream: Arc<Stream>,
+    file: Watched,
     path: PathBuf,
     its_end: Duration,
-    /// QEMU was told to begin.
-    begun: bool,
     /// It has come to an end, of whichever kind.
     over: bool,
+}
+
+/// A file that QEMU has, by a handle of our own.
+#[derive(Debug)]
+struct Watched(File);
+
+impl Watched {
+    /// Makes the file, sets room aside, and locks it by the handle that is to be QEMU's.
+    fn make(path: &Path, room: u64) -> Result<(Self, File), Error> {
+        let own = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(Error::io("make", path))?;
+        match rustix::fs::fallocate(&own, FallocateFlags::KEEP_SIZE, 0, room) {
+            Ok(()) => {}
+            Err(Errno::OPNOTSUPP) => tracing::warn!(
+                path = %path.display(),
+                "no room can be set aside for a memory here: it must not run out while one is saved"
+            ),
+            Err(error) => {
+                let _ = fs::remove_file(path);
+                return Err(Error::io("set room aside in", path)(error.into()));
+            }
+        }
+        let watched = rustix::fs::flock(&own, FlockOperation::NonBlockingLockExclusive)
+            .map_err(std::io::Error::from)
+            .and_then(|()| File::open(path))
+            .map_err(Error::io("lock", path))?;
+        Ok((Self(watched), own))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.metadata().map_or(0, |found| found.len())
+    }
+
+    /// Whether QEMU has closed it.
+    fn is_closed(&self) -> bool {
+        rustix::fs::flock(&self.0, FlockOperation::NonBlockingLockExclusive).is_ok()
+    }
 }
 
 impl Machine {
     /// Begins to save the guest's memory. When this returns, the guest may stand already. A second save at the same time
     /// is refused.
     ///
+    /// For disks of the same instant: arm the fence, then call this, then wait for the flush.
+    ///
     /// # Errors
     /// [`Error::State`] unless the guest runs (or, for [`Way::Still`], is paused); [`Error::Refused`] in QEMU's words, as
-    /// where it cannot; [`Error::NotSaved`] when another save runs; [`Error::Io`]; those of [`Machine::run_state`].
+    /// where it cannot; [`Error::NotSaved`] when another save runs, or the file may not have as much as the guest's memory;
+    /// [`Error::Io`], also when there is no room; those of [`Machine::run_state`].
     pub fn save(&self, sink: &Sink, way: Way) -> Result<Save, Error> {
         self.save_until(sink, way, ITS_END)
     }
@@ -190,10 +246,9 @@ impl Machine {
         its_end: Duration,
     ) -> Result<Save, Error> {
         let ear = Arc::new(Ear::default());
+        let not = |why: String| Error::NotSaved { why };
         if !self.listen_for(&ear) {
-            return Err(Error::NotSaved {
-                why: "another save runs".to_owned(),
-            });
+            return Err(not("another save runs".to_owned()));
         }
         let state = self.run_state()?;
         match (way, &state) {
@@ -204,35 +259,28 @@ impl Machine {
         }
         // What was told before that answer is of before.
         ear.told().clear();
-        let listener = self.folder().listen(folder::MEMORY)?;
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&sink.path)
-            .map_err(Error::io("make", &sink.path))?;
-        let stream = Arc::new(Stream::default());
+        if !self.is_idle() {
+            return Err(not("an earlier save has not come to its end".to_owned()));
+        }
+        let memory = self.memory()?;
+        if sink.limit < memory {
+            let limit = sink.limit;
+            return Err(not(format!(
+                "{memory} bytes of memory, {limit} for the file"
+            )));
+        }
+        let room = memory.saturating_add(memory / 256).saturating_add(BESIDE);
+        let (file, own) = Watched::make(&sink.path, room)?;
         // From here on whatever fails undoes the rest.
-        let mut save = Save {
+        let save = Save {
             machine: self.clone(),
             way,
             ear,
-            stream: Arc::clone(&stream),
+            file,
             path: sink.path.clone(),
             its_end,
-            begun: false,
             over: false,
         };
-        let limit = sink.limit;
-        let own_folder = self.folder();
-        thread::Builder::new()
-            .name("qemu-memory".to_owned())
-            .spawn(move || {
-                stream.run(listener, file, limit);
-                own_folder.forget(folder::MEMORY);
-            })
-            .map_err(Error::io("start a thread for", &sink.path))?;
         let capability = |name: &str, state: bool| json!({ "capability": name, "state": state });
         let capabilities = json!({ "capabilities": [
             capability("events", true),
@@ -243,11 +291,29 @@ impl Machine {
             "migrate-set-parameters",
             Some(json!({ "max-bandwidth": BANDWIDTH })),
         )?;
-        let to = json!({ "uri": format!("unix:{}", folder::MEMORY) });
-        // Also where no answer comes it may have.
-        save.begun = true;
+        self.hand_over(HANDLE, own.as_fd())?;
+        drop(own);
+        let to = json!({ "uri": format!("fd:{HANDLE}") });
         self.execute("migrate", Some(to))?;
         Ok(save)
+    }
+
+    /// Whether QEMU is not saving (any more).
+    fn is_idle(&self) -> bool {
+        match self.execute("query-migrate", None) {
+            Ok(answer) => matches!(
+                answer.get("status").and_then(Value::as_str),
+                None | Some("none" | "completed" | "failed" | "cancelled")
+            ),
+            Err(error) => matches!(error, Error::Gone),
+        }
+    }
+
+    /// Bytes of the guest's memory.
+    fn memory(&self) -> Result<u64, Error> {
+        let answer = self.execute("query-memory-size-summary", None)?;
+        let part = |name| answer.get(name).and_then(Value::as_u64).unwrap_or(0);
+        Ok(part("base-memory").saturating_add(part("plugged-memory")))
     }
 }
 
@@ -285,32 +351,29 @@ impl Save {
             if self.machine.exit().is_some() {
                 return Err(Error::Gone);
             }
-            if let Some(Err(why)) = self.stream.ended_within(Duration::ZERO) {
-                return Err(failed(why));
-            }
             if Instant::now() >= deadline {
                 return Err(failed("it took too long".to_owned()));
             }
-            if tell(self.stream.bytes()).is_break() {
+            if tell(self.file.bytes()).is_break() {
                 return Err(Error::Cancelled);
             }
         };
         if end != Told::Completed {
-            let ours = match self.stream.ended_within(TELL) {
-                Some(Err(why)) => why,
-                _ => "nothing on our side".to_owned(),
-            };
-            return Err(failed(format!("QEMU says {end:?}; {ours}")));
+            return Err(failed(format!("QEMU says {end:?}")));
         }
-        match self.stream.ended_within(REST) {
-            Some(Ok(())) if self.stream.closed_within(REST) => {}
-            Some(Err(why)) => return Err(failed(why)),
-            _ => return Err(failed("the stream has no end".to_owned())),
+        if !self.is_put_away_within(PUT_AWAY) {
+            return Err(failed("QEMU does not close the file".to_owned()));
         }
         let stood_still = self.judge().map_err(failed)?;
-        let bytes = self.stream.bytes();
+        let bytes = self.file.bytes();
         let _ = tell(bytes);
         Ok(SavedMemory { bytes, stood_still })
+    }
+
+    /// Waits until QEMU has put everything away, or is gone.
+    fn is_put_away_within(&self, within: Duration) -> bool {
+        let over = || self.file.is_closed() || self.machine.exit().is_some();
+        until(Instant::now() + within, || over().then_some(())).is_some()
     }
 
     /// Whether what was told is exactly what a good save tells.
@@ -334,56 +397,35 @@ impl Save {
     /// Ends it and puts things back; the error, with what could not be put back.
     fn give_up(&mut self, error: Error) -> Error {
         self.over = true;
-        self.stream.give_up();
         let _ = fs::remove_file(&self.path);
-        if self.begun && self.way == Way::Background {
-            self.await_its_end();
-        }
-        if self.machine.exit().is_some() {
-            return Error::Gone;
-        }
-        self.stream.cut();
-        if !self.is_idle() {
+        // Where it was not begun QEMU may have the file all the same.
+        let _ = self
+            .machine
+            .execute("closefd", Some(json!({ "fdname": HANDLE })));
+        let its_end = match self.way {
+            Way::Background => self.its_end,
+            // A guest that stands is not harmed by a cancelled save, and waits.
+            Way::Still => Duration::ZERO,
+        };
+        if !self.is_put_away_within(its_end) && !self.machine.is_idle() {
             // It may have ended meanwhile, or not answer while it waits for a flush: what counts is seen next.
             let _ = self.machine.execute("migrate_cancel", None);
         }
         // In this order: "failed" is said early, and "cancelled" late.
-        let put_away = until(Instant::now() + GIVING_UP, || self.is_idle().then_some(()));
-        if put_away.is_none() || !self.stream.closed_within(GIVING_UP) {
+        let idle = until(Instant::now() + GIVING_UP, || {
+            self.machine.is_idle().then_some(())
+        });
+        if idle.is_none() || !self.is_put_away_within(GIVING_UP) {
             tracing::error!("QEMU does not come to the end of a save that was given up");
+        }
+        if self.machine.exit().is_some() {
+            return Error::Gone;
         }
         match self.mend() {
             Ok(()) => error,
             Err(state) => Error::NotSaved {
                 why: format!("{error}; and the guest is not as it was: {state}"),
             },
-        }
-    }
-
-    /// Waits until QEMU has sent everything to nobody, or has failed by itself.
-    fn await_its_end(&self) {
-        let deadline = Instant::now() + self.its_end;
-        while Instant::now() < deadline
-            && self.machine.exit().is_none()
-            && !self.stream.closed_within(TELL)
-        {
-            // One that never connected has no connection to close.
-            let ended = self.ear.end_within(Duration::ZERO);
-            if matches!(ended, Some(Told::Failed | Told::Cancelled)) && !self.stream.is_connected()
-            {
-                return;
-            }
-        }
-    }
-
-    /// Whether QEMU is not saving (any more).
-    fn is_idle(&self) -> bool {
-        match self.machine.execute("query-migrate", None) {
-            Ok(answer) => matches!(
-                answer.get("status").and_then(Value::as_str),
-                None | Some("none" | "completed" | "failed" | "cancelled")
-            ),
-            Err(error) => matches!(error, Error::Gone),
         }
     }
 
@@ -428,24 +470,6 @@ impl Drop for Save {
             let why = "it was dropped".to_owned();
             let error = self.give_up(Error::NotSaved { why });
             tracing::debug!(%error, "a save was given up");
-        }
-    }
-}
-
-impl Folder {
-    /// Listens on a socket of the folder, whatever was there.
-    fn listen(&self, name: &str) -> Result<UnixListener, Error> {
-        self.forget(name);
-        UnixListener::bind(self.short(name)).map_err(Error::io("listen on", self.path().join(name)))
-    }
-
-    /// Removes a socket's name.
-    pub(super) fn forget(&self, name: &str) {
-        match fs::remove_file(self.path().join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(%error, folder = %self.path().display(), name, "a socket's name remains");
-            }
-            _ => {}
         }
     }
 }

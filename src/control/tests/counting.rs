@@ -238,12 +238,18 @@ fn load(image: &Path, place: &Path) -> bool {
     copy(&[path, "::syslinux.cfg"])
 }
 
-/// The address of the page whose bytes begin there in QEMU's stream: eight bytes before them have it, with flags in its
-/// low bits (QEMU's `migration/ram.c`: a page, and whether it is of the same block of memory as the one before).
+/// The address of the page of the guest's memory whose bytes begin there in QEMU's stream: eight bytes before them have
+/// it, with flags in its low bits (QEMU's `migration/ram.c`: a page, 8, of the same block of memory as the one before,
+/// 32; where it is of another one, the block's name comes in between, after its length).
 fn page(stream: &[u8], at: usize) -> Option<u64> {
+    const NAME: &[u8] = b"\x06pc.ram";
+    let (at, flags) = match stream.get(..at)?.strip_suffix(NAME) {
+        Some(before) => (before.len(), 0x08),
+        None => (at, 0x28),
+    };
     let head = stream.get(at.checked_sub(8)?..at)?;
     let head = u64::from_be_bytes(head.try_into().ok()?);
-    matches!(head & 0xfff, 0x08 | 0x28).then_some(head & !0xfff)
+    (head & 0xfff == flags).then_some(head & !0xfff)
 }
 
 /// The sample guest's record: 20 digits, three spaces, a line feed, at the beginning of a sector.

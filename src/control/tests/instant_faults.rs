@@ -70,12 +70,11 @@ fn i13_a_save_that_comes_to_nothing_leaves_the_guest_counting() {
     let machine = stage.hypervisor.start(&stage.spec()).unwrap();
     stage.ticks_from(0, 5);
 
-    let of = stage.new_checkpoints();
     let armed = stage.fence.arm(PATIENCE).unwrap();
-    let (save, made) = stage.begin(&machine, 64 << 10, &of, &armed);
-    made.unwrap();
-    let saved = save.unwrap().finish(PATIENCE, &mut on);
-    assert!(matches!(saved, Err(Error::NotSaved { .. })), "{saved:?}");
+    let (save, made) = stage.begin(&machine, 64 << 10, &stage.new_checkpoints(), &armed);
+    assert!(matches!(made, Err(engine::Error::NoMoment)), "{made:?}");
+    assert!(matches!(save, Err(Error::NotSaved { .. })), "{save:?}");
+    drop(armed);
     stage.assert_as_before(&machine, 1, "too long for its file");
 
     let of = stage.new_checkpoints();
