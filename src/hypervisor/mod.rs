@@ -11,6 +11,7 @@
 //! | `monitor` | that connection, kept up as long as the QEMU lives |
 //! | `machine` | a running instance: what one may ask of it, and being told of its end |
 //! | `save` | a guest's memory to a file, as it runs or stands |
+//! | `earlier` | a save that a process before this one began |
 //! | `memory` | the file that keeps a memory: compressed, proved when read |
 //! | `restore` | a machine that goes on with a memory that was kept |
 //! | `agent` | the guest agent, behind a deadline everywhere |
@@ -43,6 +44,7 @@
 
 mod agent;
 mod command;
+mod earlier;
 mod error;
 mod folder;
 mod launch;

@@ -67,6 +67,7 @@ impl Core {
         let files = self.memory_files(of.instance.zone, of.point.id);
         self.forget_moment(of)?;
         self.hands_off();
+        self.await_earlier(of, watch)?;
         self.goes_on(of);
         let ram = of.instance.hardware.memory;
         let free = of.zone.free();
@@ -107,6 +108,24 @@ impl Core {
             .map_err(|error: catalog::Error| {
                 explain("keep a memory", error.into(), About::default())
             })
+    }
+
+    /// A save that a server before this one began comes to its end by itself, and no other is begun before.
+    fn await_earlier(&self, of: &Subject<'_>, watch: &mut dyn Watch) -> Result<(), Failure> {
+        let folder = self.folders.memory(of.instance.zone);
+        let mut stopped = false;
+        let over = of
+            .machine
+            .await_save(&folder, time_for(of.instance), &mut || {
+                let told = watch.done(0);
+                stopped = told.is_break();
+                told
+            });
+        match (over, stopped) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Failure::Stopped),
+            (false, false) => Err(self.not_saved(of)),
+        }
     }
 
     /// What another attempt may have left goes: its disks and its memory are of another instant.
@@ -229,8 +248,7 @@ impl Core {
         save: hypervisor::Save,
         watch: &mut dyn Watch,
     ) -> Result<SavedMemory, Failure> {
-        let within = SAVE + Duration::from_secs(of.instance.hardware.memory.0 / SLOWEST);
-        save.finish(within, &mut |bytes| watch.done(bytes))
+        save.finish(time_for(of.instance), &mut |bytes| watch.done(bytes))
             .map_err(|error| match error {
                 hypervisor::Error::Cancelled => Failure::Stopped,
                 error => self.save_failed(of, &error),
@@ -433,6 +451,11 @@ impl Core {
             tracing::warn!(instance = %instance.id, error = chain(&error), "an entry of the log was not written");
         }
     }
+}
+
+/// How long a save may take.
+fn time_for(instance: &Instance) -> Duration {
+    SAVE + Duration::from_secs(instance.hardware.memory.0 / SLOWEST)
 }
 
 fn sink(of: &Subject<'_>, files: &MemoryFiles) -> Sink {
