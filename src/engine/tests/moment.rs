@@ -120,8 +120,15 @@ fn i01_a_moment_missed_on_a_full_disk_loses_nothing() {
         lease.write_at(0, &[2; 4096], true).unwrap();
         lock(&sim.world).full_commits_after = None;
         assert_eq!(first_byte(&sim.power_lost(seed)), 2);
-        pool.checkpoint(&[(volume(1), checkpoint(2))]).unwrap();
-        lease.write_at(0, &[3; 4096], true).unwrap();
+        let mut between = None;
+        pool.checkpoint_at(&[(volume(1), checkpoint(2))], &mut |swap| {
+            swap();
+            lease.write_at(0, &[3; 4096], true).unwrap();
+            between = Some(sim.power_lost(seed));
+            true
+        })
+        .unwrap();
+        assert_eq!(first_byte(&between.unwrap()), 3);
         assert_eq!(first_byte(&sim.power_lost(seed)), 3);
         let after = open(&sim.killed()).unwrap();
         assert_eq!(after.checkpoints().len(), 1);

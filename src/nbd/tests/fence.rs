@@ -147,8 +147,18 @@ fn i13_late_it_is_not_armed_any_more() {
     assert!(armed.wait().is_none());
     fence.device().flush().unwrap();
     // The flush itself may find it so.
+    let fence = Fence::holding(LONG);
     let armed = fence.arm(Duration::ZERO).unwrap();
-    fence.device().flush().unwrap();
+    let passes = flush(&fence, &no());
+    for _ in 0..400 {
+        if !passes.is_finished() {
+            thread::sleep(MOMENT);
+        }
+    }
+    assert!(
+        passes.is_finished(),
+        "a flush is held for an arming that is over"
+    );
     assert!(!armed.at_the_stop(|| panic!("nothing stands")));
     // And one who is late for good does not keep others out.
     let _late = fence.arm(Duration::ZERO).unwrap();
