@@ -15,11 +15,14 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 /// Segments that are on their way to the store at once, of one save.
 const SEGMENTS_IN_FLIGHT: usize = 8;
+/// How often a save that waits for the store asks whether it is to go on.
+const ASK_EVERY: Duration = Duration::from_millis(200);
 /// Units' results that wait for the packer.
 const QUEUE: usize = 8;
 
@@ -112,7 +115,10 @@ impl<'a> Packer<'a> {
             drop(results);
             worked
         });
-        let drained = self.drain();
+        if worked.is_err() {
+            self.abandon();
+        }
+        let drained = self.drain(progress);
         worked?;
         drained?;
         Ok((self.manifest(request)?, self.uploaded))
@@ -126,7 +132,7 @@ impl<'a> Packer<'a> {
         while let Ok(batch) = results.recv() {
             let batch = batch?;
             self.read += batch.read;
-            self.take(batch)?;
+            self.take(batch, progress)?;
             while let Some(upload) = self.uploads.try_join_next() {
                 self.uploaded(upload)?;
             }
@@ -139,7 +145,7 @@ impl<'a> Packer<'a> {
         Ok(())
     }
 
-    fn take(&mut self, batch: Batch) -> Result<(), Error> {
+    fn take(&mut self, batch: Batch, progress: &mut dyn Progress) -> Result<(), Error> {
         let number = batch.segment;
         let Some(plan) = self.plan.get(&number) else {
             return Ok(());
@@ -158,7 +164,7 @@ impl<'a> Packer<'a> {
             let place = match outcome {
                 Outcome::Zero => None,
                 Outcome::Known(known) => Some(known),
-                Outcome::New(id, frame) => Some(self.store_chunk(id, &frame)?),
+                Outcome::New(id, frame) => Some(self.store_chunk(id, &frame, progress)?),
             };
             if let Some(slot) = open.segment.chunks.get_mut(chunk) {
                 *slot = place;
@@ -169,10 +175,15 @@ impl<'a> Packer<'a> {
             self.open.insert(number, open);
             return Ok(());
         }
-        self.close_segment(number, &open)
+        self.close_segment(number, &open, progress)
     }
 
-    fn store_chunk(&mut self, id: ChunkId, frame: &[u8]) -> Result<ChunkRef, Error> {
+    fn store_chunk(
+        &mut self,
+        id: ChunkId,
+        frame: &[u8],
+        progress: &mut dyn Progress,
+    ) -> Result<ChunkRef, Error> {
         // Another worker may have met the same content at the same time.
         if let Some(pending) = self.reader.pending().get(&id) {
             return Ok(*pending);
@@ -187,7 +198,7 @@ impl<'a> Packer<'a> {
         let (pack, _) = match &mut self.pack {
             Some(pack) => pack,
             None => {
-                let permit = self.permit(self.buffers)?;
+                let permit = self.permit(self.buffers, progress)?;
                 self.pack.insert((
                     PackWriter::new(self.reader.key, self.reader.organization.id),
                     permit,
@@ -217,7 +228,12 @@ impl<'a> Packer<'a> {
         );
     }
 
-    fn close_segment(&mut self, number: u32, open: &Open) -> Result<(), Error> {
+    fn close_segment(
+        &mut self,
+        number: u32,
+        open: &Open,
+        progress: &mut dyn Progress,
+    ) -> Result<(), Error> {
         if open.has_base != open.base.is_some() {
             return Err(Error::InvalidRequest {
                 what: "a segment of the base was not read",
@@ -251,22 +267,40 @@ impl<'a> Packer<'a> {
                 size: bytes.len() as u32,
             },
         );
-        let permit = self.permit(&self.segments_in_flight)?;
+        let permit = self.permit(&self.segments_in_flight, progress)?;
         self.send((Kind::Segment, id), Bytes::from(bytes), None, permit);
         Ok(())
     }
 
-    /// Waits for a place: this is where a save that is faster than the store is held back.
-    fn permit(&self, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
-        let permit = self
-            .reader
-            .store
-            .runtime()
-            .block_on(Arc::clone(places).acquire_owned());
-        permit.map_err(|error| Error::Process {
-            what: "the archive is closing",
-            source: std::io::Error::other(error),
-        })
+    /// Waits for a place: this is where a save that is faster than the store is held back, and where it is while a
+    /// store does not answer; so whether it is to go on is asked here, too.
+    fn permit(
+        &self,
+        places: &Arc<Semaphore>,
+        progress: &mut dyn Progress,
+    ) -> Result<OwnedSemaphorePermit, Error> {
+        let runtime = self.reader.store.runtime();
+        loop {
+            let place = Arc::clone(places).acquire_owned();
+            let waited = runtime.block_on(async { tokio::time::timeout(ASK_EVERY, place).await });
+            if let Ok(permit) = waited {
+                return permit.map_err(|error| Error::Process {
+                    what: "the archive is closing",
+                    source: std::io::Error::other(error),
+                });
+            }
+            if progress.done(self.read).is_break() {
+                return Err(Error::Cancelled);
+            }
+        }
+    }
+
+    /// Gives up the uploads that are under way, where that leaves nothing behind but what a prune finds. (A folder's
+    /// writes cannot be called back; they are quick.)
+    fn abandon(&mut self) {
+        if !self.reader.organization.sole {
+            self.uploads.abort_all();
+        }
     }
 
     /// Starts an upload. It is pinned before it begins, so that nobody takes it for garbage.
@@ -316,14 +350,24 @@ impl<'a> Packer<'a> {
     }
 
     /// Waits for every upload that was started; gives the first failure.
-    fn drain(&mut self) -> Result<(), Error> {
+    fn drain(&mut self, progress: &mut dyn Progress) -> Result<(), Error> {
         let runtime = self.reader.store.runtime().clone();
         let mut result = Ok(());
-        while let Some(upload) = runtime.block_on(self.uploads.join_next()) {
-            let upload = self.uploaded(upload);
-            result = result.and(upload);
+        loop {
+            let next = self.uploads.join_next();
+            match runtime.block_on(async { tokio::time::timeout(ASK_EVERY, next).await }) {
+                Ok(Some(upload)) => {
+                    let upload = self.uploaded(upload);
+                    result = result.and(upload);
+                }
+                Ok(None) => return result,
+                Err(_) if result.is_ok() && progress.done(self.read).is_break() => {
+                    result = Err(Error::Cancelled);
+                    self.abandon();
+                }
+                Err(_) => {}
+            }
         }
-        result
     }
 
     fn manifest(&self, request: &SaveRequest<'_>) -> Result<Manifest, Error> {

@@ -305,6 +305,20 @@ fn i11_a_second_writer_does_not_make_a_key_that_the_first_cannot_read() {
     assert!(matches!(error, Error::NoKey { .. }), "{error:?}");
 }
 
+#[test]
+fn i11_the_same_content_is_never_sealed_to_the_same_bytes() {
+    let key = crate::archive::keys::Key::generate();
+    let sealer = key.sealer().unwrap();
+    let sealed: HashSet<Vec<u8>> = (0..1000).map(|_| sealer.seal(&[b"a"], &[0; 64])).collect();
+    let nonces: HashSet<&[u8]> = sealed.iter().map(|sealed| &sealed[..24]).collect();
+    assert_eq!(nonces.len(), 1000);
+    for one in sealed {
+        assert_eq!(sealer.open(&[b"a"], &one).as_deref(), Some(&[0; 64][..]));
+        assert_eq!(sealer.open(&[b"b"], &one), None);
+    }
+    assert_eq!(sealer.open(&[], &[0; 39]), None);
+}
+
 /// An archive as it was written before there was sealing: two snapshots, the second built upon the first.
 fn unsealed() -> Arc<dyn ObjectStore> {
     let store = in_memory();

@@ -3,6 +3,7 @@
 
 use super::device::Memory;
 use super::*;
+use bytes::Bytes;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
@@ -26,6 +27,8 @@ enum Wrong {
     BreaksOff,
     /// It does not answer.
     Silent,
+    /// It does not answer to a pack that is written; other requests do not count.
+    SilentToPack,
     /// A byte of the body is another one.
     Flips,
 }
@@ -42,13 +45,19 @@ struct Mood {
 }
 
 impl Mood {
-    fn next(&self) -> Option<Wrong> {
+    fn next(&self, request: &http::Request<Incoming>) -> Option<Wrong> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         if self.closed.load(Ordering::SeqCst) {
             self.disturbed.store(true, Ordering::SeqCst);
         }
         let mut plan = self.plan.lock().unwrap();
         match &mut *plan {
+            Some((_, Wrong::SilentToPack))
+                if request.method() != http::Method::PUT
+                    || !request.uri().path().contains("/packs/") =>
+            {
+                None
+            }
             Some((0, _)) => plan.take().map(|(_, wrong)| wrong),
             Some((left, _)) => {
                 *left -= 1;
@@ -84,7 +93,7 @@ async fn answer(
     mood: Arc<Mood>,
     request: http::Request<Incoming>,
 ) -> Result<Answer, ServerError> {
-    let wrong = mood.next();
+    let wrong = mood.next(&request);
     match wrong {
         Some(Wrong::Refuses(status, code)) => {
             // The body is taken first, or the client would be cut off while it sends.
@@ -102,7 +111,7 @@ async fn answer(
             });
             return Ok(refusal(503, "SlowDown", Some("1")));
         }
-        Some(Wrong::Silent) => std::future::pending().await,
+        Some(Wrong::Silent | Wrong::SilentToPack) => std::future::pending().await,
         _ => {}
     }
     let answer = hyper::service::Service::call(&s3, request).await?;
@@ -135,8 +144,6 @@ async fn answer(
         Body::http_body_unsync(body),
     ))
 }
-
-use bytes::Bytes;
 
 /// An S3 server in this process, over a folder.
 struct Server {
@@ -322,6 +329,37 @@ fn a_server_that_is_silent_is_asked_again() {
         }
         assert!(server.mood.is_over());
     }
+}
+
+/// Interrupts when it is asked after the server has fallen silent.
+struct Until<'m>(&'m Mood);
+
+impl Progress for Until<'_> {
+    fn total(&mut self, _: u64) {}
+
+    fn done(&mut self, _: u64) -> ControlFlow<()> {
+        match *self.0.plan.lock().unwrap() {
+            None => ControlFlow::Break(()),
+            Some(_) => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[test]
+fn a_save_is_interrupted_while_the_server_is_silent() {
+    let server = Server::start();
+    // So patient that it would wait for an hour.
+    let mut options = options();
+    options.retry.patience = Duration::from_secs(3600);
+    let archive = connect(server.config(), options);
+    let device = Memory::new(SEGMENT_SIZE);
+    device.fill(0..40 << 20, 5);
+    server.mood.plan(0, Wrong::SilentToPack);
+    let request = request(snapshot(2), &device, None);
+    let result = archive.save(&request, &mut Until(&server.mood));
+    assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+    save(&archive, snapshot(2), &device, None).unwrap();
+    assert_eq!(server.open().check(true).unwrap(), vec![]);
 }
 
 #[test]
