@@ -81,7 +81,13 @@ struct House {
 impl House {
     fn new() -> Self {
         let store = Wrapped::new(in_memory());
-        let archive = open(&(Arc::clone(&store) as Arc<dyn ObjectStore>));
+        // One worker: the chunks stand in the pack in the order of the volume.
+        let options = ArchiveOptions {
+            workers: 1,
+            ..options()
+        };
+        let bucket = Arc::clone(&store) as Arc<dyn ObjectStore>;
+        let archive = Archive::with_store_alone(bucket, options).unwrap();
         let content = content();
         save(&archive, snapshot(1), &content, None).unwrap();
         archive.hold_for(ORGANIZATION, snapshot(1), hold()).unwrap();
