@@ -4,7 +4,7 @@
 //!
 //! | file | knows |
 //! |---|---|
-//! | `mod` | what callers see; the blocking facade |
+//! | `mod`, `types` | the blocking facade; what its callers say and are told |
 //! | `format`, `keys`, `master` | the header and sealing of every object; an organization's secrets; what they are wrapped with |
 //! | `pack`, `segment`, `manifest` | the bytes of these objects |
 //! | `kit` | the recovery kit |
@@ -18,6 +18,7 @@
 //! | `hold`, `condemned` | what is needed without a manifest; what is about to be removed |
 //! | `commit` | the last look and the manifest; why it is safe among other writers |
 //! | `prune` | removing what nothing needs, in two phases |
+//! | `crew` | worker threads of one operation, and its progress |
 //! | `restore`, `head`, `copy`, `delete`, `check`, `verify` | what they say |
 //! | `remote` | a hold as a source of blocks for a volume that is in use |
 //! | `clock` | the time that passes for this process |
@@ -82,6 +83,7 @@ mod commit;
 mod condemned;
 mod connect;
 mod copy;
+mod crew;
 mod delete;
 mod error;
 mod folder;
@@ -109,6 +111,7 @@ mod segment;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
+mod types;
 mod verify;
 
 pub use connect::StoreConfig;
@@ -121,18 +124,18 @@ pub use master::MasterKey;
 pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
 pub use s3::{Credentials, S3Config};
 pub use store::Retry;
+pub use types::{
+    ArchiveOptions, Base, Finding, Freed, ManifestInfo, Progress, Restored, SaveRequest, Saved,
+};
 pub use verify::Verified;
 
-use crate::domain::id::{OrganizationId, SnapshotId, VolumeId};
-use crate::engine::BlockSet;
+use crate::domain::id::{OrganizationId, SnapshotId};
 use crate::engine::block::BlockDevice;
 use clock::Clock;
 use object_store::ObjectStore;
 use organization::Organization;
 use std::collections::HashMap;
 use std::fs::File;
-use std::num::NonZeroU64;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::{Settle, Store};
@@ -148,159 +151,6 @@ pub const CHUNK_SIZE: usize = 1 << CHUNK_BITS;
 pub const SEGMENT_SIZE: u64 = 1 << SEGMENT_BITS;
 const SEGMENT_CHUNKS: usize = 1 << (SEGMENT_BITS - CHUNK_BITS);
 const ZSTD_LEVEL: i32 = 3;
-
-/// How an archive works.
-#[derive(Debug, Clone)]
-pub struct ArchiveOptions {
-    /// Threads that read and compress, of each save, restore and deep check.
-    pub workers: usize,
-    /// Packs of 32 MiB in memory at once, for all saves together; at least 2.
-    pub pack_buffers: usize,
-    /// When to try an operation of the store again.
-    pub retry: Retry,
-    /// Bytes a second that are written into the store at most, on average, by all saves together.
-    pub upload_rate: Option<NonZeroU64>,
-    /// What the organizations' keys are wrapped with.
-    pub master: MasterKey,
-}
-
-impl ArchiveOptions {
-    /// The defaults, and this master key.
-    #[must_use]
-    pub fn new(master: MasterKey) -> Self {
-        let workers = std::thread::available_parallelism().map_or(2, |n| n.get().min(8));
-        Self {
-            workers,
-            pack_buffers: 4,
-            retry: Retry::default(),
-            upload_rate: None,
-            master,
-        }
-    }
-}
-
-/// Is told how far an operation is, and may interrupt it.
-pub trait Progress {
-    /// Bytes of volume there are to do. May be said again when the operation has to begin anew.
-    fn total(&mut self, bytes: u64);
-
-    /// Bytes of volume done so far, of those announced. `Break` interrupts: [`Error::Cancelled`].
-    fn done(&mut self, bytes: u64) -> ControlFlow<()>;
-}
-
-/// Progress that nobody looks at.
-impl Progress for () {
-    fn total(&mut self, _: u64) {}
-
-    fn done(&mut self, _: u64) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-}
-
-/// What an incremental save builds upon.
-#[derive(Debug, Clone, Copy)]
-pub struct Base<'a> {
-    /// A saved snapshot of the same organization.
-    pub snapshot: SnapshotId,
-    /// Every block in which the volume may differ from it.
-    pub changed: &'a BlockSet,
-}
-
-/// What is to be saved.
-#[derive(Clone, Copy)]
-pub struct SaveRequest<'a> {
-    /// Whose it is.
-    pub organization: OrganizationId,
-    /// The snapshot's id: saving it again is harmless.
-    pub snapshot: SnapshotId,
-    /// Its name, kept in the manifest.
-    pub name: &'a str,
-    /// The volume, kept in the manifest.
-    pub volume: VolumeId,
-    /// The volume's name, kept in the manifest.
-    pub volume_name: &'a str,
-    /// The volume's kind in the caller's words, kept in the manifest.
-    pub kind: &'a str,
-    /// When it was taken: milliseconds since 1970, UTC.
-    pub taken_ms: i64,
-    /// The content. It must not change meanwhile: a checkpoint.
-    pub source: &'a dyn BlockDevice,
-    /// What to build upon. When it is not in the archive (any more), or is damaged, or is larger, everything is read.
-    pub base: Option<Base<'a>>,
-}
-
-/// A snapshot was saved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Saved {
-    /// Size of the volume in bytes.
-    pub size: u64,
-    /// Bytes of its chunks that are not all zeros.
-    pub data_bytes: u64,
-    /// Bytes that were written into the store, but the manifest's.
-    pub uploaded_bytes: u64,
-    /// Bytes that were read from the volume; 0 when the snapshot had been saved before.
-    pub read_bytes: u64,
-    /// Whether the base was built upon.
-    pub incremental: bool,
-}
-
-impl Saved {
-    const fn from_description(description: &Description) -> Self {
-        Self {
-            size: description.size,
-            data_bytes: description.data_bytes,
-            uploaded_bytes: description.uploaded_bytes,
-            read_bytes: 0,
-            incremental: false,
-        }
-    }
-}
-
-/// A snapshot was restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restored {
-    /// Size of the snapshot's volume in bytes.
-    pub size: u64,
-    /// Bytes of its chunks that are not all zeros.
-    pub data_bytes: u64,
-    /// Bytes that were written to the target: its blocks that are not all zeros.
-    pub written_bytes: u64,
-    /// Reads that were asked of the store.
-    pub objects_read: u64,
-}
-
-/// A snapshot as its manifest tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ManifestInfo {
-    /// What the manifest says.
-    pub description: Description,
-    /// Bytes that deleting it would free at this moment.
-    pub reclaimable_bytes: u64,
-}
-
-/// A snapshot was deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Freed {
-    /// Bytes of the snapshot's own objects that were freed.
-    pub bytes: u64,
-    /// Bytes of its own objects that a running operation still holds; freed when that ends, or by the next deletion.
-    pub deferred_bytes: u64,
-    /// Bytes of other objects that nothing needed: what interrupted operations had left.
-    pub garbage_bytes: u64,
-}
-
-/// Something is wrong with an object of the archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// Whose object it is.
-    pub organization: OrganizationId,
-    /// The object's name in the store.
-    pub object: String,
-    /// The snapshots that cannot be restored whole because of it.
-    pub snapshots: Vec<SnapshotId>,
-    /// What is wrong.
-    pub damage: Damage,
-}
 
 /// The region's object store. Clones are the same archive.
 ///

@@ -4,6 +4,7 @@
 //! by pack, fetches neighbours together (up to [`RUN`] bytes a request) and writes what is not zero. Memory a worker:
 //! one run, one segment and 1 MiB.
 
+use super::crew;
 use super::error::{Damage, Error};
 use super::format::{Kind, ObjectId};
 use super::keys::Key;
@@ -170,43 +171,10 @@ fn restore_manifest(
         requests: AtomicU64::new(0),
     };
     progress.total(manifest.description.data_bytes);
-    let workers = archive.shared.options.workers.max(1);
-    let worked = std::thread::scope(|scope| {
-        let (sender, results) = mpsc::channel();
-        for _ in 0..workers {
-            let (sender, job) = (sender.clone(), &job);
-            let worker = std::thread::Builder::new()
-                .name("archive-restore".into())
-                .spawn_scoped(scope, move || job.work(&sender));
-            if let Err(source) = worker {
-                job.stop.store(true, Ordering::Relaxed);
-                return Err(Error::Process {
-                    what: "a thread for restoring cannot be started",
-                    source,
-                });
-            }
-        }
-        drop(sender);
-        let mut done = 0;
-        let mut outcome = Ok(());
-        // Until every worker has ended: after a failure they stop at their next look.
-        while let Ok(result) = results.recv() {
-            let step = result.and_then(|bytes: u64| {
-                done += bytes;
-                if progress.done(done).is_break() {
-                    Err(Error::Cancelled)
-                } else {
-                    Ok(())
-                }
-            });
-            if step.is_err() {
-                job.stop.store(true, Ordering::Relaxed);
-            }
-            outcome = outcome.and(step);
-        }
-        outcome
-    });
-    worked?;
+    let workers = archive.shared.options.workers;
+    crew::run("archive-restore", workers, &job.stop, progress, |results| {
+        job.work(results);
+    })?;
     target
         .flush()
         .map_err(|source| Error::Target { offset: 0, source })?;

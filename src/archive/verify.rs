@@ -3,6 +3,7 @@
 //! What a restore would find, without a target; but damage does not end it: everything is looked at, and all that is
 //! wrong is written down, so that the next save uploads it anew. Memory a worker: one run, one segment and a chunk.
 
+use super::crew;
 use super::error::{Damage, Error};
 use super::format::Kind;
 use super::ledger::Object;
@@ -84,7 +85,10 @@ fn verify_pinned(
         job.note((Kind::Pack, *id), WHOLE, damage.clone());
     }
     progress.total(manifest.description.data_bytes);
-    job.run(archive.shared.options.workers.max(1), progress)?;
+    let workers = archive.shared.options.workers;
+    crew::run("archive-verify", workers, &job.stop, progress, |results| {
+        job.work(results);
+    })?;
 
     let found = job
         .found
@@ -153,43 +157,6 @@ impl Job<'_> {
     fn note(&self, object: Object, offset: u32, damage: Damage) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.entry((object, offset)).or_insert(damage);
-    }
-
-    fn run(&self, workers: usize, progress: &mut dyn Progress) -> Result<(), Error> {
-        std::thread::scope(|scope| {
-            let (sender, results) = mpsc::channel();
-            for _ in 0..workers {
-                let sender = sender.clone();
-                let worker = std::thread::Builder::new()
-                    .name("archive-verify".into())
-                    .spawn_scoped(scope, move || self.work(&sender));
-                if let Err(source) = worker {
-                    self.stop.store(true, Ordering::Relaxed);
-                    return Err(Error::Process {
-                        what: "a thread for verifying cannot be started",
-                        source,
-                    });
-                }
-            }
-            drop(sender);
-            let mut done = 0;
-            let mut outcome = Ok(());
-            while let Ok(result) = results.recv() {
-                let step = result.and_then(|bytes: u64| {
-                    done += bytes;
-                    if progress.done(done).is_break() {
-                        Err(Error::Cancelled)
-                    } else {
-                        Ok(())
-                    }
-                });
-                if step.is_err() {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
-                outcome = outcome.and(step);
-            }
-            outcome
-        })
     }
 
     fn work(&self, results: &mpsc::Sender<Result<u64, Error>>) {

@@ -20,8 +20,10 @@ mod verify;
 
 use super::*;
 use crate::domain::id::{OrganizationId, SnapshotId, VolumeId};
+use crate::engine::BlockSet;
 use device::Memory;
 use object_store::memory::InMemory;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 const ORGANIZATION: OrganizationId = OrganizationId::from_bytes([7; 16]);
