@@ -5,7 +5,9 @@
 //! logged.
 
 use super::config::{Error, Settings, unusable};
-use crate::archive::{Archive, ArchiveOptions, Credentials, MasterKey, S3Config, StoreConfig};
+use crate::archive::{
+    self, Archive, ArchiveOptions, Credentials, MasterKey, S3Config, StoreConfig,
+};
 use serde::Deserialize;
 use std::num::NonZeroU64;
 use std::os::unix::fs::PermissionsExt;
@@ -198,7 +200,12 @@ pub fn open(settings: &Settings) -> Result<Archive, Box<dyn std::error::Error + 
         upload_rate: settings.archive_rate,
         ..ArchiveOptions::new(master)
     };
-    Ok(Archive::connect(&store, options)?)
+    Archive::connect(&store, options).map_err(|error| match error {
+        archive::Error::Locked { .. } => {
+            format!("{error}: stop the server first, then try again").into()
+        }
+        error => error.into(),
+    })
 }
 
 #[cfg(test)]
