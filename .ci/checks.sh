@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# ./dev test, ./dev screenshots, ./dev promises, ./dev bench.
+# ./dev test, ./dev screenshots, ./dev promises, ./dev bench, ./dev soak.
 
 # One set of features for everything that is compiled to be tested, so that dependencies are compiled once.
 test_features=ssr,failpoints
@@ -102,6 +102,7 @@ run_checks() {
   check browser "Browser tests" browser_tests browser
   check browser-guest "Browser tests on a real guest" guest_browser_tests browser-guest --config guest.config.ts
   table
+  failures
   say
   say "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" = 0 ]
@@ -140,4 +141,13 @@ run_bench() {
   must "Browser half" build_browser
   must "Server, release" "$cargo" build --release --bin reprise --features ssr
   must "Measurements" node end2end/bench/bench.mjs "$target/release/reprise" "$site" ${only:+"$only"}
+}
+
+run_soak() {
+  prepare "${needs_build[@]}" "${needs_soak[@]}"
+  must "Tool: garage" bring_garage
+  must "Tool: wasm-bindgen" bring_wasm_bindgen
+  must "Browser half" build_browser
+  must "Server, release" "$cargo" build --release --bin reprise --features ssr
+  must "Soak, $minutes min" node end2end/soak/soak.mjs "$target/release/reprise" "$site" "$tools/bin/garage" "$minutes"
 }

@@ -20,6 +20,7 @@ clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
 started=$SECONDS
 steps=0
 rows=()
+failed_steps=()
 step_result=''
 
 # step TITLE COMMAND [ARGUMENT…]: runs the command in a shell of its own, shows and keeps what it prints, and notes how it
@@ -40,7 +41,7 @@ step() {
     0) step_result=passed ;;
     77) step_result=skipped ;;
     130 | 143) exit "$code" ;;
-    *) step_result=FAILED ;;
+    *) step_result=FAILED; failed_steps+=("$log|$title") ;;
   esac
   rows+=("$step_result|$(clock $((SECONDS - begun)))|$title|$(cat "$logs/note" 2>/dev/null || true)")
 }
@@ -79,4 +80,17 @@ table() {
     printf '%-8s %6s  %s%s\n' "$result" "$time" "$title" "${text:+: $text}"
   done
   printf '%-8s %6s  in all\n' '' "$(clock $((SECONDS - started)))"
+}
+
+# What the steps that failed said last, or of their cases, in a few lines: where only the end of an output is kept, it is
+# here. A test runner that was killed names no case: then its last lines must do, and they name who sent the signal.
+failures() {
+  local failed log title lines
+  for failed in "${failed_steps[@]}"; do
+    IFS='|' read -r log title <<<"$failed"
+    say
+    warn "$title:"
+    lines=$(grep -aE '^test .* \.\.\. FAILED|panicked at|running for over|signal:|^error|^ +[0-9]+\) |^Error' "$log" | sort | uniq | tail -n 14)
+    { say "${lines:-(no line names a case)}"; tail -n 5 "$log"; } | cut -c 1-180 | sed 's/^/  /'
+  done
 }
