@@ -16,8 +16,33 @@ clippy() {
   "$cargo" clippy --no-default-features "$@" -- -D warnings
 }
 
+# All tests in one process. One that ends without saying how its tests went (a signal, or no end in sight) names those that
+# were under way, and is run once more: whatever it was, the rest is worth knowing. The table says so.
+test_minutes=30
 cargo_tests() {
-  "$cargo" test --lib --features "$test_features"
+  local code=0 names run=$logs/tests.txt
+  "$cargo" test --lib --features "$test_features" --no-run
+  for attempt in first second; do
+    set +e
+    timeout --signal=ABRT --kill-after=30s "${test_minutes}m" "$cargo" test --lib --features "$test_features" 2>&1 | tee "$run"
+    code=${PIPESTATUS[0]}
+    set -e
+    ! grep -qa '^test result:' "$run" || return "$code"
+    names=$(unfinished_tests "$run" | head -n 12 | paste -sd ' ')
+    say "unfinished: $names"
+    note "the $attempt run did not come to its end; under way or next: $names"
+  done
+  return 1
+}
+
+# Tests run in the order of their names: those not told of before the last one that was, and the two after it.
+unfinished_tests() {
+  local told=$1.told
+  grep -aoE '^test [^ ]+ \.\.\.' "$1" | awk '{ print $2 }' | sort -u >"$told"
+  "$cargo" test --quiet --lib --features "$test_features" -- --list 2>/dev/null | sed -n 's/: test$//p' | LC_ALL=C sort |
+    awk -v told="$told" 'BEGIN { while ((getline name < told) > 0) done[name] = 1 }
+      { if ($0 in done) { for (at = 0; at < count; at++) print waiting[at]; count = 0 } else waiting[count++] = $0 }
+      END { for (at = 0; at < count && at < 2; at++) print waiting[at] }'
 }
 
 browser_test_types() {
@@ -70,6 +95,7 @@ check() {
   if [ "$step_result" = FAILED ] && [ "$f" = 0 ]; then failed=$((failed + 1)); fi
   if [ "$step_result" = skipped ]; then skipped=$((skipped + 1)); fi
   if [ "$cases" -gt 0 ]; then
+    [[ ${rows[-1]} == *'|' ]] || rows[-1]+='; '
     rows[-1]+="$p passed, $f failed, $s skipped${flaky:+, $flaky passed only when tried again}"
   fi
 }

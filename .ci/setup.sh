@@ -8,6 +8,7 @@ tools=$target/tools
 needs_build=(cc:build-essential brotli:brotli qemu-img:qemu-utils)
 needs_test=(node:nodejs npm:npm chromium:chromium nbdcopy:libnbd-bin fio:fio fc-list:fontconfig
   /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core)
+needs_soak=(node:nodejs nbdcopy:libnbd-bin qemu-io:qemu-utils)
 needs_bench=(node:nodejs fio:fio nbdkit:nbdkit restic:restic borg:borgbackup nbdcopy:libnbd-bin)
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
@@ -147,6 +148,19 @@ bring_wasm_bindgen() {
   CARGO_TARGET_DIR=$tools/build CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false \
     "$cargo" install --quiet --root "$tools" --version "$version" wasm-bindgen-cli
   rm -rf "$tools/build"
+}
+
+# The object store that ./dev soak uses: a release of Garage, from crates.io. Takes some ten minutes, once.
+garage_version=2.5.0
+bring_garage() {
+  if [ -x "$tools/bin/garage" ] && stamped garage "$garage_version"; then
+    say "   garage $garage_version is there"
+    return
+  fi
+  CARGO_TARGET_DIR=$tools/build CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_DEBUG=false CARGO_PROFILE_RELEASE_LTO=off \
+    "$cargo" install --quiet --locked --root "$tools" --version "$garage_version" --no-default-features --features bundled-libs,sqlite garage
+  rm -rf "$tools/build"
+  stamp garage "$garage_version"
 }
 
 # Node modules of the browser tests, exactly as locked. Playwright's own browsers are not fetched: Debian's is used.

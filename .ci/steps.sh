@@ -90,7 +90,7 @@ failures() {
     IFS='|' read -r log title <<<"$failed"
     say
     warn "$title:"
-    lines=$(grep -aE '^test .* \.\.\. FAILED|panicked at|running for over|signal:|^error|^ +[0-9]+\) |^Error' "$log" | sort | uniq | tail -n 14)
+    lines=$(grep -aE '^test .* \.\.\. FAILED|panicked at|running for over|signal: [0-9]|^unfinished|^error|^ +[0-9]+\) |^Error' "$log" | sort | uniq | tail -n 14)
     { say "${lines:-(no line names a case)}"; tail -n 5 "$log"; } | cut -c 1-180 | sed 's/^/  /'
   done
 }

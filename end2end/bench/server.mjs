@@ -9,7 +9,7 @@ import { sleep } from './tools.mjs';
 
 export const owner = { email: 'mt@boreale.example', password: 'reprise-demo' };
 
-const freePort = () => new Promise((done) => {
+export const freePort = () => new Promise((done) => {
   const probe = createServer().listen(0, '127.0.0.1', () => {
     const { port } = probe.address();
     probe.close(() => done(port));
@@ -29,29 +29,46 @@ export class Server {
     const server = new Server();
     server.url = `http://127.0.0.1:${await freePort()}`;
     server.data = join(folder, 'data');
-    const args = ['serve', '--demo', '--stop-guests', '--data', server.data, '--site', site, '--listen', server.url.slice('http://'.length)];
-    const log = createWriteStream(join(folder, 'server.log'));
     const env = { ...process.env, ...environment };
     // A guest that computes beside a measurement that is not about it would only disturb it.
     delete env.REPRISE_DEMO_TEMPLATE;
     if (guest) env.REPRISE_DEMO_TEMPLATE = guest;
-    server.child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-    server.child.stdout.pipe(log);
-    server.child.stderr.pipe(log);
+    server.launch = () => {
+      const args = ['serve', '--demo', '--stop-guests', '--data', server.data, '--site', site, '--listen', server.url.slice('http://'.length)];
+      const log = createWriteStream(join(folder, 'server.log'), { flags: 'a' });
+      server.child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+      server.child.stdout.pipe(log);
+      server.child.stderr.pipe(log);
+    };
+    server.launch();
     const end = () => server.kill();
     process.once('exit', end);
     server.forget = () => process.removeListener('exit', end);
-    for (let tries = 0; ; tries += 1) {
-      try {
-        if ((await fetch(`${server.url}/healthz`)).ok) break;
-      } catch (error) {
-        if (tries > 600 || server.child.exitCode !== null) throw new Error(`the server does not answer, see ${folder}/server.log`, { cause: error });
-      }
-      await sleep(50);
-    }
+    await server.answers();
     await server.signIn();
     if (guest) await server.quietSamples();
     return server;
+  }
+
+  /** Waits until the server that was launched answers. */
+  async answers() {
+    for (let tries = 0; ; tries += 1) {
+      try {
+        if ((await fetch(`${this.url}/healthz`)).ok) return;
+      } catch (error) {
+        if (tries > 600 || this.child.exitCode !== null) throw new Error(`the server does not answer, see server.log beside ${this.data}`, { cause: error });
+      }
+      await sleep(50);
+    }
+  }
+
+  /** Kills the server as a power cut would, and starts it again on the same folder. */
+  async crash() {
+    const gone = new Promise((done) => this.child.once('exit', done));
+    this.child.kill('SIGKILL');
+    await gone;
+    this.launch();
+    await this.answers();
   }
 
   /** The sample data starts one of its instances once it serves: waits for that, and ends it. */
