@@ -1,7 +1,7 @@
 // The server under measurement, used through its own doors like a browser.
 
 import { spawn } from 'node:child_process';
-import { createWriteStream, mkdirSync, readFileSync, readdirSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -35,10 +35,10 @@ export class Server {
     if (guest) env.REPRISE_DEMO_TEMPLATE = guest;
     server.launch = () => {
       const args = ['serve', '--demo', '--stop-guests', '--data', server.data, '--site', site, '--listen', server.url.slice('http://'.length)];
-      const log = createWriteStream(join(folder, 'server.log'), { flags: 'a' });
-      server.child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-      server.child.stdout.pipe(log);
-      server.child.stderr.pipe(log);
+      // Into the file itself: a pipe through this program is not read while it waits for another one.
+      const log = openSync(join(folder, 'server.log'), 'a');
+      server.child = spawn(binary, args, { stdio: ['ignore', log, log], env });
+      closeSync(log);
     };
     server.launch();
     const end = () => server.kill();

@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../bench/server.mjs';
 import { run, sleep } from '../bench/tools.mjs';
@@ -45,10 +45,10 @@ export class Garage {
 
   launch(number) {
     const node = this.nodes[number];
-    const log = createWriteStream(join(node.home, 'log'), { flags: 'a' });
-    node.child = spawn(this.binary, ['-c', node.config, 'server'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, RUST_LOG: 'garage=warn' } });
-    node.child.stdout.pipe(log);
-    node.child.stderr.pipe(log);
+    // Into the file itself: a pipe through this program is not read while it waits for another one.
+    const log = openSync(join(node.home, 'log'), 'a');
+    node.child = spawn(this.binary, ['-c', node.config, 'server'], { stdio: ['ignore', log, log], env: { ...process.env, RUST_LOG: 'garage=warn' } });
+    closeSync(log);
   }
 
   /** A command of the cluster's own, tried again while its nodes are still finding each other. */
@@ -72,6 +72,22 @@ export class Garage {
       AWS_ACCESS_KEY_ID: this.access,
       AWS_SECRET_ACCESS_KEY: this.secret,
     };
+  }
+
+  /**
+   * Waits until every node sees every other one. A node that came back looks for the others by itself, but takes its time;
+   * two that are away at once are more than the cluster is built to bear.
+   */
+  async together() {
+    for (const node of this.nodes) {
+      for (let tries = 0; ; tries += 1) {
+        for (const other of this.nodes) if (other !== node) await this.patiently(node, ['node', 'connect', other.id]);
+        const status = await this.patiently(node, ['status']);
+        if (!/FAILED NODES/.test(status) && this.nodes.every(({ id }) => status.includes(id.slice(0, 16)))) break;
+        if (tries > 100) throw new Error(`the nodes do not find each other: ${status}`);
+        await sleep(300);
+      }
+    }
   }
 
   async kill(number) {

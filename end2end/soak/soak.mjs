@@ -91,7 +91,7 @@ function write(volume, round) {
 
 /** Another process at the same bucket, which has the kit and nothing else. */
 const other = join(folder, 'other');
-const command = (...args) => spawnSync(binary, [...args, '--data', other], { encoding: 'utf8', env: { ...process.env, ...environment } });
+const command = (...args) => spawnSync(binary, [...args, '--data', other], { encoding: 'utf8', timeout: STUCK_MS, env: { ...process.env, ...environment } });
 function mustCommand(...args) {
   const ended = command(...args);
   if (ended.status !== 0) throw new Error(`reprise ${args.join(' ')}: ${ended.status}\n${ended.stdout}${ended.stderr}`);
@@ -109,6 +109,7 @@ function takeKit() {
 /** A snapshot, taken while a node goes away, and now and then the server. */
 async function save(volume, round) {
   const name = `soak ${round}`;
+  await garage.together();
   await asked(() => server.post('/api/volumes/take-snapshot', { volume: volume.id, name }));
   await sleep(randomInt(0, 1200));
   const node = round % garage.nodes.length;
