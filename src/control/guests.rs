@@ -149,6 +149,12 @@ impl Guests {
         self.monitor.stop();
     }
 
+    /// As while somebody who looks after the guests is about to have one go on.
+    #[cfg(all(test, feature = "failpoints"))]
+    pub fn tending(&self) -> (MutexGuard<'_, ()>, &std::sync::atomic::AtomicUsize) {
+        self.monitor.tending()
+    }
+
     /// Whether guests must stand while their memory is kept, whatever the hypervisor can do.
     pub fn must_stand(&self) -> bool {
         #[cfg(test)]

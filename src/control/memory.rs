@@ -17,6 +17,7 @@ use super::error::{Error, chain};
 use super::guests::accelerator;
 use super::points::PointArgs;
 use super::rollback::RollbackArgs;
+use super::zones::Zone;
 use crate::catalog::instances::Instance;
 use crate::catalog::jobs::Job;
 use crate::catalog::points::Point;
@@ -25,6 +26,7 @@ use crate::domain::id::{PointId, ZoneId};
 use crate::domain::instance::{Accelerator, InstanceState};
 use crate::domain::job::JobKind;
 use crate::domain::recovery::MemoryWay;
+use crate::domain::size::Bytes;
 use crate::hypervisor::memory::{self, Image};
 use crate::view::MemoryPlan;
 use std::collections::HashSet;
@@ -135,7 +137,7 @@ impl Core {
         }
         let (expected, way) = (instance.hardware.memory, self.memory_way()?);
         let zone = self.zones.get(instance.zone)?;
-        let free = zone.free();
+        let free = self.free_for_memory(zone);
         if free < expected {
             return Err(Fault::PoolFull {
                 zone: zone.name.clone(),
@@ -143,6 +145,16 @@ impl Core {
             });
         }
         Ok(MemoryPlan { expected, way })
+    }
+
+    /// What a memory may take: with those that are kept already, a zone holds no more than it may.
+    pub fn free_for_memory(&self, zone: &Zone) -> Bytes {
+        let kept = fs::read_dir(self.folders.memory(zone.id))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let kept = kept.filter_map(|entry| entry.metadata().ok());
+        zone.free_beside(kept.map(|found| found.len()).sum())
     }
 
     /// How the hypervisor keeps the memory of a guest that runs.

@@ -101,6 +101,15 @@ impl Zone {
         Bytes(space.map_or(0, |space| space.free))
     }
 
+    /// What can still be kept beside the pool, where so many bytes are: they count against what the zone may hold.
+    pub fn free_beside(&self, kept: u64) -> Bytes {
+        let space = self.pool.as_ref().ok().and_then(|pool| pool.space().ok());
+        Bytes(space.map_or(0, |space| {
+            let held = space.used.saturating_add(kept);
+            space.free.min(space.total.saturating_sub(held))
+        }))
+    }
+
     /// Everything the pool may hold.
     pub fn total(&self) -> Bytes {
         let space = self.pool.as_ref().ok().and_then(|pool| pool.space().ok());

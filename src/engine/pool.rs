@@ -459,6 +459,7 @@ impl Pool {
         Ok(Space {
             total: room.total.min(limit.unwrap_or(u64::MAX)),
             free: room.free.min(left),
+            used: core.room.used(),
             reserve: core.room.reserve(),
         })
     }

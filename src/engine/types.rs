@@ -73,6 +73,8 @@ pub struct Space {
     pub total: u64,
     /// What writers can still have.
     pub free: u64,
+    /// What the pool's data takes, as far as this process knows; exact after each pass of reclaim.
+    pub used: u64,
     /// What is kept back for deleting and finishing; 0 while it is given up.
     pub reserve: u64,
 }

@@ -246,6 +246,10 @@ impl Machine {
         self.execute("system_powerdown", None).map(drop)
     }
 
+    pub(super) fn process(&self) -> &Process {
+        &self.core.process
+    }
+
     /// Has a save told of what QEMU says; false when another one is.
     pub(super) fn listen_for(&self, ear: &Arc<Ear>) -> bool {
         let mut listening = self.core.ear();

@@ -12,6 +12,7 @@
 //! | `machine` | a running instance: what one may ask of it, and being told of its end |
 //! | `save` | a guest's memory to a file, as it runs or stands |
 //! | `earlier` | a save that a process before this one began |
+//! | `protection` | what a save that failed leaves on a guest's memory, lifted from outside |
 //! | `memory` | the file that keeps a memory: compressed, proved when read |
 //! | `restore` | a machine that goes on with a memory that was kept |
 //! | `agent` | the guest agent, behind a deadline everywhere |
@@ -53,6 +54,7 @@ pub mod memory;
 mod monitor;
 mod probe;
 mod process;
+mod protection;
 mod qmp;
 mod restore;
 mod save;

@@ -3,7 +3,7 @@
 use rustix::{
     event::{PollFd, PollFlags, Timespec},
     io::Errno,
-    process::{Pid, PidfdFlags, Signal},
+    process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal},
 };
 use std::{
     os::fd::OwnedFd,
@@ -27,6 +27,11 @@ impl Process {
 
     pub fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// A copy of one of its handles, by its number there.
+    pub fn copy_of(&self, number: i32) -> Result<OwnedFd, Errno> {
+        rustix::process::pidfd_getfd(&self.handle, number, PidfdGetfdFlags::empty())
     }
 
     /// Waits for its end; true when it has ended.

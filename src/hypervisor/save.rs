@@ -8,10 +8,12 @@
 //! # Why a file, and why nothing is cut off
 //! A save of a running guest that fails after the guest went on leaves its memory protected and nobody there to lift that:
 //! the guest's next write is never answered, while QEMU says that it runs (seen with 7.2, in `handle_userfault`, whether
-//! the stream broke, the save was cancelled, or the next one was begun before the last one had put everything away). So:
+//! the stream broke, the save was cancelled, or the next one was begun before the last one had put everything away). We
+//! lift it from outside (`protection`), where the system lets us. So that this is seldom needed:
 //! - QEMU has the file itself. That we end, or stand, does not end or hold up a save.
 //! - The room for all of it is set aside before QEMU is told to begin: a disk that fills up meanwhile does no harm.
-//! - A save that nobody wants any more is let come to its own end. It is cancelled only if it does not.
+//! - A save that nobody wants any more is cancelled where the protection can be lifted afterwards. Elsewhere it is let come
+//!   to its own end, and cancelled only if it does not.
 //! - QEMU says that a save has ended before it has put everything away. It closes the file after that. The file bears a
 //!   lock that lives as long as QEMU's handle of it: a save is over when another can take the lock.
 //!
@@ -28,7 +30,9 @@
 
 use super::{
     Error, Machine, RunState,
+    earlier::Standing,
     machine::until,
+    protection,
     qmp::{self, Event},
 };
 use rustix::{
@@ -49,7 +53,7 @@ use std::{
 const BANDWIDTH: u64 = 1 << 40;
 /// How often progress is told.
 const TELL: Duration = Duration::from_millis(100);
-/// How long a save that nobody wants any more may take to come to its own end: it has no disk to wait for.
+/// How long a save that nobody wants any more may take to come to its own end, where it must: it has no disk to wait for.
 const ITS_END: Duration = Duration::from_secs(600);
 /// How long QEMU may take to see that a save is cut off.
 const GIVING_UP: Duration = Duration::from_secs(15);
@@ -60,7 +64,9 @@ const PUT_AWAY: Duration = Duration::from_secs(60);
 /// Bytes of a stream beyond the guest's memory: devices, firmware. A page of the memory has at most 16 more.
 const BESIDE: u64 = 32 << 20;
 /// The name of the file in QEMU's hands.
-const HANDLE: &str = "memory";
+pub(super) const HANDLE: &str = "memory";
+/// How QEMU's words end where there is no room (`ENOSPC`, as its C library puts it in the locale that it is started in).
+const NO_SPACE: &str = "No space left on device";
 /// More events than this are not a save.
 const MOST_EVENTS: usize = 64;
 
@@ -155,6 +161,13 @@ impl Ear {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it was told that the save came to no good end.
+    fn has_failed(&self) -> bool {
+        let told = self.told();
+        told.iter()
+            .any(|one| matches!(one, Told::Failed | Told::Cancelled))
+    }
+
     /// Waits for the first that ends a save.
     fn end_within(&self, within: Duration) -> Option<Told> {
         let told = self
@@ -235,7 +248,12 @@ impl Machine {
     /// where it cannot; [`Error::NotSaved`] when another save runs, or the file may not have as much as the guest's memory;
     /// [`Error::Io`], also when there is no room; those of [`Machine::run_state`].
     pub fn save(&self, sink: &Sink, way: Way) -> Result<Save, Error> {
-        self.save_until(sink, way, ITS_END)
+        let its_end = if protection::can_be_lifted(self.process()) {
+            Duration::ZERO
+        } else {
+            ITS_END
+        };
+        self.save_until(sink, way, its_end)
     }
 
     /// As [`Machine::save`], with how long it may take to come to its end once it is given up.
@@ -262,6 +280,8 @@ impl Machine {
         if !self.is_idle() {
             return Err(not("an earlier save has not come to its end".to_owned()));
         }
+        // As a process that ended between giving it and saying what for leaves it.
+        self.take_back();
         let memory = self.memory()?;
         if sink.limit < memory {
             let limit = sink.limit;
@@ -300,13 +320,7 @@ impl Machine {
 
     /// Whether QEMU is not saving (any more).
     fn is_idle(&self) -> bool {
-        match self.execute("query-migrate", None) {
-            Ok(answer) => matches!(
-                answer.get("status").and_then(Value::as_str),
-                None | Some("none" | "completed" | "failed" | "cancelled")
-            ),
-            Err(error) => matches!(error, Error::Gone),
-        }
+        self.standing() == Standing::Idle
     }
 
     /// Bytes of the guest's memory.
@@ -398,34 +412,73 @@ impl Save {
     fn give_up(&mut self, error: Error) -> Error {
         self.over = true;
         let _ = fs::remove_file(&self.path);
+        if self.ear.has_failed() {
+            // It may not answer before.
+            self.machine.lift();
+        }
         // Where it was not begun QEMU may have the file all the same.
-        let _ = self
-            .machine
-            .execute("closefd", Some(json!({ "fdname": HANDLE })));
+        self.machine.take_back();
         let its_end = match self.way {
             Way::Background => self.its_end,
             // A guest that stands is not harmed by a cancelled save, and waits.
             Way::Still => Duration::ZERO,
         };
-        if !self.is_put_away_within(its_end) && !self.machine.is_idle() {
+        if !self.is_over_within(its_end) && !self.machine.is_idle() {
             // It may have ended meanwhile, or not answer while it waits for a flush: what counts is seen next.
-            let _ = self.machine.execute("migrate_cancel", None);
+            self.machine.cancel_save();
         }
-        // In this order: "failed" is said early, and "cancelled" late.
+        // In this order: "failed" is said early, and "cancelled" late. One that was cancelled early enough lays its
+        // protection afterwards.
         let idle = until(Instant::now() + GIVING_UP, || {
+            self.machine.lift();
             self.machine.is_idle().then_some(())
         });
         if idle.is_none() || !self.is_put_away_within(GIVING_UP) {
             tracing::error!("QEMU does not come to the end of a save that was given up");
         }
+        self.machine.lift();
         if self.machine.exit().is_some() {
             return Error::Gone;
         }
+        let error = self.in_its_words(error);
         match self.mend() {
             Ok(()) => error,
             Err(state) => Error::NotSaved {
                 why: format!("{error}; and the guest is not as it was: {state}"),
             },
+        }
+    }
+
+    /// As [`Save::is_put_away_within`]; one that fails meanwhile leaves the memory protected, and may not come to that end
+    /// before it is freed.
+    fn is_over_within(&self, within: Duration) -> bool {
+        until(Instant::now() + within, || {
+            if self.ear.has_failed() {
+                self.machine.lift();
+            }
+            let over = self.file.is_closed() || self.machine.exit().is_some();
+            over.then_some(())
+        })
+        .is_some()
+    }
+
+    /// The error with the reason that QEMU gives, if it does.
+    fn in_its_words(&self, error: Error) -> Error {
+        let Error::NotSaved { why } = error else {
+            return error;
+        };
+        let said = self.machine.execute("query-migrate", None).ok();
+        let said = said
+            .as_ref()
+            .and_then(|answer| answer.get("error-desc")?.as_str());
+        match said {
+            Some(said) if said.ends_with(NO_SPACE) => {
+                Error::io("write", &self.path)(std::io::ErrorKind::StorageFull.into())
+            }
+            Some(said) => Error::NotSaved {
+                why: format!("{why}: {said}"),
+            },
+            None => Error::NotSaved { why },
         }
     }
 

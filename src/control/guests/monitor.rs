@@ -24,6 +24,9 @@ pub(super) struct Monitor {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Held from seeing that nothing works on an instance until what was decided from that is done.
     tending: Mutex<()>,
+    /// How often that was waited for.
+    #[cfg(test)]
+    waiting: std::sync::atomic::AtomicUsize,
 }
 
 #[derive(Default)]
@@ -48,6 +51,17 @@ impl Monitor {
                 tracing::error!(%error, "the thread that looks after guests could not be started")
             }
         }
+    }
+
+    /// As while a guest is being had go on. With how often somebody has asked whether one is.
+    #[cfg(all(test, feature = "failpoints"))]
+    pub fn tending(
+        &self,
+    ) -> (
+        std::sync::MutexGuard<'_, ()>,
+        &std::sync::atomic::AtomicUsize,
+    ) {
+        (lock(&self.tending), &self.waiting)
     }
 
     pub fn stop(&self) {
@@ -146,7 +160,20 @@ impl Core {
     /// Returns when nobody is about to have a guest go on any more who had not seen the work that is under way: from then
     /// on a guest stands for as long as the work wants. To be called from the work's steps.
     pub fn hands_off(&self) {
+        #[cfg(test)]
+        self.guests
+            .monitor
+            .waiting
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         drop(lock(&self.guests.monitor.tending));
+    }
+
+    /// One that does not answer may be held by what a save of its memory has left.
+    fn free(&self, id: InstanceId, machine: &Machine) {
+        let _tending = lock(&self.guests.monitor.tending);
+        if self.is_left_alone(id) {
+            machine.free_memory();
+        }
     }
 
     /// Looks at one guest: has it go on, thaws it.
@@ -158,6 +185,7 @@ impl Core {
             Ok(state) => state,
             Err(error) => {
                 tracing::warn!(instance = %id, error = chain(&error), "an instance does not say how it is");
+                self.free(id, machine);
                 return;
             }
         };
@@ -166,6 +194,7 @@ impl Core {
         if !self.is_left_alone(id) {
             return;
         }
+        machine.free_memory();
         let room = || {
             let zone = self.zones.get(instance.zone);
             zone.is_ok_and(|zone| zone.free().0 > 0)

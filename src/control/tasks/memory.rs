@@ -26,6 +26,7 @@ use crate::hypervisor::{self, Hypervisor, Machine, RunState, SavedMemory, Sink, 
 use crate::jobs::{Failure, Watch};
 use crate::view::Act;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ impl Core {
         self.await_earlier(of, watch)?;
         self.goes_on(of);
         let ram = of.instance.hardware.memory;
-        let free = of.zone.free();
+        let free = self.free_for_memory(of.zone);
         if free < ram {
             return Err(Failure::Final(Fault::PoolFull {
                 zone: of.zone.name.clone(),
@@ -266,6 +267,13 @@ impl Core {
             } => Failure::Final(Fault::DiskStopped {
                 name: of.instance.name.clone(),
             }),
+            // What it had taken is free again by now; there was no room for all of it.
+            hypervisor::Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull => {
+                Failure::Final(Fault::PoolFull {
+                    zone: of.zone.name.clone(),
+                    free: of.zone.free(),
+                })
+            }
             _ => self.not_saved(of),
         }
     }

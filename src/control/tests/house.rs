@@ -1,5 +1,6 @@
 //! A region in a temporary folder, with two organizations and everybody in them.
 
+use super::super::core::Core;
 use super::super::people::NewMember;
 use super::super::{Actor, Caller, Control, First, Settings, Tuning, ZoneSettings};
 use crate::domain::fault::Fault;
@@ -75,6 +76,15 @@ impl House {
     }
 
     pub fn open_with(settings: Settings, tuning: Tuning) -> Self {
+        Self::open_behind(settings, tuning, &|_, _, exports| exports)
+    }
+
+    /// With disks that stand behind something.
+    pub(super) fn open_behind(
+        settings: Settings,
+        tuning: Tuning,
+        behind: &dyn Fn(&Core, ZoneId, Arc<dyn nbd::Exports>) -> Arc<dyn nbd::Exports>,
+    ) -> Self {
         let control = Control::open_with(settings, tuning).expect("a region");
         let owner = if control.is_empty().expect("an answer") {
             let member = |email, role| NewMember {
@@ -105,7 +115,8 @@ impl House {
         let mut open = Vec::new();
         for zone in control.zone_doors() {
             let socket = control.core.folders.pool(zone.id).with_extension("sock");
-            doors.push(nbd::Server::listen(&socket, zone.exports).expect("a socket"));
+            let exports = behind(&control.core, zone.id, zone.exports);
+            doors.push(nbd::Server::listen(&socket, exports).expect("a socket"));
             open.push((zone.id, socket));
         }
         control.doors_open(open);

@@ -13,7 +13,7 @@ use crate::domain::job::JobState;
 use crate::domain::recovery::{PointKind, PointState};
 use crate::hypervisor::RunState;
 use crate::view::{Act, Outcome, Started};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 fn kill(house: &House, id: InstanceId) {
@@ -351,4 +351,130 @@ fn i04_an_instance_that_is_deleted_takes_the_memory_in_its_points_along() {
     );
     assert!(files(&house).is_empty(), "{:?}", files(&house));
     assert_tidy(&house);
+}
+
+#[test]
+fn i06_the_memories_that_are_kept_count_against_what_the_zone_may_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut small = settings(folder.path());
+    for zone in &mut small.zones {
+        zone.limit = Some(2 << 30);
+    }
+    let house = House::open_with(small, tuning());
+    if !can_run(&house) {
+        return;
+    }
+    let _orphans = Orphans::of(folder.path());
+    let id = counting(&house);
+    let room = || {
+        let plan = house.control.point_plan(&house.owner, id).expect("a plan");
+        (plan.memory, plan.no_memory)
+    };
+    let needed = room().0.expect("there is room").expected.0;
+    with_memory(&house, id, "then");
+    // What others keep.
+    let memories = files(&house).remove(0).with_file_name("others.mem");
+    let others = std::fs::File::create(&memories).expect("a file");
+    others.set_len((2 << 30) - needed).expect("of a length");
+    let Some(Fault::PoolFull { free, .. }) = room().1 else {
+        panic!("it is refused: {:?}", room());
+    };
+    assert!(free.0 < needed);
+    let begun = begin(&house, id, "never");
+    assert!(matches!(begun, Err(Fault::PoolFull { .. })), "{begun:?}");
+    others.set_len(0).expect("of a length");
+    assert!(room().0.is_some());
+    house.goes_on(id);
+}
+
+/// A file system of its own, unmounted when the test ends, however it ends.
+struct Small(PathBuf);
+
+impl Small {
+    /// Of a kind in which no room can be set aside. None where nothing can be mounted.
+    fn on(folder: &Path, image: &Path, kib: usize) -> Option<Self> {
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            let status = command.args(arguments).stdout(Stdio::null()).status();
+            status.is_ok_and(|status| status.success())
+        };
+        let (image, place) = (image.to_str()?, folder.to_str()?);
+        std::fs::create_dir_all(folder).expect("a folder");
+        let made = run(
+            "mke2fs",
+            &["-q", "-t", "ext2", "-m", "0", image, &kib.to_string()],
+        ) && run("mount", &["-o", "loop", image, place]);
+        made.then(|| {
+            std::fs::remove_dir(folder.join("lost+found")).expect("removed");
+            Self(folder.to_owned())
+        })
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn i06_i13_a_disk_that_fills_up_in_the_middle_of_a_save_is_said_and_the_guest_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    if !can_run(&house) {
+        return;
+    }
+    let _orphans = Orphans::of(folder.path());
+    let id = counting(&house);
+    house.control.core.guests.look_away();
+    let memories = house.control.core.folders.memory(house.zones[0]);
+    let Some(small) = Small::on(&memories, &folder.path().join("small.img"), 300) else {
+        eprintln!("SKIPPED: nothing can be mounted here: no disk filled up during a save");
+        return;
+    };
+    for name in ["never", "nor then"] {
+        let begun = begin(&house, id, name).expect("begun");
+        let fault = house.failed(begun.job);
+        assert!(matches!(fault, Fault::PoolFull { .. }), "{fault:?}");
+        assert_never_was(&house, id);
+        assert_eq!(house.state(id), (InstanceState::Running, None));
+        house.goes_on(id);
+    }
+    drop(small);
+    let then = with_memory(&house, id, "then");
+    house.goes_on(id);
+    assert!(count_now(&house, id) >= count_in(&house, then));
+    assert_eq!(boots(&house, id), 1);
+    force_stop(&house, id);
+    assert_tidy(&house);
+}
+
+#[test]
+fn i13_a_save_waits_for_who_is_about_to_have_the_guest_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    if !can_run(&house) {
+        return;
+    }
+    let _orphans = Orphans::of(folder.path());
+    let id = counting(&house);
+    // Who looks after the guests would wait for this test; and a save that has the guest stand would be harmed most.
+    house.control.core.guests.look_away();
+    house.control.core.guests.keep_standing();
+    let (tending, asked) = house.control.core.guests.tending();
+    let before = asked.load(std::sync::atomic::Ordering::SeqCst);
+    let begun = begin(&house, id, "then").expect("begun");
+    eventually("the work asks", || {
+        asked.load(std::sync::atomic::Ordering::SeqCst) > before
+    });
+    let machine = house.control.core.machine(id).expect("a machine");
+    for _ in 0..20 {
+        assert!(!saves(&house), "it has not begun");
+        assert_eq!(machine.run_state().expect("an answer"), RunState::Running);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    drop(tending);
+    house.succeeded(begun.job);
+    house.goes_on(id);
+    force_stop(&house, id);
 }

@@ -25,6 +25,8 @@ mod lists;
 mod memory;
 #[cfg(feature = "failpoints")]
 mod memory_faults;
+#[cfg(feature = "failpoints")]
+mod memory_kills;
 mod points;
 mod rollback;
 mod stores;

@@ -79,6 +79,33 @@ pub(super) fn counter() -> Vec<u8> {
     disk(COUNTER)
 }
 
+/// A disk of 1 MiB that boots into a counter which with each tick also writes to the next of 128 pages, and then to the
+/// first again.
+pub(super) fn walker() -> Vec<u8> {
+    const WALK: &[u8] = &[
+        0x81, 0x06, 0x02, 0x7e, 0x00, 0x01, // add word [0x7e02], 0x100
+        0xa1, 0x02, 0x7e, // mov ax, [0x7e02]
+        0x80, 0xe4, 0x7f, // and ah, 0x7f
+        0x05, 0x00, 0x10, // add ax, 0x1000
+        0x8e, 0xc0, // mov es, ax
+        0x26, 0xff, 0x06, 0x00, 0x00, // inc word [es:0]
+    ];
+    // After the counter has counted; what stands behind is moved.
+    const AT: usize = 0x16;
+    let moved = u8::try_from(WALK.len()).unwrap();
+    let mut code = [&COUNTER[..AT], WALK, &COUNTER[AT..]].concat();
+    for at in 0..code.len() - 1 {
+        match code[at..at + 2] {
+            // The addresses of the drive and of the packet.
+            [0x6a | 0x6b, 0x7c] => code[at] += moved,
+            // jmp tick
+            [0xeb, 0xbe] => code[at + 1] -= moved,
+            _ => {}
+        }
+    }
+    disk(&code)
+}
+
 /// A disk of 1 MiB whose guest switches itself off.
 pub(super) fn off() -> Vec<u8> {
     disk(OFF)

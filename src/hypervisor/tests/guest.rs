@@ -117,7 +117,7 @@ impl Stage {
         read.unwrap().bytes
     }
 
-    fn ticks(&self) -> usize {
+    pub fn ticks(&self) -> usize {
         boot::ticks(&self.serial()).0.len()
     }
 

@@ -5,6 +5,7 @@ mod agent;
 mod boot;
 mod command;
 mod guest;
+mod leftovers;
 mod memory;
 mod monitor;
 mod save;

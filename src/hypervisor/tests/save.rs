@@ -232,6 +232,7 @@ fn a_good_save_is_told_with_how_long_the_guest_stood() {
     assert_eq!(
         state.told,
         [
+            "closefd",
             "migrate-set-capabilities",
             "migrate-set-parameters",
             "getfd",
@@ -239,12 +240,12 @@ fn a_good_save_is_told_with_how_long_the_guest_stood() {
         ]
     );
     assert_eq!(
-        state.arguments[0].to_string(),
+        state.arguments[1].to_string(),
         r#"{"capabilities":[{"capability":"events","state":true},{"capability":"background-snapshot","state":true}]}"#
     );
-    assert_eq!(state.arguments[1]["max-bandwidth"], 1_u64 << 40);
-    assert_eq!(state.arguments[2]["fdname"], "memory");
-    assert_eq!(state.arguments[3]["uri"], "fd:memory");
+    assert_eq!(state.arguments[2]["max-bandwidth"], 1_u64 << 40);
+    assert_eq!(state.arguments[3]["fdname"], "memory");
+    assert_eq!(state.arguments[4]["uri"], "fd:memory");
 }
 
 #[test]
@@ -261,7 +262,7 @@ fn a_guest_that_stands_is_saved_as_it_stands() {
     assert_eq!((saved.bytes, saved.stood_still), (10, None));
     let state = fake.state();
     assert_eq!(
-        state.arguments[0]["capabilities"][1]["state"], false,
+        state.arguments[1]["capabilities"][1]["state"], false,
         "the way of before"
     );
     assert!(!state.told.contains(&"cont".to_owned()));
@@ -476,9 +477,9 @@ fn i13_while_an_earlier_save_has_not_ended_none_is_begun() {
     fake.save(Way::Background, LONG).unwrap();
 }
 
-/// A save that nobody wants any more is let come to its end: one that is cancelled may leave the guest hanging.
+/// A save that nobody wants any more is let come to its end, where what a cancelled one leaves could not be lifted.
 #[test]
-fn i13_a_save_that_is_given_up_is_not_cancelled() {
+fn i13_a_save_that_is_given_up_is_not_cancelled_where_that_would_harm() {
     const SLOW: &[Step] = &[
         Migration("active"),
         Stop(1),
