@@ -6,7 +6,9 @@
 
 import { closeSync, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { createHash, randomBytes, randomFillSync } from 'node:crypto';
-import { join } from 'node:path';
+import { loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Garage } from '../soak/garage.mjs';
 import { Server } from './server.mjs';
 import { have, MIB, processor, progress, run, scattered, shown, times, worked } from './tools.mjs';
 
@@ -54,6 +56,25 @@ function peers(folder, name) {
   if (have('borg')) {
     borg('borg', []);
     borg('borg, chunks of 64 KiB', ['--chunker-params', 'fixed,65536']);
+  }
+  if (have('bupstash')) {
+    const repository = join(folder, 'bupstash');
+    const options = { cwd: folder, env: { ...process.env, BUPSTASH_REPOSITORY: repository, BUPSTASH_KEY: join(home, 'bupstash.key'), XDG_CACHE_HOME: join(home, 'bupstash') } };
+    let number = 0;
+    found.bupstash = {
+      repository,
+      init: () => {
+        mkdirSync(home, { recursive: true });
+        run('bupstash', ['init'], options);
+        run('bupstash', ['new-key', '-o', options.env.BUPSTASH_KEY], options);
+      },
+      save: () => worked('bupstash', ['put', '-q', `number=${number += 1}`, name], options),
+      // It gives a stream: the zeros in it become holes, as with the others.
+      restore: (to) => {
+        mkdirSync(to, { recursive: true });
+        return worked('sh', ['-c', `bupstash get -q "number=$1" | dd of="$2" bs=64K iflag=fullblock conv=sparse status=none && truncate -s ${IMAGE} "$2"`, 'sh', `${number}`, join(to, name)], options);
+      },
+    };
   }
   return found;
 }
@@ -120,7 +141,8 @@ export async function archive(bench) {
     bench.print();
     return;
   }
-  for (const [name, pack] of [['restic', 'restic'], ['borg', 'borgbackup']]) if (!have(name)) progress(`${name} is not measured: the package ${pack} is missing`);
+  const absent = [['restic', 'the package restic'], ['borg', 'the package borgbackup'], ['bupstash', 'cargo install --locked bupstash, with the package libsodium-dev']].filter(([name]) => !have(name));
+  for (const [name, from] of absent) progress(`${name} is not measured: it is missing (${from})`);
   // Each round takes minutes.
   const rounds = Math.min(bench.rounds, 3);
   const pristine = join(bench.folder, 'pristine.raw');
@@ -128,8 +150,12 @@ export async function archive(bench) {
   fileSystem(pristine);
   const seen = {};
   for (let round = 1; round <= rounds; round += 1) await once(bench, join(bench.folder, `round-${round}`), pristine, round, seen);
-  rmSync(pristine);
   table(bench, seen, rounds);
+  if (absent.length > 0) bench.print(`Not installed, and so not beside it: ${absent.map(([name]) => name).join(', ')}.`);
+  bench.print(`Load of the machine when this was measured (1, 5 and 15 minutes, all programs): ${loadavg().map((load) => load.toFixed(1)).join(', ')}.`);
+  bench.print();
+  await bucket(bench, pristine);
+  rmSync(pristine);
   await unchanged(bench);
 }
 
@@ -244,30 +270,77 @@ function table({ print }, seen, rounds) {
   print();
 }
 
-/** A volume of 1 TiB with data in stretches all over it, saved again without a change. */
-async function unchanged(bench) {
+/** The same disk in a bucket: a node of Garage on loopback, as `./dev soak` builds it. The memory is our process's alone. */
+async function bucket(bench, pristine) {
+  const garage = join(dirname(dirname(bench.binary)), 'tools/bin/garage');
+  if (!existsSync(garage)) {
+    bench.print('The same in a bucket: not measured, there is no Garage here (./dev soak builds it).');
+    bench.print();
+    return;
+  }
+  const folder = join(bench.folder, 'bucket');
+  mkdirSync(folder);
+  const cluster = await Garage.start(garage, join(folder, 'garage'), 1);
+  const server = await Server.start(bench.binary, bench.site, join(folder, 'server'), { environment: cluster.environment() });
+  try {
+    const volume = await server.createVolume('disk', IMAGE / GIB);
+    run('nbdcopy', ['--destination-is-zero', '--flush', pristine, server.uri(volume.id)]);
+    server.forgetPeak();
+    const { row, took } = await saveOurs(server, volume, 'first');
+    const saving = server.memory().peak / 1024;
+    server.forgetPeak();
+    const zones = await server.zones();
+    const begun = performance.now();
+    await server.post('/api/snapshots/to-volume', { snapshot: row.id, zone: zones.at(-1).id, name: 'restored' });
+    const restored = await server.untilRow('/api/volumes/list', 'restored', 'ready');
+    await server.quiet('/api/volumes/list', 'restored');
+    const restoring = (performance.now() - begun) / 1000;
+    const memory = server.memory().peak / 1024;
+    const back = join(folder, 'back.raw');
+    run('nbdcopy', [server.uri(restored.id), back]);
+    run('cmp', [back, pristine]);
+    bench.print(`The same disk in a bucket, one node of Garage on loopback: first save ${took.toFixed(2)} s, restore ${restoring.toFixed(2)} s, compared. The most memory that our server held (VmHWM): ${saving.toFixed(0)} MiB while it saved, ${memory.toFixed(0)} MiB while it restored.`);
+    bench.print();
+  } finally {
+    await server.stop();
+    cluster.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A volume of 1 TiB with data in stretches all over it, saved again without a change. With REPRISE_BENCH_LARGE, a folder on
+ * a file system that compresses, the data compresses too (and no two blocks are the same), so that 100 GiB of it fit.
+ */
+async function unchanged({ folder: here, ...bench }) {
+  const large = process.env.REPRISE_BENCH_LARGE;
+  const folder = large ? join(large, 'large') : join(here, 'large');
+  mkdirSync(folder);
+  const wanted = Number(process.env.REPRISE_BENCH_LARGE_GIB ?? 100);
   // It lies on the disk three times for a moment: as a file, in the pool, and in the object store.
-  const { bavail, bsize } = statfsSync(bench.folder);
-  const gib = Math.min(100, Math.floor((bavail * bsize) / GIB / 4));
+  const { bavail, bsize } = statfsSync(folder);
+  const gib = large ? wanted : Math.min(wanted, Math.floor((bavail * bsize) / GIB / 4));
   if (gib < 4) {
     bench.print('Saving a volume of 1 TiB unchanged: not measured, less than 16 GiB of the disk are free.');
     bench.print();
     return;
   }
   progress(`making a volume of 1 TiB with ${gib} GiB of data`);
-  const file = join(bench.folder, 'large.raw');
+  const file = join(folder, 'large.raw');
   const handle = openSync(file, 'w');
-  const [piece, stretches] = [Buffer.alloc(16 * MIB), gib * 16];
+  const [piece, stretches] = [Buffer.alloc(16 * MIB, 'a line of a log as one would find it in many files of a disk\n'), gib * 16];
   for (let n = 0; n < stretches; n += 1) {
     const at = Math.floor((n * 1024 * 1024) / stretches) * MIB;
     for (let part = 0; part < 4; part += 1) {
-      randomFillSync(piece);
-      writeSync(handle, piece, 0, piece.length, at + part * piece.length);
+      const place = at + part * piece.length;
+      if (large) for (let block = 0; block < piece.length; block += 4096) piece.writeBigUInt64LE(BigInt(place + block), block);
+      else randomFillSync(piece);
+      writeSync(handle, piece, 0, piece.length, place);
     }
   }
   closeSync(handle);
   run('truncate', ['-s', '1T', file]);
-  const server = await Server.start(bench.binary, bench.site, join(bench.folder, 'large'));
+  const server = await Server.start(bench.binary, bench.site, join(folder, 'server'));
   const taken = [];
   try {
     const volume = await server.createVolume('large', 1024);
@@ -276,11 +349,12 @@ async function unchanged(bench) {
     server.forgetPeak();
     const first = await saveOurs(server, volume, 'first');
     for (let n = 0; n < bench.rounds; n += 1) taken.push((await saveOurs(server, volume, `again-${n}`)).took);
-    bench.print(`A volume of 1 TiB with ${gib} GiB of random data in ${stretches} stretches${gib < 100 ? ` (not 100 GiB: ${Math.floor((bavail * bsize) / GIB)} GiB of the disk were free)` : ''}: first save ${first.took.toFixed(1)} s; saved again unchanged ${shown(taken, 2)} s; the most memory that the server held ${(server.memory().peak / 1024).toFixed(0)} MiB.`);
+    const kind = large ? 'data that compresses well, no two blocks the same,' : 'random data';
+    const short = gib < 100 ? ` (not 100 GiB: ${Math.floor((bavail * bsize) / GIB)} GiB of the disk were free)` : '';
+    bench.print(`A volume of 1 TiB with ${gib} GiB of ${kind} in ${stretches} stretches${short}: first save ${first.took.toFixed(1)} s; saved again unchanged ${shown(taken, 2)} s; the most memory that the server held ${(server.memory().peak / 1024).toFixed(0)} MiB.`);
     bench.print();
   } finally {
     await server.stop();
-    if (existsSync(file)) rmSync(file);
-    rmSync(join(bench.folder, 'large'), { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -5,10 +5,13 @@
 //! <dir>/objects   the bucket
 //! ```
 
+mod objects;
+
 use super::error::Error;
 use super::store::Settle;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
+use objects::Objects;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -83,7 +86,7 @@ pub fn open(dir: &Path) -> Result<Folder, Error> {
         })
     };
     Ok(Folder {
-        store: Arc::new(store),
+        store: Arc::new(Objects::new(store)),
         settle: Arc::new(settle),
         lock,
     })

@@ -39,17 +39,13 @@ use super::error::Damage;
 use super::format::{self, Cursor, HEADER_LENGTH, Kind, ObjectId, TAG_LENGTH};
 use super::master::MasterKey;
 use crate::domain::id::OrganizationId;
-use chacha20poly1305::aead::AeadInOut;
-use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use std::fmt;
+
+pub use super::seal::{NONCE_LENGTH, SEAL_LENGTH, Sealer};
 
 /// The id of a chunk: BLAKE3 of its whole padded content under the organization's chunk key.
 pub type ChunkId = [u8; 32];
 
-/// Length of a nonce in bytes.
-pub const NONCE_LENGTH: usize = 24;
-/// Length of the tag of what is sealed, in bytes.
-pub const SEAL_LENGTH: usize = 16;
 /// Length in bytes of what tells two secrets apart.
 pub const MARK_LENGTH: usize = 16;
 const SECRET_LENGTH: usize = 32;
@@ -75,71 +71,6 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
-    }
-}
-
-/// Encrypts and authenticates with one key.
-#[derive(Clone)]
-pub struct Sealer(XChaCha20Poly1305);
-
-impl Sealer {
-    pub fn new(key: &[u8; 32]) -> Self {
-        Self(XChaCha20Poly1305::new(key.into()))
-    }
-
-    /// Encrypts in place; gives nonce and tag.
-    pub fn seal_in_place(
-        &self,
-        associated: &[u8],
-        content: &mut [u8],
-    ) -> ([u8; NONCE_LENGTH], [u8; SEAL_LENGTH]) {
-        let nonce: [u8; NONCE_LENGTH] = rand::random();
-        let sealed =
-            self.0
-                .encrypt_inout_detached(&XNonce::from(nonce), associated, (&mut *content).into());
-        // It fails for content beyond 256 GiB alone. What could not be encrypted must not be written as it is.
-        let tag = sealed.unwrap_or_else(|_| {
-            content.fill(0);
-            Tag::default()
-        });
-        (nonce, tag.into())
-    }
-
-    /// Nonce, what `content` is encrypted to, tag.
-    pub fn seal(&self, associated: &[&[u8]], content: &[u8]) -> Vec<u8> {
-        let mut sealed = vec![0; NONCE_LENGTH];
-        sealed.extend_from_slice(content);
-        let (nonce, tag) = self.seal_in_place(&associated.concat(), &mut sealed[NONCE_LENGTH..]);
-        sealed[..NONCE_LENGTH].copy_from_slice(&nonce);
-        sealed.extend_from_slice(&tag);
-        sealed
-    }
-
-    /// Decrypts in place. False: it is not what was sealed with this key and this associated data, and `content` is
-    /// not to be used.
-    #[must_use]
-    pub fn open_in_place(
-        &self,
-        associated: &[u8],
-        nonce: &[u8],
-        tag: &[u8],
-        content: &mut [u8],
-    ) -> bool {
-        let (Ok(nonce), Ok(tag)) = (XNonce::try_from(nonce), Tag::try_from(tag)) else {
-            return false;
-        };
-        self.0
-            .decrypt_inout_detached(&nonce, associated, content.into(), &tag)
-            .is_ok()
-    }
-
-    /// The content of what [`Sealer::seal`] gave.
-    pub fn open(&self, associated: &[&[u8]], sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, rest) = sealed.split_at_checked(NONCE_LENGTH)?;
-        let (content, tag) = rest.split_at_checked(rest.len().checked_sub(SEAL_LENGTH)?)?;
-        let mut content = content.to_vec();
-        self.open_in_place(&associated.concat(), nonce, tag, &mut content)
-            .then_some(content)
     }
 }
 

@@ -5,7 +5,7 @@
 //! | file | knows |
 //! |---|---|
 //! | `mod`, `types` | the blocking facade; what its callers say and are told |
-//! | `format`, `keys`, `master` | the header and sealing of every object; an organization's secrets; what they are wrapped with |
+//! | `format`, `seal`, `keys`, `master` | the header of every object; its sealing; an organization's secrets; what they are wrapped with |
 //! | `pack`, `segment`, `manifest` | the bytes of these objects |
 //! | `kit` | the recovery kit |
 //! | `store` | names, the five operations asked of the store; time-outs, retries, the rate |
@@ -107,6 +107,7 @@ mod remote;
 mod restore;
 mod s3;
 mod save;
+mod seal;
 mod segment;
 mod store;
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub const PACK_CHUNKS: usize = 8192;
 pub const ENTRY_LENGTH: usize = 40;
 /// Length in bytes of what a reader must have of a pack's end to begin with.
 pub const FOOTER_LENGTH: usize = 64;
+/// Length of a pack at most, in bytes.
+pub const LARGEST: usize = PACK_SIZE + PACK_CHUNKS * ENTRY_LENGTH + 256;
 const OPEN_FOOTER: usize = 24 + TAG_LENGTH;
 /// The key id's distance from the end.
 const KEY_FROM_END: usize = 48;
@@ -116,9 +118,9 @@ impl FrameWriter {
 
     /// Puts the payload at `start` and its codec at `codec`; gives where the payload ends.
     fn compress(&mut self, start: usize, codec: usize, chunk: &[u8]) -> usize {
-        // "Where it helps" is by a sixteenth: below that, reading it back costs more than the room is worth. The
-        // buffer is that much shorter, so zstd itself gives up early.
-        let limit = start + chunk.len() - chunk.len() / 16;
+        // "Where it helps" is by a 64th: below that, reading it back costs more than the room is worth. The buffer is
+        // that much shorter, so zstd itself gives up early.
+        let limit = start + chunk.len() - chunk.len() / 64;
         match self
             .zstd
             .compress_to_buffer(chunk, &mut self.scratch[start..limit])
@@ -243,7 +245,8 @@ pub struct PackWriter {
 impl PackWriter {
     pub fn new(key: &Key, organization: OrganizationId) -> Self {
         let id = ObjectId::new();
-        let mut bytes = Vec::with_capacity(PACK_SIZE + PACK_CHUNKS * ENTRY_LENGTH / 8);
+        // With the longest index: to grow at the end would take twice the memory. What is not written takes none.
+        let mut bytes = Vec::with_capacity(LARGEST);
         bytes.extend_from_slice(&format::header(Kind::Pack, key, organization, id));
         Self {
             id,

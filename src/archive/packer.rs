@@ -24,7 +24,7 @@ const SEGMENTS_IN_FLIGHT: usize = 8;
 /// How often a save that waits for the store asks whether it is to go on.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 /// Units' results that wait for the packer.
-const QUEUE: usize = 8;
+pub const QUEUE: usize = 8;
 
 /// A segment that is being put together.
 struct Open {

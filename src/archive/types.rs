@@ -32,7 +32,7 @@ impl ArchiveOptions {
         let workers = std::thread::available_parallelism().map_or(2, |n| n.get().min(8));
         Self {
             workers,
-            pack_buffers: 4,
+            pack_buffers: 3,
             retry: Retry::default(),
             upload_rate: None,
             master,

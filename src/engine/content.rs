@@ -3,7 +3,7 @@
 use crate::engine::block::{Allocation, BLOCK_SIZE, DeviceError, Extent};
 use crate::engine::core::Core;
 use crate::engine::error::Result;
-use crate::engine::fetch::{Loose, Patience};
+use crate::engine::fetch::{Loose, Patience, Purpose};
 use crate::engine::layer::Layer;
 use crate::engine::maps::Presence;
 use roaring::RoaringBitmap;
@@ -121,7 +121,7 @@ pub(crate) fn bring(
         while at < piece.blocks.end && bottom.asks() {
             at = bottom
                 .remote()?
-                .bring(core, at, None, loose, patience)?
+                .bring(core, at, Purpose::Read, loose, patience)?
                 .max(at + 1);
         }
     }
@@ -160,7 +160,7 @@ fn read_absent(
                     let mut patience = Patience::new(core.options.remote_patience, None);
                     bottom
                         .remote()?
-                        .bring(core, block, None, loose, &mut patience)?;
+                        .bring(core, block, Purpose::Read, loose, &mut patience)?;
                     continue;
                 }
             }

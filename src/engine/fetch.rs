@@ -37,6 +37,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How often one who waits looks whether it is still to wait.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What blocks are fetched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Somebody reads them, and may go on to the next.
+    Read,
+    /// They are to be here one day: up to so many chunks, which stay out of the page cache.
+    Fill(u32),
+}
+
 /// How long somebody waits for a store that is out of reach.
 pub(crate) struct Patience<'a> {
     started: Instant,
@@ -211,15 +220,15 @@ impl Remote {
         *lock(&self.opened) = None;
     }
 
-    /// Has a block come, with what comes along; up to `most` chunks, or as many as it seems good. The block up to which
-    /// is known what stands there. When it returns, either the layer holds the block or `loose` does.
+    /// Has a block come, with what comes along: as many chunks as the purpose says, or as seems good. The block up to
+    /// which is known what stands there. When it returns, either the layer holds the block or `loose` does.
     ///
     /// The caller holds no lock that a reader, a writer or reclaim needs, but where it cannot be helped.
     pub(crate) fn bring(
         &self,
         core: &Core,
         block: u32,
-        most: Option<u32>,
+        purpose: Purpose,
         loose: &mut Loose,
         patience: &mut Patience<'_>,
     ) -> Result<u32> {
@@ -235,7 +244,10 @@ impl Remote {
             // Lossless: a chunk has at most as many blocks as the volume.
             let per = u32::try_from(source.chunk_size() / BLOCK_SIZE).unwrap_or(u32::MAX);
             let chunk = block / per;
-            let most = most.unwrap_or_else(|| self.seems_good(chunk, per));
+            let most = match purpose {
+                Purpose::Read => self.seems_good(chunk, per),
+                Purpose::Fill(most) => most,
+            };
             let Some(claimed) = self.claim(chunk, most, per, patience) else {
                 let error = RemoteError {
                     context: "another fetches it already, and there is no use in waiting any more"
@@ -259,7 +271,7 @@ impl Remote {
             match came {
                 Ok((blocks, bytes)) => {
                     let end = blocks.end;
-                    self.keep(core, blocks, bytes, loose);
+                    self.keep(core, blocks, bytes, purpose, loose);
                     return Ok(end);
                 }
                 Err(error) => {
@@ -354,10 +366,17 @@ impl Remote {
 
     /// Writes down what came: data, then records, then presence, as every write. Where that is not possible it goes into
     /// `loose`.
-    fn keep(&self, core: &Core, blocks: Range<u32>, bytes: Vec<u8>, loose: &mut Loose) {
+    fn keep(
+        &self,
+        core: &Core,
+        blocks: Range<u32>,
+        bytes: Vec<u8>,
+        purpose: Purpose,
+        loose: &mut Loose,
+    ) {
         let keeping = read(&self.keeping);
         let kept = if *keeping {
-            self.write_down(core, &blocks, &bytes)
+            self.write_down(core, &blocks, &bytes, purpose)
         } else {
             Err(Error::Poisoned(self.volume))
         };
@@ -375,7 +394,13 @@ impl Remote {
         }
     }
 
-    fn write_down(&self, core: &Core, blocks: &Range<u32>, bytes: &[u8]) -> Result<()> {
+    fn write_down(
+        &self,
+        core: &Core,
+        blocks: &Range<u32>,
+        bytes: &[u8],
+        purpose: Purpose,
+    ) -> Result<()> {
         let absent = self.head.layer.with_maps(|maps| absent(maps, blocks));
         let mut records = Vec::new();
         let mut data = 0;
@@ -395,8 +420,11 @@ impl Remote {
                 let bytes = bytes
                     .get(place(run.start)..place(run.end))
                     .unwrap_or_default();
-                self.head
-                    .write_data(bytes, u64::from(run.start) * BLOCK_SIZE)?;
+                let offset = u64::from(run.start) * BLOCK_SIZE;
+                match purpose {
+                    Purpose::Read => self.head.write_data(bytes, offset)?,
+                    Purpose::Fill(_) => self.head.write_passing(bytes, offset)?,
+                }
             }
             self.head.record(&records)
         })();

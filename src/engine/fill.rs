@@ -16,7 +16,7 @@ use crate::engine::catalog::{Change, LayerRow};
 use crate::engine::checkpoint::{sync_layers, write_map};
 use crate::engine::drain::lock;
 use crate::engine::error::{Error, Result};
-use crate::engine::fetch::{Loose, Patience, Remote, UNSYNCED};
+use crate::engine::fetch::{Loose, Patience, Purpose, Remote, UNSYNCED};
 use crate::engine::format::LayerId;
 use crate::engine::inner::Inner;
 use crate::engine::maps::{Claim, MapHeader, Maps};
@@ -320,9 +320,13 @@ impl Job<'_> {
                 }
                 let mut loose = Loose::default();
                 let mut patience = Patience::new(core.options.remote_patience, Some(self.stop));
-                let through =
-                    self.remote
-                        .bring(core, block, Some(AT_ONCE), &mut loose, &mut patience)?;
+                let through = self.remote.bring(
+                    core,
+                    block,
+                    Purpose::Fill(AT_ONCE),
+                    &mut loose,
+                    &mut patience,
+                )?;
                 if let Some(why) = loose.why {
                     // What cannot be kept is not filled.
                     return Err(why);

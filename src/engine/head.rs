@@ -96,6 +96,16 @@ impl Head {
             .map_err(|source| Error::io("write", &self.id().data(), source))
     }
 
+    /// As [`Head::write_data`], for what nobody is about to read.
+    pub(crate) fn write_passing(&self, data: &[u8], offset: u64) -> Result<()> {
+        if self.torn.load(Ordering::SeqCst) {
+            return Err(lock(&self.log).refusal());
+        }
+        self.data
+            .write_passing(data, offset)
+            .map_err(|source| Error::io("write", &self.id().data(), source))
+    }
+
     /// Records blocks that are new to the layer, then notes them in the bitmaps: in this order, so that a write which
     /// finds a block present may rely on its record.
     pub(crate) fn record(&self, runs: &[(Presence, Range<u32>)]) -> Result<()> {

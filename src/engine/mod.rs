@@ -27,7 +27,7 @@
 //!
 //! # The files of this room, from the bottom up
 //! - `block` what others see of a disk; `types`, `error`, `blockset` what they are told.
-//! - `storage` what is asked of a file system; `format`, `maps`, `record` the bytes of names, maps and logs; `catalog` the
+//! - `passing` writes that do not fill the page cache; `storage` what is asked of a file system; `format`, `maps`, `record` the bytes of names, maps and logs; `catalog` the
 //!   rows.
 //! - `drain` doors and epochs; `layer` bitmaps and file of one layer; `log` an open log; `head` an open layer: record,
 //!   flush, poison; `core` what all parts share; `content` reading through a stack.
@@ -88,6 +88,7 @@ mod log;
 mod maps;
 mod moment;
 mod open;
+pub mod passing;
 mod place;
 mod pool;
 mod reclaim;

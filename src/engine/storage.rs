@@ -3,6 +3,7 @@
 //!
 //! Names are paths from the pool's folder. Offsets and lengths are bytes.
 
+use crate::engine::passing::Passing;
 use rustix::fs::{FallocateFlags, SeekFrom};
 use std::fs;
 use std::io;
@@ -65,6 +66,9 @@ pub(crate) trait File: Send + Sync {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes all of `data`, or fails having written a part.
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()>;
+    /// As [`File::write_at`], for much that nobody is about to read: it does not stay in the page cache where that can
+    /// be helped.
+    fn write_passing(&self, data: &[u8], offset: u64) -> io::Result<()>;
     /// Cuts or extends (with a hole).
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Length in bytes.
@@ -101,7 +105,7 @@ impl Storage for Folder {
             .read(true)
             .write(true)
             .open(self.root.join(name))?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile::new(file)))
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
@@ -112,7 +116,7 @@ impl Storage for Folder {
             .create(true)
             .truncate(true)
             .open(path)?;
-        Ok(Arc::new(RealFile(file)))
+        Ok(Arc::new(RealFile::new(file)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -176,13 +180,25 @@ impl Storage for Folder {
 
 /// A real file.
 #[derive(Debug)]
-struct RealFile(fs::File);
+struct RealFile {
+    file: fs::File,
+    passing: Passing,
+}
+
+impl RealFile {
+    fn new(file: fs::File) -> Self {
+        Self {
+            file,
+            passing: Passing::default(),
+        }
+    }
+}
 
 impl File for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
         while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            match self.0.read_at(rest, offset + done as u64) {
+            match self.file.read_at(rest, offset + done as u64) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -193,24 +209,28 @@ impl File for RealFile {
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(data, offset)
+        self.file.write_all_at(data, offset)
+    }
+
+    fn write_passing(&self, data: &[u8], offset: u64) -> io::Result<()> {
+        self.passing.write_all_at(&self.file, data, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn punch(&self, offset: u64, len: u64) -> io::Result<()> {
         rustix::fs::fallocate(
-            &self.0,
+            &self.file,
             FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
             offset,
             len,
@@ -220,7 +240,7 @@ impl File for RealFile {
 
     fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
         // The cursor that this moves is used by nobody: all reads and writes are positioned.
-        match rustix::fs::seek(&self.0, SeekFrom::Data(offset)) {
+        match rustix::fs::seek(&self.file, SeekFrom::Data(offset)) {
             Ok(at) => Ok(Some(at)),
             Err(rustix::io::Errno::NXIO) => Ok(None),
             Err(error) => Err(error.into()),
@@ -228,7 +248,7 @@ impl File for RealFile {
     }
 
     fn next_hole(&self, offset: u64) -> io::Result<u64> {
-        match rustix::fs::seek(&self.0, SeekFrom::Hole(offset)) {
+        match rustix::fs::seek(&self.file, SeekFrom::Hole(offset)) {
             Ok(at) => Ok(at),
             Err(rustix::io::Errno::NXIO) => Ok(offset),
             Err(error) => Err(error.into()),
@@ -236,6 +256,6 @@ impl File for RealFile {
     }
 
     fn allocated(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.blocks().saturating_mul(512))
+        Ok(self.file.metadata()?.blocks().saturating_mul(512))
     }
 }

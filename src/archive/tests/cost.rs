@@ -231,5 +231,39 @@ fn packs_in_memory_are_bounded_for_all_saves_together() {
         }
     });
     assert!(store.packs_most.load(Ordering::SeqCst) <= 2);
+    // Packs at their longest, and four saves' segments.
+    let most = 2 * crate::archive::pack::LARGEST as u64 + 4 * 8 * segment(4, SEGMENT_CHUNKS as u64);
+    assert!(store.bytes_most.load(Ordering::SeqCst) <= most);
     assert_eq!(archive.check(false).unwrap(), vec![]);
+}
+
+/// What a save keeps of a disk, whatever its size: packs, and what lies between the workers and the packer.
+#[test]
+fn a_save_with_the_defaults_keeps_less_than_half_of_what_the_process_may() {
+    let options = ArchiveOptions::new(MasterKey::of_test(5));
+    let unit = crate::archive::pipeline::UNIT_CHUNKS * CHUNK as usize;
+    for workers in 1..=8 {
+        let packs = options.pack_buffers * crate::archive::pack::LARGEST;
+        let units = (2 * workers + crate::archive::packer::QUEUE) * unit;
+        assert!(packs + units <= 128 << 20, "{workers} workers");
+    }
+    assert!(options.workers <= 8);
+}
+
+/// Room is saved where it is a 64th of a chunk or more; what is stored as it is comes back faster.
+#[test]
+fn a_chunk_is_kept_compressed_where_that_saves_a_64th() {
+    let key = crate::archive::keys::Key::generate();
+    let mut frames = crate::archive::pack::FrameWriter::new(ZSTD_LEVEL).unwrap();
+    let noise = Memory::new(CHUNK);
+    noise.fill(0..CHUNK, 1);
+    let mut length = |zeros: usize| {
+        let mut content = vec![0; CHUNK as usize];
+        noise.read_at(0, &mut content).unwrap();
+        content[..zeros].fill(0);
+        frames.frame(&key, &[0; 32], &content).len() as u64 - SEALED - 1
+    };
+    assert_eq!(length(0), CHUNK);
+    assert_eq!(length(512), CHUNK);
+    assert!(length(2048) < CHUNK - 1800);
 }

@@ -13,6 +13,7 @@ mod i10_sequences;
 mod i10_several;
 mod i11_sealing;
 mod kit;
+mod large;
 mod remote;
 mod s3;
 pub(crate) mod stores;

@@ -76,6 +76,9 @@ pub struct Wrapped {
     packs_now: AtomicU64,
     /// The most packs that were being written at one time.
     pub packs_most: AtomicU64,
+    bytes_now: AtomicU64,
+    /// The most bytes that were being written at one time.
+    pub bytes_most: AtomicU64,
 }
 
 type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = Result<T>> + Send + 'a>>;
@@ -96,6 +99,8 @@ impl Wrapped {
             written: Mutex::default(),
             packs_now: AtomicU64::default(),
             packs_most: AtomicU64::default(),
+            bytes_now: AtomicU64::default(),
+            bytes_most: AtomicU64::default(),
         })
     }
 
@@ -209,9 +214,13 @@ impl ObjectStore for Wrapped {
                 let pack = u64::from(path.as_ref().contains("/packs/"));
                 let now = self.packs_now.fetch_add(pack, Ordering::SeqCst) + pack;
                 self.packs_most.fetch_max(now, Ordering::SeqCst);
+                let bytes = payload.content_length() as u64;
+                let all = self.bytes_now.fetch_add(bytes, Ordering::SeqCst) + bytes;
+                self.bytes_most.fetch_max(all, Ordering::SeqCst);
                 tokio::task::yield_now().await;
                 result = Some(self.inner.put_opts(path, payload, options).await);
                 self.packs_now.fetch_sub(pack, Ordering::SeqCst);
+                self.bytes_now.fetch_sub(bytes, Ordering::SeqCst);
             }
             error.map_or_else(|| result.unwrap(), Err)
         })

@@ -1,8 +1,11 @@
 //! How many syncs each act takes. They are what a guest waits for, and they never depend on the machine.
 
+use super::basic::bytes;
 use super::open;
+use super::remote::{SIZE, ever, made};
 use super::sim::{Sim, checkpoint, volume};
-use crate::engine::block::BlockDevice;
+use super::source::{CHUNK, Place};
+use crate::engine::block::{BLOCK_SIZE, BlockDevice};
 use crate::engine::drain::lock;
 
 fn cost<T>(sim: &Sim, act: impl FnOnce() -> T) -> Vec<String> {
@@ -176,4 +179,30 @@ fn open_files_are_bounded() {
             assert!(pool.inner.core.files.open_now() <= 3);
         }
     }
+}
+
+/// What a fill brings is written once, in pieces as long as they come, past the page cache.
+#[test]
+fn a_fill_writes_each_byte_once() {
+    let place = Place::default();
+    let mut sim = Sim::new(1);
+    sim.place = place.clone();
+    let size = 8 << 20;
+    let id = place.put(1, vec![7; size as usize]);
+    let pool = open(&sim).unwrap();
+    pool.create_remote_volume(volume(1), size, id, None)
+        .unwrap();
+    pool.fill(volume(1), &mut ever).unwrap();
+    assert_eq!(place.reads().len() as u64, size / (64 * CHUNK));
+    assert_eq!(lock(&sim.world).passed, (size, size / (64 * CHUNK)));
+}
+
+/// What a guest reads it may read again: it stays in the page cache.
+#[test]
+fn what_is_read_is_not_written_past_the_page_cache() {
+    let (sim, _place, content, pool) = made(1);
+    let lease = pool.lease(volume(1)).unwrap();
+    assert_eq!(bytes(&*lease, 0, SIZE as usize), content);
+    assert_eq!(lock(&sim.world).passed, (0, 0));
+    assert!(sim.data_bytes() >= BLOCK_SIZE);
 }

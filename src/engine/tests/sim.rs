@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) capacity: Option<u64>,
     /// What was synced, in order.
     pub(crate) journal: Vec<String>,
+    /// Bytes, and the number of writes, that were to pass the page cache by.
+    pub(crate) passed: (u64, u64),
     random: Option<Random>,
 }
 
@@ -405,6 +407,13 @@ impl File for SimFile {
             }
             result
         })
+    }
+
+    fn write_passing(&self, data: &[u8], offset: u64) -> io::Result<()> {
+        let written = self.write_at(data, offset);
+        let mut world = lock(&self.sim.world);
+        world.passed = (world.passed.0 + data.len() as u64, world.passed.1 + 1);
+        written
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
