@@ -290,17 +290,19 @@ impl Machine {
             )));
         }
         let room = memory.saturating_add(memory / 256).saturating_add(BESIDE);
-        let (file, own) = Watched::make(&sink.path, room)?;
+        let made = Watched::make(&sink.path, room)?;
         // From here on whatever fails undoes the rest.
         let save = Save {
             machine: self.clone(),
             way,
             ear,
-            file,
+            file: made.0,
             path: sink.path.clone(),
             its_end,
             over: false,
         };
+        // Declared after `save`, so dropped before it: giving it up waits until nobody has the file.
+        let own = made.1;
         let capability = |name: &str, state: bool| json!({ "capability": name, "state": state });
         let capabilities = json!({ "capabilities": [
             capability("events", true),

@@ -21,8 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What is flushed, whether the flush has been done, and how many microseconds later the process dies: none, and it dies
-/// before the answer.
-const PLACES: [(&str, bool, u64); 8] = [
+/// before the answer. Or *begun*: a file for the memory has been made, which QEMU is then given, and told what for.
+const PLACES: [(&str, bool, u64); 10] = [
+    ("begun", true, 0),
+    ("begun", true, 1_000),
     ("fence", false, 0),
     ("fence", true, 0),
     ("fence", true, 300),
@@ -49,13 +51,21 @@ struct End {
 }
 
 impl End {
+    fn has_begun(&self) -> bool {
+        let mut files = std::fs::read_dir(&self.memories).into_iter().flatten();
+        files.any(|file| file.is_ok_and(|file| file.path().extension() == Some("part".as_ref())))
+    }
+
+    /// Waits for the beginning of a save.
+    fn wait(&self) {
+        while !self.has_begun() {
+            std::thread::yield_now();
+        }
+        self.come("begun", true);
+    }
+
     fn come(&self, of: &str, done: bool) {
-        let begun = || {
-            let mut files = std::fs::read_dir(&self.memories).into_iter().flatten();
-            files
-                .any(|file| file.is_ok_and(|file| file.path().extension() == Some("part".as_ref())))
-        };
-        if self.of != of || self.done != done || !begun() {
+        if self.of != of || self.done != done || !self.has_begun() {
             return;
         }
         if self.later.is_zero() {
@@ -156,6 +166,10 @@ fn child() {
     );
     house.leaves_guests = true;
     let id = house.instance("node").row.id;
+    if words[0] == "begun" {
+        let end = end(house.control.core.folders.memory(house.zones[0]));
+        std::thread::spawn(move || end.wait());
+    }
     let begun = house
         .control
         .create_point(&house.owner, id, "made", "", true);
