@@ -13,6 +13,11 @@ test('every page', async ({ page, api, w }, info) => {
   await ui.open('/sign-in');
   await keep('sign-in');
   await signIn(page);
+  // The reminder of the recovery kit has a picture of its own.
+  await ui.open('/volumes');
+  await keep('reminder');
+  await page.getByRole('button', { name: w('kit-reminder-later'), exact: true }).click();
+  await expect(page.getByRole('region', { name: w('kit-title'), exact: true })).toHaveCount(0);
 
   const volume = (await api.volume('ROOT-465'))!;
   const name = 'avant-inventaire';
@@ -27,6 +32,7 @@ test('every page', async ({ page, api, w }, info) => {
     'snapshots-restore': `/snapshots?dialog=restore&snapshot=${snapshot.id}`,
     'snapshots-delete': `/snapshots?dialog=delete&snapshot=${snapshot.id}`,
     activity: '/activity',
+    kit: '/kit',
     help: '/help/snapshot-or-recovery-point',
   })) {
     await ui.open(path);

@@ -94,3 +94,27 @@ test('an image is imported by a plain form, and what is refused is said', async 
     await expect(ui.row(name)).toContainText(w('volume-state', { state: 'ready' }), { timeout: 500 });
   }).toPass();
 });
+
+test('the recovery kit is downloaded, and its reminder put off', async ({ page, w }) => {
+  await signIn(page);
+  await page.goto('/snapshots');
+  const reminder = page.getByRole('region', { name: w('kit-title'), exact: true });
+  await reminder.getByRole('button', { name: w('kit-reminder-later'), exact: true }).click();
+  await expect(page).toHaveURL(/\/snapshots$/);
+  await expect(reminder).toHaveCount(0);
+  await page.goto('/kit');
+  const fill = async (again: string) => {
+    await page.getByLabel(w('kit-passphrase'), { exact: true }).fill('cheval agrafe pile');
+    await page.getByLabel(w('kit-again'), { exact: true }).fill(again);
+    await page.getByRole('button', { name: w('kit-submit'), exact: true }).click();
+  };
+  await fill('autre chose');
+  await expect(page.getByText(w('fault-passphrases-differ'))).toBeVisible();
+  const [download] = await Promise.all([page.waitForEvent('download'), fill('cheval agrafe pile')]);
+  expect(download.suggestedFilename()).toMatch(/^reprise-trousse-/);
+  await page.goto('/kit');
+  await expect(page.getByText(w('kit-never'))).toHaveCount(0);
+  await signIn(page);
+  await page.goto('/snapshots');
+  await expect(reminder).toHaveCount(0);
+});

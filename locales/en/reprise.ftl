@@ -508,6 +508,7 @@ activity-attach = Attaching a volume
 activity-detach = Detaching a volume
 activity-rename-point = Changing a recovery point
 activity-set-clock = Setting an instance’s clock
+activity-save-kit = Saving the recovery kit
 activity-interrupt = { $kind ->
     [create-volume] Interrupting the creation of a volume
     [import-volume] Interrupting an import
@@ -599,6 +600,28 @@ delete-snapshot-frees = Space freed in the object store: { $bytes }. The rest is
 delete-snapshot-keeps = The other snapshots stay whole, and volumes created from this one do not change.
 delete-submit = Delete “{ $name }”
 
+## Recovery kit
+
+kit-title = Recovery kit
+kit-lead = The organization’s snapshots and templates are encrypted in the object store. The kit is a file with the organization’s keys, protected by a passphrase. Without this kit and without the server’s data folder, nobody can read the organization’s snapshots.
+kit-owners = Only the organization’s Owners can save its recovery kit.
+kit-reminder = There is no up-to-date recovery kit. Without one and without the server’s data folder, nobody will be able to read the organization’s snapshots.
+kit-reminder-save = Save the kit
+kit-reminder-later = Later
+kit-saved = Last kit saved: { $date }, by { $who }. It has all of the organization’s keys.
+kit-outdated = Last kit saved: { $date }, by { $who }. The organization has a new key since: save a new kit.
+kit-never = No kit has been saved yet.
+kit-nothing = The organization has nothing in the object store yet. You can save its kit already.
+kit-passphrase = Passphrase
+kit-passphrase-rule = At least { $min } characters. Several words that have nothing to do with each other do well.
+kit-again = The same, once more
+kit-submit = Download the kit
+kit-keep-title = How to keep it
+kit-keep-apart = Keep the kit and its passphrase in two different places, away from the server and from the object store.
+kit-keep-lost = The passphrase is kept nowhere. If it is lost, download another kit while the server works.
+kit-keep-again = Each download is written in the activity log. Older kits keep their own passphrase.
+kit-keep-use = On another machine, the kit is used with the command
+
 ## Help
 
 help-title = Snapshot or recovery point?
@@ -653,6 +676,8 @@ fault-too-many-attempts = Too many attempts to sign in. Try again in { $time }.
 fault-password-change-needed = Your password is for one use only. Choose your own before you continue.
 fault-password-too-short = This password is too short: it takes at least { $min } characters.
 fault-passwords-differ = The two passwords are not the same. Type them again.
+fault-passphrase-too-short = This passphrase is too short: it takes at least { $min } characters.
+fault-passphrases-differ = The two passphrases are not the same. Type them again.
 fault-not-allowed = Your role does not allow this. Ask an owner of the organization.
 fault-not-found = { $what ->
     [volume] This volume does not exist, or no longer does. Refresh the list of volumes.
@@ -681,6 +706,7 @@ fault-image-not-self-contained = This image depends on another file. Convert it 
 fault-image-too-large = This image needs { $needed }, and the zone has only { $free } free. Free some space, or choose another zone.
 fault-importer-missing = The server cannot convert images: qemu-img is not installed on it. Tell the person who runs the server.
 fault-object-store-unavailable = The region’s object store does not answer or refuses to be written. Nothing is lost; try again later.
+fault-object-store-other = The object store is not the one that this region has used so far. The person who runs the server must name the former one again; nothing is lost.
 fault-object-store-full = The region’s object store is full. Delete snapshots, then try again.
 fault-object-store-key-missing = The snapshots of this organization are encrypted, and this server does not have the key. The person who runs the server must import the recovery kit; nothing is lost.
 fault-object-store-key-wrong = The snapshots of this organization are encrypted with another key than the one this server has. The person who runs the server must import the right recovery kit; nothing is lost.

@@ -509,6 +509,7 @@ activity-attach = Rattachement d’un volume
 activity-detach = Détachement d’un volume
 activity-rename-point = Modification d’un point de reprise
 activity-set-clock = Mise à l’heure de l’horloge d’une instance
+activity-save-kit = Enregistrement de la trousse de récupération
 activity-interrupt = { $kind ->
     [create-volume] Interruption de la création d’un volume
     [import-volume] Interruption d’une importation
@@ -600,6 +601,28 @@ delete-snapshot-frees = Espace libéré dans le stockage d’objets : { $bytes 
 delete-snapshot-keeps = Les autres copies instantanées restent entières, et les volumes créés à partir de celle-ci ne changent pas.
 delete-submit = Supprimer « { $name } »
 
+## Trousse de récupération
+
+kit-title = Trousse de récupération
+kit-lead = Les copies instantanées et les modèles de l’organisation sont chiffrés dans le stockage d’objets. La trousse est un fichier qui contient les clés de l’organisation, protégées par une phrase de passe. Sans cette trousse et sans le dossier de données du serveur, personne ne peut relire les copies instantanées de l’organisation.
+kit-owners = Seuls les propriétaires de l’organisation peuvent enregistrer sa trousse de récupération.
+kit-reminder = Il manque une trousse de récupération à jour. Sans elle et sans le dossier de données du serveur, personne ne pourra relire les copies instantanées de l’organisation.
+kit-reminder-save = Enregistrer la trousse
+kit-reminder-later = Plus tard
+kit-saved = Dernière trousse enregistrée : { $date }, par { $who }. Elle contient toutes les clés de l’organisation.
+kit-outdated = Dernière trousse enregistrée : { $date }, par { $who }. L’organisation a une nouvelle clé depuis : enregistrez une nouvelle trousse.
+kit-never = Aucune trousse n’a encore été enregistrée.
+kit-nothing = L’organisation n’a encore rien dans le stockage d’objets. Vous pouvez déjà enregistrer sa trousse.
+kit-passphrase = Phrase de passe
+kit-passphrase-rule = Au moins { $min } caractères. Plusieurs mots sans lien entre eux conviennent bien.
+kit-again = La même, une seconde fois
+kit-submit = Télécharger la trousse
+kit-keep-title = Comment la conserver
+kit-keep-apart = Gardez la trousse et sa phrase de passe à deux endroits différents, hors du serveur et hors du stockage d’objets.
+kit-keep-lost = La phrase de passe n’est conservée nulle part. Si elle est perdue, téléchargez une autre trousse pendant que le serveur fonctionne.
+kit-keep-again = Chaque téléchargement est inscrit au journal d’activités. Les trousses plus anciennes gardent leur propre phrase de passe.
+kit-keep-use = Sur une autre machine, la trousse s’utilise avec la commande
+
 ## Aide
 
 help-title = Copie instantanée ou point de reprise ?
@@ -654,6 +677,8 @@ fault-too-many-attempts = Trop de tentatives de connexion. Réessayez dans { $ti
 fault-password-change-needed = Votre mot de passe est à usage unique. Choisissez le vôtre avant de continuer.
 fault-password-too-short = Ce mot de passe est trop court : il faut au moins { $min } caractères.
 fault-passwords-differ = Les deux mots de passe ne sont pas identiques. Saisissez-les de nouveau.
+fault-passphrase-too-short = Cette phrase de passe est trop courte : il faut au moins { $min } caractères.
+fault-passphrases-differ = Les deux phrases de passe ne sont pas identiques. Saisissez-les de nouveau.
 fault-not-allowed = Votre rôle ne permet pas cette action. Demandez à un propriétaire de l’organisation.
 fault-not-found = { $what ->
     [volume] Ce volume n’existe pas ou n’existe plus. Actualisez la liste des volumes.
@@ -682,6 +707,7 @@ fault-image-not-self-contained = Cette image dépend d’un autre fichier. Conve
 fault-image-too-large = Cette image demande { $needed }, et la zone n’a que { $free } libres. Libérez de l’espace, ou choisissez une autre zone.
 fault-importer-missing = Le serveur ne peut pas convertir d’image : qemu-img n’y est pas installé. Signalez-le à la personne qui gère le serveur.
 fault-object-store-unavailable = Le stockage d’objets de la région ne répond pas ou refuse l’écriture. Rien n’est perdu ; réessayez plus tard.
+fault-object-store-other = Le stockage d’objets n’est pas celui dont cette région se servait. La personne qui gère le serveur doit rétablir l’ancien ; rien n’est perdu.
 fault-object-store-full = Le stockage d’objets de la région est plein. Supprimez des copies instantanées, puis réessayez.
 fault-object-store-key-missing = Les copies instantanées de cette organisation sont chiffrées, et ce serveur n’en a pas la clé. La personne qui gère le serveur doit importer la trousse de récupération ; rien n’est perdu.
 fault-object-store-key-wrong = Les copies instantanées de cette organisation sont chiffrées avec une autre clé que celle de ce serveur. La personne qui gère le serveur doit importer la bonne trousse de récupération ; rien n’est perdu.

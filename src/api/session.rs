@@ -9,7 +9,7 @@
 )]
 
 use crate::domain::fault::Fault;
-use crate::view::SessionView;
+use crate::view::{KitView, SessionView};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
@@ -17,4 +17,10 @@ use leptos::server_fn::codec::GetUrl;
 #[server(prefix = "/api", endpoint = "session/get", input = GetUrl)]
 pub async fn session() -> Result<SessionView, Fault> {
     super::door::run(|control, caller| control.session(caller)).await
+}
+
+/// What an Owner is told of the organization's recovery kit. The kit itself is a file: `POST /kit`.
+#[server(prefix = "/api", endpoint = "session/kit", input = GetUrl)]
+pub async fn kit() -> Result<KitView, Fault> {
+    super::door::run(|control, caller| control.kit(caller)).await
 }

@@ -217,6 +217,28 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The store is not where it was: a folder that is not mounted, a bucket that was emptied. It may come back.
+    #[error(
+        "the object store is not there: {place} has not the mark that this data folder knows it by, nor any other. Is it \
+         mounted, and rightly named? (To begin with an empty one on purpose, remove {} first)", file.display()
+    )]
+    Away {
+        /// Where it should be.
+        place: String,
+        /// What says which one it was.
+        file: PathBuf,
+    },
+    /// Where the store was, there is another one.
+    #[error(
+        "{place} is another object store than the one that this data folder has used so far: name the former one again, \
+         or remove {} to go over to this one for good", file.display()
+    )]
+    AnotherStore {
+        /// Where it is.
+        place: String,
+        /// What says which one it was.
+        file: PathBuf,
+    },
     /// Another process has the archive's folder open.
     #[error("the archive folder {} is in use by another process", path.display())]
     Locked {
@@ -259,7 +281,7 @@ impl Error {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Store { source, .. } => is_permanent(source),
-            Self::Busy { .. } | Self::Overtaken | Self::Process { .. } => false,
+            Self::Busy { .. } | Self::Overtaken | Self::Process { .. } | Self::Away { .. } => false,
             Self::Source { source, .. } | Self::Target { source, .. } => {
                 !matches!(source, DeviceError::Io { .. })
             }

@@ -4,10 +4,13 @@
 //! <dir>/lock      locked for as long as a process has the archive open
 //! <dir>/objects   the bucket
 //! ```
+//!
+//! A folder that this data folder has used, and that is not there now, is not made anew: see `identity`.
 
 mod objects;
 
 use super::error::Error;
+use super::identity::Identity;
 use super::store::Settle;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -25,7 +28,7 @@ pub struct Folder {
     pub lock: File,
 }
 
-pub fn open(dir: &Path) -> Result<Folder, Error> {
+pub fn open(dir: &Path, identity: Option<&Identity>) -> Result<Folder, Error> {
     let at = |path: &Path, operation: &'static str| {
         let path = path.to_owned();
         move |source| Error::Folder {
@@ -35,6 +38,9 @@ pub fn open(dir: &Path) -> Result<Folder, Error> {
         }
     };
     let objects = dir.join("objects");
+    if let Some(identity) = identity {
+        identity.before_opening(&objects)?;
+    }
     // Readable by nobody else: what the first versions wrote is not sealed, and its key lies beside it.
     fs::DirBuilder::new()
         .recursive(true)

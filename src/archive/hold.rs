@@ -2,19 +2,22 @@
 //!
 //! ```text
 //! body
-//!   0  1  what it is: 1 an upload's, 2 a volume's
+//!   0  1  what it is: 1 an upload's, 3 a volume's
 //!   1  3  zero
 //! of an upload
 //!   4  4  number of objects, n
 //!   8 28n for each: kind (1), zero (3), id (16), length (8)
 //! of a volume
-//!   4 16  id of the manifest object that it is a copy of
-//!  20  -  the body of that manifest (see `manifest`)
+//!   4 16  id of the master key of the data folder that wrote it
+//!  20 16  id of the manifest object that it is a copy of
+//!  36  -  the body of that manifest (see `manifest`)
+//! of a volume, first version (what it is: 2): the same without the master key's id
 //! ```
 //!
 //! A **volume's hold** stands for as long as the volume still fills from a snapshot: it has its own copy of the
-//! manifest, so that the snapshot may be deleted, in any zone. It is removed by its owner alone. Its id is given by
-//! the caller, who writes it down first; the volume's own id will do.
+//! manifest, so that the snapshot may be deleted, in any zone. It is removed by its owner alone, or by hand when its
+//! owner is gone for ever (`reprise archive release`): that is why it says whose it is. Its id is given by the caller,
+//! who writes it down first; the volume's own id will do.
 //!
 //! An **upload's hold** names what the upload builds upon, and from time to time anew what it has written. It dies
 //! with its process: a prune removes it when it is older than the grace. Nothing relies on its being there without
@@ -40,7 +43,9 @@ use std::fmt;
 use std::sync::Arc;
 
 const UPLOAD: u32 = 1;
-const VOLUME: u32 = 2;
+/// Without its writer's id.
+const VOLUME_0: u32 = 2;
+const VOLUME: u32 = 3;
 
 /// The name of a volume's hold. Given once, by who will release it; never used again after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,10 +100,81 @@ impl Held {
     }
 }
 
+/// A hold, for who looks after the store.
+#[derive(Debug, Clone)]
+pub struct HoldInfo {
+    /// Its id.
+    pub id: HoldId,
+    /// When it was written, by the store's own clock: milliseconds since 1970, UTC.
+    pub written_ms: i64,
+    /// Bytes of packs and segments that nothing but this hold needs.
+    pub exclusive_bytes: u64,
+    /// Whose it is.
+    pub holder: Holder,
+}
+
+/// Whose a hold is.
+#[derive(Debug, Clone)]
+pub enum Holder {
+    /// An upload that is under way, or has died; a prune removes it then.
+    Upload,
+    /// A volume that fills from a snapshot.
+    Volume {
+        /// The data folder: the id of its master key. None: the hold was written by an early version.
+        data_folder: Option<String>,
+        /// Whether that is the one in use here.
+        own: bool,
+        /// What the snapshot said of itself.
+        description: Description,
+    },
+    /// It cannot be read.
+    Unreadable(Damage),
+}
+
+/// See [`Archive::holds`].
+pub fn holds(archive: &Archive, organization: OrganizationId) -> Result<Vec<HoldInfo>, Error> {
+    let store = &archive.shared.store;
+    let runtime = store.runtime();
+    let organization = archive.organization(organization)?;
+    runtime.block_on(organization.refresh(store))?;
+    let keys = Arc::clone(&organization.state().keys);
+    let mut all = Vec::new();
+    for listed in runtime.block_on(store.list_dated(organization.id, Kind::Hold))? {
+        let Some(id) = ObjectId::parse(&listed.name) else {
+            continue;
+        };
+        let holder = match runtime.block_on(read(store, organization.id, id, &keys)) {
+            Ok(Content::Upload(_)) => Holder::Upload,
+            Ok(Content::Volume { by, manifest, .. }) => Holder::Volume {
+                data_folder: by.map(|by| by.to_string()),
+                own: by == Some(store.master().id()),
+                description: manifest.description,
+            },
+            // Released since the listing.
+            Err(Error::Damaged {
+                damage: Damage::Missing,
+                ..
+            }) => continue,
+            Err(Error::Damaged { damage, .. }) => Holder::Unreadable(damage),
+            Err(error) => return Err(error),
+        };
+        all.push(HoldInfo {
+            id: HoldId(id.to_bytes()),
+            written_ms: listed.written,
+            exclusive_bytes: organization.state().ledger.hold_exclusive(id),
+            holder,
+        });
+    }
+    all.sort_unstable_by_key(|hold| (hold.written_ms, hold.id));
+    Ok(all)
+}
+
 /// What a hold says.
 pub enum Content {
     Upload(Vec<(Object, u64)>),
     Volume {
+        /// The master key of the data folder that wrote it.
+        by: Option<ObjectId>,
         original: ObjectId,
         manifest: Manifest,
     },
@@ -117,8 +193,18 @@ impl Content {
                     body.extend_from_slice(&size.to_le_bytes());
                 }
             }
-            Self::Volume { original, manifest } => {
-                body.extend_from_slice(&VOLUME.to_le_bytes());
+            Self::Volume {
+                by,
+                original,
+                manifest,
+            } => {
+                match by {
+                    Some(by) => {
+                        body.extend_from_slice(&VOLUME.to_le_bytes());
+                        body.extend_from_slice(&by.to_bytes());
+                    }
+                    None => body.extend_from_slice(&VOLUME_0.to_le_bytes()),
+                }
                 body.extend_from_slice(&original.to_bytes());
                 body.extend_from_slice(&manifest.body().map_err(|error| Error::Process {
                     what: "the hold cannot be written down",
@@ -144,7 +230,11 @@ impl Content {
                 }
                 Ok(Self::Upload(objects))
             }
-            VOLUME => Ok(Self::Volume {
+            kind @ (VOLUME | VOLUME_0) => Ok(Self::Volume {
+                by: match kind {
+                    VOLUME => Some(ObjectId::from_bytes(cursor.array()?)),
+                    _ => None,
+                },
                 original: ObjectId::from_bytes(cursor.array()?),
                 manifest: Manifest::decode(cursor.take(cursor.left())?)?,
             }),
@@ -228,6 +318,7 @@ pub fn hold_for(
             .clone()
     };
     let content = Content::Volume {
+        by: Some(store.master().id()),
         original,
         manifest: manifest.clone(),
     };
@@ -301,7 +392,9 @@ fn find(
                 .ledger
                 .add_hold(id.object(), content.needs());
             match content {
-                Content::Volume { original, manifest } => Ok(Some((original, manifest))),
+                Content::Volume {
+                    original, manifest, ..
+                } => Ok(Some((original, manifest))),
                 Content::Upload(_) => Err(Error::InvalidRequest {
                     what: "the hold is not a volume's",
                 }),
@@ -336,7 +429,13 @@ pub fn release(archive: &Archive, organization: OrganizationId, id: HoldId) -> R
     let organization = archive.organization(organization)?;
     let path = store::name(organization.id, Kind::Hold, id.object());
     store.runtime().block_on(store.delete(&path))?;
-    organization.state().ledger.remove_hold(id.object());
+    {
+        let mut state = organization.state();
+        state.ledger.remove_hold(id.object());
+        // One that could not be read holds nothing up any more.
+        let name = format!("{}/{}", Kind::Hold.folder(), id.object());
+        state.unreadable.remove(&name);
+    }
     if organization.sole {
         archive.sweep(&organization)?;
     }

@@ -1,4 +1,5 @@
-//! The recovery kit: every organization's secrets, protected by a passphrase, on paper or in a safe.
+//! The recovery kit: the organizations' secrets, protected by a passphrase, on paper or in a safe. The operator's kit
+//! ([`Archive::export_kit`]) has those of every organization, an Owner's ([`Archive::export_kit_of`]) those of one.
 //!
 //! With the bucket and the kit everything can be read again, on any machine, when no data folder is left; and a second
 //! machine joins a bucket by it. It is text, so that it can be printed: lines that begin with `#` are for people, the
@@ -107,6 +108,30 @@ impl std::fmt::Debug for KitKey {
 #[derive(Debug)]
 pub struct Kit(Content);
 
+/// The kit of one organization.
+pub struct OneKit {
+    /// What to keep.
+    pub text: String,
+    /// Which keys are in it: what [`Archive::keys_mark`] says as long as the organization has no others. No secret; it
+    /// stands in the text as well.
+    pub mark: String,
+}
+
+impl std::fmt::Debug for OneKit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OneKit({})", self.mark)
+    }
+}
+
+/// Tells sets of keys apart: of their ids, which everybody sees in the store, eight digits.
+fn mark_of<'k>(ids: impl Iterator<Item = &'k str>) -> String {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    let hash = blake3::hash(ids.join(" ").as_bytes());
+    let digits = hex(&hash.as_bytes()[..4]);
+    format!("{}-{}", &digits[..4], &digits[4..])
+}
+
 /// What an import did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Imported {
@@ -188,6 +213,10 @@ impl Content {
              # With this kit, its passphrase and the object store, the snapshots of these organizations can be read\n\
              # on any machine: `reprise keys import FILE`. Without it, and without the data folder, nobody can.\n\
              # Keep the kit and its passphrase apart, and neither of them in the object store.\n\
+             #\n\
+             # Avec cette trousse, sa phrase de passe et le stockage d’objets, les copies instantanées de ces\n\
+             # organisations peuvent être relues sur toute machine. Sans elle et sans le dossier de données, personne\n\
+             # ne le peut. Gardez la trousse et sa phrase de passe séparément, et ni l’une ni l’autre dans le stockage.\n\
              #\n",
         );
         for organization in &self.organizations {
@@ -197,7 +226,8 @@ impl Content {
                 .filter(|c| !c.is_control())
                 .collect();
             // Writing into a string cannot fail.
-            let _ = writeln!(text, "# {} {name}", organization.id);
+            let mark = mark_of(organization.keys.iter().map(|key| key.id.as_str()));
+            let _ = writeln!(text, "# {} {name} ({mark})", organization.id);
         }
         for line in bytes.chunks(32) {
             let _ = writeln!(text, "{}", hex(line));
@@ -296,15 +326,7 @@ impl Archive {
             organizations: Vec::new(),
         };
         let mut add = |id: OrganizationId, name: &str| -> Result<(), Error> {
-            let organization = self.organization(id)?;
-            store.runtime().block_on(organization.key(store))?;
-            let state = organization.state();
-            let sealing = state.keys.values().filter(|key| key.is_sealing());
-            content.organizations.push(KitOrganization {
-                id,
-                name: name.to_owned(),
-                keys: sealing.map(KitKey::of).collect(),
-            });
+            content.organizations.push(self.kit_organization(id, name)?);
             Ok(())
         };
         for (id, name) in organizations {
@@ -320,6 +342,55 @@ impl Archive {
             }
         }
         Ok(content.seal(passphrase)?)
+    }
+
+    /// The recovery kit of one organization, and of no other. It gets a key if it has none yet.
+    ///
+    /// # Errors
+    /// [`KitError::TooShort`] as [`Error::Kit`]; [`Error::NoKey`] and those of the store.
+    pub fn export_kit_of(
+        &self,
+        organization: OrganizationId,
+        name: &str,
+        passphrase: &str,
+    ) -> Result<OneKit, Error> {
+        let organization = self.kit_organization(organization, name)?;
+        let mark = mark_of(organization.keys.iter().map(|key| key.id.as_str()));
+        let content = Content {
+            organizations: vec![organization],
+        };
+        Ok(OneKit {
+            text: content.seal(passphrase)?,
+            mark,
+        })
+    }
+
+    fn kit_organization(&self, id: OrganizationId, name: &str) -> Result<KitOrganization, Error> {
+        let store = &self.shared.store;
+        let organization = self.organization(id)?;
+        store.runtime().block_on(organization.key(store))?;
+        let state = organization.state();
+        let sealing = state.keys.values().filter(|key| key.is_sealing());
+        Ok(KitOrganization {
+            id,
+            name: name.to_owned(),
+            keys: sealing.map(KitKey::of).collect(),
+        })
+    }
+
+    /// Which keys the organization has, as far as this process knows without asking the store (see [`OneKit::mark`]).
+    /// None: nothing is known of it yet, or it has none.
+    #[must_use]
+    pub fn keys_mark(&self, organization: OrganizationId) -> Option<String> {
+        let place = lock(&self.shared.organizations)
+            .get(&organization)
+            .cloned()?;
+        // Whoever is reading it from the store right now is not waited for.
+        let known = place.try_lock().ok()?.clone()?;
+        let state = known.state();
+        let sealing = state.keys.values().filter(|key| key.is_sealing());
+        let ids: Vec<_> = sealing.map(|key| hex(&key.id().to_bytes())).collect();
+        (!ids.is_empty()).then(|| mark_of(ids.iter().map(String::as_str)))
     }
 
     /// Makes what the kit has the keys of readable with this data folder's master key.

@@ -129,6 +129,16 @@ impl Ledger {
         self.holds.contains_key(&id)
     }
 
+    /// Bytes of packs and segments that only this hold needs.
+    pub fn hold_exclusive(&self, id: ObjectId) -> u64 {
+        let slot = self
+            .holds
+            .get(&id)
+            .and_then(|slot| self.slots.get(*slot as usize));
+        slot.and_then(Option::as_ref)
+            .map_or(0, |slot| slot.exclusive)
+    }
+
     /// All holds.
     pub fn holds(&self) -> impl Iterator<Item = ObjectId> + '_ {
         self.holds.keys().copied()

@@ -9,6 +9,7 @@
 //! | `pack`, `segment`, `manifest` | the bytes of these objects |
 //! | `kit` | the recovery kit |
 //! | `store` | names, the five operations asked of the store; time-outs, retries, the rate |
+//! | `identity` | which store it is, and that it is there |
 //! | `connect`, `folder`, `s3` | where the store is; what is peculiar to a folder; what S3's refusals mean |
 //! | `organization` | what the process knows of one organization, read from the store at first use; pins |
 //! | `refresh` | what others have written or removed since |
@@ -46,6 +47,7 @@
 //! - A machine's clock has a part in what is removed.
 //! - A name is written with two contents.
 //! - A part of this room but the constructor [`Archive::open_folder`] assumes that the store is a folder.
+//! - A store that is not there is taken for one in which things are missing, or something is made in its place.
 //! - The content, a name or a chunk's id stands in the store for who has no key to read; a secret stands in it that is
 //!   not wrapped, or in a log. (I-11)
 //!
@@ -90,6 +92,7 @@ mod folder;
 mod format;
 mod head;
 mod hold;
+mod identity;
 mod index;
 mod keys;
 mod kit;
@@ -118,8 +121,10 @@ mod verify;
 pub use connect::StoreConfig;
 pub use error::{Damage, Error};
 pub use format::FORMAT_VERSION;
-pub use hold::{Held, HoldId};
-pub use kit::{Imported, Kit, KitError, KitOrganization, random_passphrase};
+pub use hold::{Held, HoldId, HoldInfo, Holder};
+pub use kit::{
+    Imported, Kit, KitError, KitOrganization, OneKit, SHORTEST_PASSPHRASE, random_passphrase,
+};
 pub use manifest::Description;
 pub use master::MasterKey;
 pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
@@ -133,6 +138,7 @@ pub use verify::Verified;
 use crate::domain::id::{OrganizationId, SnapshotId};
 use crate::engine::block::BlockDevice;
 use clock::Clock;
+use identity::Identity;
 use object_store::ObjectStore;
 use organization::Organization;
 use std::collections::HashMap;
@@ -206,25 +212,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Archive {
-    /// Opens the archive in a local folder, which is made when it is not there. One process at a time.
+    /// Opens the archive in a local folder, which is made when it is not there, unless it was there once. One process at
+    /// a time.
     ///
     /// # Errors
-    /// [`Error::Locked`], [`Error::Folder`], [`Error::Process`].
+    /// [`Error::Locked`], [`Error::Folder`], [`Error::Away`], [`Error::AnotherStore`], [`Error::Process`].
     pub fn open_folder(dir: &Path, options: ArchiveOptions) -> Result<Self, Error> {
-        let folder = folder::open(dir)?;
+        let identity = options
+            .identity
+            .clone()
+            .map(|file| Identity::new(file, dir.display().to_string(), true));
+        let folder = folder::open(dir, identity.as_ref())?;
         Self::build(
             folder.store,
             options,
             Some(folder.settle),
             Writers::This(Some(folder.lock)),
             Clock::default(),
+            identity,
         )
     }
 
     /// Opens the archive that the settings name.
     ///
     /// # Errors
-    /// As [`Archive::open_folder`]; a bucket is not asked for anything yet.
+    /// As [`Archive::open_folder`], with [`Error::Away`] and [`Error::AnotherStore`]; a bucket is not asked for anything
+    /// yet.
     pub fn connect(store: &StoreConfig, options: ArchiveOptions) -> Result<Self, Error> {
         match store {
             StoreConfig::Folder(dir) => Self::open_folder(dir, options),
@@ -233,7 +246,13 @@ impl Archive {
                     retry if retry == Retry::default() => Retry::remote(),
                     retry => retry,
                 };
-                Self::with_store(s3::open(config)?, ArchiveOptions { retry, ..options })
+                let identity = options
+                    .identity
+                    .clone()
+                    .map(|file| Identity::new(file, config.to_string(), false));
+                let options = ArchiveOptions { retry, ..options };
+                let (store, clock) = (s3::open(config)?, Clock::default());
+                Self::build(store, options, None, Writers::Many, clock, identity)
             }
         }
     }
@@ -244,7 +263,7 @@ impl Archive {
     /// # Errors
     /// [`Error::Process`].
     pub fn with_store(store: Arc<dyn ObjectStore>, options: ArchiveOptions) -> Result<Self, Error> {
-        Self::build(store, options, None, Writers::Many, Clock::default())
+        Self::build(store, options, None, Writers::Many, Clock::default(), None)
     }
 
     /// As [`Archive::with_store`], with a clock that the test turns.
@@ -254,7 +273,7 @@ impl Archive {
         options: ArchiveOptions,
         clock: Clock,
     ) -> Result<Self, Error> {
-        Self::build(store, options, None, Writers::Many, clock)
+        Self::build(store, options, None, Writers::Many, clock, None)
     }
 
     /// As [`Archive::with_store`], where no other process writes.
@@ -263,7 +282,8 @@ impl Archive {
         store: Arc<dyn ObjectStore>,
         options: ArchiveOptions,
     ) -> Result<Self, Error> {
-        Self::build(store, options, None, Writers::This(None), Clock::default())
+        let alone = Writers::This(None);
+        Self::build(store, options, None, alone, Clock::default(), None)
     }
 
     fn build(
@@ -272,6 +292,7 @@ impl Archive {
         settle: Option<Arc<Settle>>,
         writers: Writers,
         clock: Clock,
+        identity: Option<Identity>,
     ) -> Result<Self, Error> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -283,7 +304,7 @@ impl Archive {
                 what: "the archive's threads cannot be started",
                 source,
             })?;
-        let store = Store::new(store, runtime.handle().clone(), &options, settle);
+        let store = Store::new(store, runtime.handle().clone(), &options, settle, identity);
         let pack_buffers = Arc::new(Semaphore::new(options.pack_buffers.max(2)));
         let (sole, lock) = match writers {
             Writers::This(lock) => (true, lock),
@@ -505,6 +526,14 @@ impl Archive {
     /// Those of the store.
     pub fn release_hold(&self, organization: OrganizationId, hold: HoldId) -> Result<(), Error> {
         hold::release(self, organization, hold)
+    }
+
+    /// All holds of an organization, the oldest first: two LISTs, and a GET each.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn holds(&self, organization: OrganizationId) -> Result<Vec<HoldInfo>, Error> {
+        hold::holds(self, organization)
     }
 
     /// Whether others may write to the store as well.

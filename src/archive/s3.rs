@@ -16,7 +16,7 @@ use object_store::client::{
 };
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{Certificate, ClientOptions, ObjectStore, RetryConfig};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,6 +65,21 @@ pub struct S3Config {
     pub allow_http: bool,
     /// Whether the bucket's name is part of the host's, and not of the path.
     pub virtual_hosted: bool,
+    /// Certificates, as PEM, that are trusted beside the system's: those of an authority of one's own. Empty: none.
+    pub authorities: Vec<u8>,
+}
+
+impl fmt::Display for S3Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}", self.bucket)?;
+        if !self.prefix.is_empty() {
+            write!(f, "/{}", self.prefix)?;
+        }
+        match &self.endpoint {
+            Some(endpoint) => write!(f, " at {endpoint}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A store in this bucket. Nothing is asked of it yet.
@@ -74,11 +89,15 @@ pub struct S3Config {
 pub fn open(config: &S3Config) -> Result<Arc<dyn ObjectStore>, Error> {
     // What was installed before, if anything, is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = ClientOptions::new()
+    let wrong = |error| Error::from_store("opening", &Path::default(), error);
+    let mut client = ClientOptions::new()
         .with_allow_http(config.allow_http)
         .with_connect_timeout(CONNECT)
         // How long an operation may take depends on its bytes: `store` sees to it.
         .with_timeout_disabled();
+    for certificate in Certificate::from_pem_bundle(&config.authorities).map_err(wrong)? {
+        client = client.with_root_certificate(certificate);
+    }
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
         .with_region(&config.region)
@@ -98,9 +117,7 @@ pub fn open(config: &S3Config) -> Result<Arc<dyn ObjectStore>, Error> {
     if let Some(token) = &config.credentials.token {
         builder = builder.with_token(token);
     }
-    let store = builder
-        .build()
-        .map_err(|error| Error::from_store("opening", &Path::default(), error))?;
+    let store = builder.build().map_err(wrong)?;
     let prefix = Path::from(config.prefix.as_str());
     Ok(if prefix.as_ref().is_empty() {
         Arc::new(store)

@@ -4,7 +4,7 @@
 //! <organization>/keys/<id>.<master key>       <organization>/packs/<id>
 //! <organization>/segments/<id>               <organization>/manifests/<snapshot>.<id>
 //! <organization>/holds/<id>                  <organization>/condemned/<id>
-//! <organization>/damage/<id>
+//! <organization>/damage/<id>                 store/<id>
 //! ```
 //!
 //! Ids are unique (UUID version 7), so a name is never written with other bytes than its first. A PUT whose answer
@@ -13,6 +13,7 @@
 
 use super::error::{self, Damage, Error};
 use super::format::{self, Kind, ObjectId};
+use super::identity::Identity;
 use super::keys::Key;
 use super::master::MasterKey;
 use super::{ArchiveOptions, s3};
@@ -153,6 +154,7 @@ pub struct Store {
     gate: Arc<Gate>,
     settle: Option<Arc<Settle>>,
     master: MasterKey,
+    identity: Option<Arc<Identity>>,
 }
 
 /// The name of an object that is not a manifest.
@@ -202,6 +204,7 @@ impl Store {
         runtime: tokio::runtime::Handle,
         options: &ArchiveOptions,
         settle: Option<Arc<Settle>>,
+        identity: Option<Identity>,
     ) -> Self {
         Self {
             inner,
@@ -211,6 +214,7 @@ impl Store {
             gate: Arc::default(),
             settle,
             master: options.master.clone(),
+            identity: identity.map(Arc::new),
         }
     }
 
@@ -221,6 +225,57 @@ impl Store {
 
     pub const fn runtime(&self) -> &tokio::runtime::Handle {
         &self.runtime
+    }
+
+    /// Runs one operation as [`Store::attempt`] does, on the store that it should be: what is not there is missing only
+    /// where the store is there.
+    async fn operate<T, F>(
+        &self,
+        operation: &'static str,
+        path: &Path,
+        bytes: u64,
+        writes: bool,
+        act: impl FnMut() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let Some(identity) = &self.identity else {
+            return self.attempt(operation, path, bytes, act).await;
+        };
+        identity.before(self, writes).await?;
+        let done = self.attempt(operation, path, bytes, act).await;
+        if matches!(
+            done,
+            Err(Error::Damaged {
+                damage: Damage::Missing,
+                ..
+            })
+        ) {
+            identity.after_nothing(self).await?;
+        }
+        done
+    }
+
+    /// Writes an object, for what says which store it is.
+    pub async fn put_raw(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
+        self.attempt("writing", path, bytes.len() as u64, || {
+            self.inner.put(path, bytes.clone().into())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The length of an object, for what says which store it is.
+    pub async fn size_raw(&self, path: &Path) -> Result<u64, Error> {
+        let head = self.attempt("looking up", path, 0, || self.inner.head(path));
+        Ok(head.await?.size)
+    }
+
+    /// The names of objects, for what says which store it is.
+    pub async fn list_raw(&self, prefix: &Path) -> Result<Vec<Path>, Error> {
+        let list = self.attempt("listing", prefix, u64::MAX, || self.list_all(prefix));
+        Ok(list.await?.into_iter().map(|meta| meta.location).collect())
     }
 
     /// Runs one operation until it succeeds, fails for good, or was tried often enough. `bytes` is how many it carries.
@@ -270,7 +325,7 @@ impl Store {
     pub async fn put(&self, path: &Path, bytes: Bytes) -> Result<(), Error> {
         let length = bytes.len() as u64;
         self.pay(length).await;
-        self.attempt("writing", path, length, || {
+        self.operate("writing", path, length, true, || {
             self.inner.put(path, bytes.clone().into())
         })
         .await
@@ -289,7 +344,7 @@ impl Store {
             source: "too late".into(),
         };
         let put = self
-            .attempt("writing", path, bytes.len() as u64, || async {
+            .operate("writing", path, bytes.len() as u64, true, || async {
                 if !may() {
                     return Err(late());
                 }
@@ -308,7 +363,7 @@ impl Store {
     /// A whole object.
     pub async fn get(&self, path: &Path) -> Result<Bytes, Error> {
         // Whole objects that are read are small, but for what a deep check reads.
-        self.attempt("reading", path, LARGEST, || async {
+        self.operate("reading", path, LARGEST, false, || async {
             self.inner.get(path).await?.bytes().await
         })
         .await
@@ -317,10 +372,11 @@ impl Store {
     /// Part of an object. A store gives less than was asked when the object is shorter: that is damage.
     pub async fn get_range(&self, path: &Path, range: Range<u64>) -> Result<Bytes, Error> {
         let bytes = self
-            .attempt(
+            .operate(
                 "reading",
                 path,
                 range.end.saturating_sub(range.start),
+                false,
                 || async {
                     let options = GetOptions {
                         range: Some(GetRange::Bounded(range.clone())),
@@ -354,7 +410,7 @@ impl Store {
     /// Length of an object in bytes.
     pub async fn size(&self, path: &Path) -> Result<u64, Error> {
         Ok(self
-            .attempt("looking up", path, 0, || self.inner.head(path))
+            .operate("looking up", path, 0, false, || self.inner.head(path))
             .await?
             .size)
     }
@@ -370,7 +426,7 @@ impl Store {
     /// Removes an object; a crash may bring it back. For what nothing needs any more.
     pub async fn delete_unsettled(&self, path: &Path) -> Result<(), Error> {
         match self
-            .attempt("removing", path, 0, || self.inner.delete(path))
+            .operate("removing", path, 0, false, || self.inner.delete(path))
             .await
         {
             Err(Error::Damaged {
@@ -399,8 +455,11 @@ impl Store {
     ) -> Result<Vec<Listed>, Error> {
         let prefix = Path::from_iter([organization.to_string(), kind.folder().to_owned()]);
         let found = self
-            .attempt("listing", &prefix, u64::MAX, || self.list_all(&prefix))
+            .operate("listing", &prefix, u64::MAX, false, || {
+                self.list_all(&prefix)
+            })
             .await?;
+        self.believe_nothing(found.is_empty()).await?;
         Ok(found
             .into_iter()
             .filter_map(|meta| {
@@ -411,6 +470,14 @@ impl Store {
                 })
             })
             .collect())
+    }
+
+    /// A list without anything is believed where the store is there.
+    async fn believe_nothing(&self, nothing: bool) -> Result<(), Error> {
+        match &self.identity {
+            Some(identity) if nothing => identity.after_nothing(self).await,
+            _ => Ok(()),
+        }
     }
 
     /// However many answers it takes, each must come in time.
@@ -430,9 +497,11 @@ impl Store {
     pub async fn organizations(&self) -> Result<Vec<OrganizationId>, Error> {
         let root = Path::default();
         let found = self
-            .attempt("listing", &root, LARGEST, || {
+            .operate("listing", &root, LARGEST, false, || {
                 self.inner.list_with_delimiter(None)
             })
+            .await?;
+        self.believe_nothing(found.common_prefixes.is_empty())
             .await?;
         Ok(found
             .common_prefixes

@@ -1,6 +1,6 @@
 //! What callers of the archive say and are told.
 
-use super::error::Damage;
+use super::error::{Damage, Error};
 use super::manifest::Description;
 use super::master::MasterKey;
 use super::store::Retry;
@@ -9,6 +9,7 @@ use crate::engine::BlockSet;
 use crate::engine::block::BlockDevice;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 /// How an archive works.
 #[derive(Debug, Clone)]
@@ -23,10 +24,13 @@ pub struct ArchiveOptions {
     pub upload_rate: Option<NonZeroU64>,
     /// What the organizations' keys are wrapped with.
     pub master: MasterKey,
+    /// The file that says which store it was, so that one that is not there, and another one, are known as such. None:
+    /// whatever is there is taken for it.
+    pub identity: Option<PathBuf>,
 }
 
 impl ArchiveOptions {
-    /// The defaults, and this master key.
+    /// The defaults, and this master key. Which store it was is not asked.
     #[must_use]
     pub fn new(master: MasterKey) -> Self {
         let workers = std::thread::available_parallelism().map_or(2, |n| n.get().min(8));
@@ -36,7 +40,20 @@ impl ArchiveOptions {
             retry: Retry::default(),
             upload_rate: None,
             master,
+            identity: None,
         }
+    }
+
+    /// The defaults for a data folder whose keys are in `folder`: its master key, which is made at the first use, and
+    /// which store it was.
+    ///
+    /// # Errors
+    /// As [`MasterKey::open`].
+    pub fn of_keys(folder: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            identity: Some(folder.join("store")),
+            ..Self::new(MasterKey::open(folder)?)
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use super::paging::{Paged, Window};
 use super::{Catalog, Context, Error};
 use crate::domain::id::{JobId, OrganizationId, UserId};
 use crate::domain::role::Door;
-use rusqlite::{Transaction, named_params};
+use rusqlite::{OptionalExtension, Transaction, named_params};
 
 /// An entry to be written.
 #[derive(Debug, Clone)]
@@ -81,6 +81,45 @@ impl Catalog {
                 })
             });
             Ok(window.with(rows.and_then(Iterator::collect).context("list the log")?))
+        })
+    }
+
+    /// The newest entry of this act: its moment, the member's name, and what it names. Reads the organization's whole
+    /// log where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn last_event(
+        &self,
+        organization: OrganizationId,
+        act: &str,
+    ) -> Result<Option<(i64, Option<String>, String)>, Error> {
+        self.read(|tx| {
+            let sql = "SELECT at, who, subject FROM events WHERE organization = ?1 AND act = ?2
+                       ORDER BY id DESC LIMIT 1";
+            tx.prepare_cached(sql)
+                .and_then(|mut query| {
+                    query
+                        .query_row((organization, act), |row| {
+                            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                        })
+                        .optional()
+                })
+                .context("find an entry of the log")
+        })
+    }
+
+    /// Whether the organization has, or is making, anything in the object store.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn has_saved(&self, organization: OrganizationId) -> Result<bool, Error> {
+        self.read(|tx| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM snapshots WHERE organization = ?1)
+                           OR EXISTS (SELECT 1 FROM templates WHERE organization = ?1)";
+            tx.prepare_cached(sql)
+                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
+                .context("look for saved objects")
         })
     }
 }

@@ -3,11 +3,12 @@
 use super::Clock;
 use super::error::{About, Error, explain};
 use super::guests::Guests;
+use super::kit::Kits;
 use super::live::Live;
 use super::upkeep::Upkeep;
 use super::verification::Proofs;
 use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
-use crate::archive::{self, Archive, ArchiveOptions, MasterKey, StoreConfig};
+use crate::archive::{self, Archive, ArchiveOptions, StoreConfig};
 use crate::catalog::Catalog;
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, JobId, OrganizationId, ZoneId};
@@ -28,6 +29,7 @@ pub(super) struct Core {
     pub live: Live,
     pub guests: Guests,
     pub proofs: Proofs,
+    pub kits: Kits,
 }
 
 impl Core {
@@ -181,6 +183,11 @@ impl ArchiveDoor {
         self.get()
     }
 
+    /// The object store if it is open, without waiting for anything.
+    pub fn opened(&self) -> Option<Archive> {
+        self.open.try_lock().ok()?.clone()
+    }
+
     pub fn get(&self) -> Result<Archive, archive::Error> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(archive) = &*open {
@@ -188,7 +195,7 @@ impl ArchiveDoor {
         }
         let options = ArchiveOptions {
             upload_rate: self.rate,
-            ..ArchiveOptions::new(MasterKey::open(&self.keys)?)
+            ..ArchiveOptions::of_keys(&self.keys)?
         };
         let archive = Archive::connect(&self.store, options)?;
         Ok(open.insert(archive).clone())

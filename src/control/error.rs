@@ -231,7 +231,9 @@ fn archive_failure(
         | E::Folder { .. }
         | E::Locked { .. }
         | E::NoBucket { .. }
+        | E::Away { .. }
         | E::Clock { .. } => Fault::ObjectStoreUnavailable,
+        E::AnotherStore { .. } => Fault::ObjectStoreOther,
         E::NoKey { .. } => Fault::ObjectStoreKeyMissing,
         E::WrongKey { .. } | E::MasterKey { .. } => Fault::ObjectStoreKeyWrong,
         E::Damaged { object, .. } => Fault::SnapshotDamaged {

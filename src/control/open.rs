@@ -3,6 +3,7 @@
 use super::core::{ArchiveDoor, Core, Folders};
 use super::error::{Error, chain};
 use super::guests::Guests;
+use super::kit::Kits;
 use super::live::Live;
 use super::tasks::Tasks;
 use super::upkeep::Upkeep;
@@ -157,6 +158,7 @@ impl Control {
             live,
             guests: Guests::new(core.clone(), tuning.hypervisor, tuning.stop_seconds),
             proofs: Proofs::every(settings.verify_days),
+            kits: Kits::default(),
             upkeep: Upkeep::new(core.clone()),
         });
         core.reconcile()?;

@@ -7,7 +7,7 @@ use super::{Actor, Caller, Control};
 use crate::catalog::people::{User, insert_organization, insert_user};
 use crate::domain::fault::Fault;
 use crate::domain::id::{OrganizationId, UserId};
-use crate::domain::role::{Door, Role};
+use crate::domain::role::{Door, Permission, Role};
 use crate::view::{Act, SessionView};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -265,6 +265,7 @@ impl Control {
             organization: actor.organization_name.clone(),
             region: self.region().to_owned(),
             zones: self.zone_views(),
+            kit_due: actor.role.may(Permission::HoldKit) && self.kit_is_due(actor.organization)?,
         })
     }
 

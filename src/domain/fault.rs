@@ -58,6 +58,15 @@ pub enum Fault {
     /// The two new passwords differ.
     #[error("the two passwords differ")]
     PasswordsDiffer,
+    /// The passphrase of a recovery kit is too short.
+    #[error("the passphrase is shorter than {min} characters")]
+    PassphraseTooShort {
+        /// The shortest, in characters.
+        min: u32,
+    },
+    /// The two passphrases differ.
+    #[error("the two passphrases differ")]
+    PassphrasesDiffer,
     /// The member's role does not allow it.
     #[error("not allowed")]
     NotAllowed,
@@ -145,6 +154,9 @@ pub enum Fault {
     /// The object store cannot be written or does not answer.
     #[error("the object store cannot be used")]
     ObjectStoreUnavailable,
+    /// The object store is not the one that this region has used so far.
+    #[error("the object store is another one")]
+    ObjectStoreOther,
     /// The object store is full.
     #[error("the object store is full")]
     ObjectStoreFull,
@@ -347,6 +359,8 @@ impl Fault {
             Self::BadRequest
             | Self::PasswordTooShort { .. }
             | Self::PasswordsDiffer
+            | Self::PassphraseTooShort { .. }
+            | Self::PassphrasesDiffer
             | Self::NameEmpty
             | Self::NameTooLong { .. }
             | Self::NameUnreadable
@@ -362,6 +376,7 @@ impl Fault {
             | Self::ImageNotSelfContained => 422,
             Self::ImporterMissing
             | Self::ObjectStoreUnavailable
+            | Self::ObjectStoreOther
             | Self::ObjectStoreFull
             | Self::ObjectStoreKeyMissing
             | Self::ObjectStoreKeyWrong

@@ -23,6 +23,8 @@ pub enum Permission {
     Change,
     /// Invite, change and remove members.
     ManageMembers,
+    /// Hold the recovery kit: the keys to everything the organization has saved.
+    HoldKit,
 }
 
 impl Role {
@@ -34,9 +36,12 @@ impl Role {
     pub const fn may(self, permission: Permission) -> bool {
         match (self, permission) {
             (Self::Owner, _) | (Self::Editor, Permission::Read | Permission::Change) => true,
-            (Self::Editor, Permission::ManageMembers) => false,
+            (Self::Editor, Permission::ManageMembers | Permission::HoldKit) => false,
             (Self::Viewer, Permission::Read) => true,
-            (Self::Viewer, Permission::Change | Permission::ManageMembers) => false,
+            (
+                Self::Viewer,
+                Permission::Change | Permission::ManageMembers | Permission::HoldKit,
+            ) => false,
         }
     }
 }

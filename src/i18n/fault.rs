@@ -27,6 +27,14 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
             )
         }
         Fault::PasswordsDiffer => t!(locale, "fault-passwords-differ"),
+        Fault::PassphraseTooShort { min } => {
+            t!(
+                locale,
+                "fault-passphrase-too-short",
+                min = count(locale, u64::from(*min))
+            )
+        }
+        Fault::PassphrasesDiffer => t!(locale, "fault-passphrases-differ"),
         Fault::NotAllowed => t!(locale, "fault-not-allowed"),
         Fault::NotFound { what } => t!(locale, "fault-not-found", what = noun(*what)),
         Fault::ForeignOrigin => t!(locale, "fault-foreign-origin"),
@@ -69,6 +77,7 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         ),
         Fault::ImporterMissing => t!(locale, "fault-importer-missing"),
         Fault::ObjectStoreUnavailable => t!(locale, "fault-object-store-unavailable"),
+        Fault::ObjectStoreOther => t!(locale, "fault-object-store-other"),
         Fault::ObjectStoreFull => t!(locale, "fault-object-store-full"),
         Fault::ObjectStoreKeyMissing => t!(locale, "fault-object-store-key-missing"),
         Fault::ObjectStoreKeyWrong => t!(locale, "fault-object-store-key-wrong"),

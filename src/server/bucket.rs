@@ -1,5 +1,7 @@
 //! `reprise archive …`: looking after the region's object store, without a server and without its catalog.
 
+mod holds;
+
 use super::config::{Flags, Settings};
 use super::image::Image;
 use super::store;
@@ -35,6 +37,26 @@ pub enum Act {
         #[command(flatten)]
         flags: Flags,
     },
+    /// List the holds: what keeps the content of snapshots that volumes still fill from, also of deleted ones
+    Holds {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Release the holds of volumes that are gone for ever, so that a prune can remove what they kept. A volume that is
+    /// not gone loses what it has not fetched yet
+    Release {
+        /// The holds' ids, as `reprise archive holds` shows them
+        #[arg(required_unless_present = "of", conflicts_with = "of")]
+        holds: Vec<String>,
+        /// All holds of this data folder, as `reprise archive holds` shows it: it is gone with its zones
+        #[arg(long, value_name = "DATA_FOLDER")]
+        of: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        flags: Flags,
+    },
     /// Restore a snapshot to a new file, as a raw disk image
     Restore {
         /// The snapshot's id, as `reprise archive list` shows it
@@ -56,6 +78,13 @@ impl Act {
             Self::List { flags } => list(&open(flags)?).map(|()| true),
             Self::Check { deep, flags } => check(&open(flags)?, deep),
             Self::Prune { grace, flags } => prune(&open(flags)?, grace),
+            Self::Holds { flags } => holds::list(&open(flags)?).map(|()| true),
+            Self::Release {
+                holds,
+                of,
+                yes,
+                flags,
+            } => holds::release(&open(flags)?, &holds, of.as_deref(), yes).map(|()| true),
             Self::Restore {
                 snapshot,
                 to,
@@ -143,12 +172,17 @@ fn line(info: &ManifestInfo) -> String {
         size,
         ..
     } = &info.description;
-    let taken = jiff::Timestamp::from_millisecond(*taken_ms).map_or_else(
-        |_| "-".to_owned(),
-        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-    );
+    let taken = moment(*taken_ms);
     let (size, frees) = (binary(*size), binary(info.reclaimable_bytes));
     format!("  {snapshot}  {taken}  {size:>10}  {frees:>10}  {volume_name}: {name}")
+}
+
+/// A moment, in UTC.
+fn moment(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(
+        |_| "-".to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    )
 }
 
 /// Bytes in the largest unit that leaves at least one.

@@ -16,6 +16,7 @@ mod first;
 mod health;
 mod image;
 mod keys;
+mod kit;
 mod live;
 mod pages;
 mod security;

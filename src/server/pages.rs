@@ -2,7 +2,7 @@
 
 use super::session::Visit;
 use super::state::AppState;
-use super::{health, live, security, session, upload};
+use super::{health, kit, live, security, session, upload};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::locale::Locale;
 use crate::i18n;
@@ -38,6 +38,8 @@ pub fn router(state: &AppState) -> Router {
         .route("/sign-out", post(session::sign_out))
         .route("/password", post(session::choose_password))
         .route("/language", post(session::set_language))
+        .route("/kit", post(kit::export))
+        .route("/kit/later", post(kit::later))
         .route(
             "/upload/volume",
             post(upload::volume).layer(DefaultBodyLimit::disable()),
@@ -72,7 +74,12 @@ fn provide(state: &AppState) {
     };
     provide_context(visit.caller.clone());
     let (control, caller) = (state.control.clone(), visit.caller.clone());
-    provide_context(web::Visitor(Arc::new(move || control.session(&caller))));
+    let later = visit.kit_later;
+    provide_context(web::Visitor(Arc::new(move || {
+        let mut session = control.session(&caller)?;
+        session.kit_due &= !later;
+        Ok(session)
+    })));
     provide_context(visit.locale);
     provide_context(web::MustChoosePassword(visit.must_choose));
     if let (Some(options), Some(nonce)) =

@@ -18,6 +18,14 @@ use serde::Deserialize;
 
 const SESSION: &str = "reprise_session";
 const LANGUAGE: &str = "reprise_language";
+/// Says that the reminder of the recovery kit was put off.
+const KIT_LATER: &str = "reprise_kit_later";
+/// Puts it off, for as long as the browser is open.
+pub const KIT_LATER_COOKIE: HeaderValue =
+    HeaderValue::from_static("reprise_kit_later=1; Path=/; HttpOnly; SameSite=Lax");
+/// Forgets that.
+const KIT_NOW: HeaderValue =
+    HeaderValue::from_static("reprise_kit_later=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
 /// A language is kept for a year.
 const LANGUAGE_SECONDS: i64 = 365 * 24 * 3600;
 
@@ -32,6 +40,8 @@ pub struct Visit {
     pub must_choose: bool,
     /// In which language to answer.
     pub locale: Locale,
+    /// Whether the reminder of the recovery kit was put off.
+    pub kit_later: bool,
 }
 
 /// The value of the cookie of this name.
@@ -99,6 +109,7 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
         token: token.filter(|_| signed_in),
         must_choose,
         locale,
+        kit_later: cookie(request.headers(), KIT_LATER).is_some(),
     };
     request.extensions_mut().insert(visit);
     let mut response = next.run(request).await;
@@ -144,7 +155,7 @@ pub async fn blocking<T: Send + 'static>(
 }
 
 /// `path` if it is one of our own pages; else the first page. Anything a browser could read as another site is refused.
-fn own_path(path: &str) -> &str {
+pub fn own_path(path: &str) -> &str {
     let own = path.starts_with('/')
         && !path.starts_with("//")
         && !path.contains('\\')
@@ -152,7 +163,7 @@ fn own_path(path: &str) -> &str {
     if own { path } else { "/" }
 }
 
-fn see_other(path: &str) -> Response {
+pub fn see_other(path: &str) -> Response {
     let location = HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
 }
@@ -205,7 +216,9 @@ pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) ->
         Ok(token) => {
             let mut response = see_other(own_path(&next));
             let cookie = set_cookie(SESSION, token.expose(), SESSION_SECONDS, is_secure(&state));
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+            let headers = response.headers_mut();
+            headers.append(header::SET_COOKIE, cookie);
+            headers.append(header::SET_COOKIE, KIT_NOW);
             response
         }
         Err(Fault::TooManyAttempts { seconds }) => back(format!("refused=wait&seconds={seconds}")),
@@ -232,6 +245,7 @@ pub async fn sign_out(State(state): State<AppState>, request: Request) -> Respon
         header::SET_COOKIE,
         set_cookie(SESSION, "", 0, is_secure(&state)),
     );
+    response.headers_mut().append(header::SET_COOKIE, KIT_NOW);
     response
 }
 

@@ -5,9 +5,10 @@
 //! logged.
 
 use super::config::{Error, Settings, unusable};
-use crate::archive::{
-    self, Archive, ArchiveOptions, Credentials, MasterKey, S3Config, StoreConfig,
-};
+use crate::archive::{self, Archive, ArchiveOptions, Credentials, S3Config, StoreConfig};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
 use std::num::NonZeroU64;
 use std::os::unix::fs::PermissionsExt;
@@ -37,6 +38,10 @@ pub struct StoreSettings {
     /// Name the bucket in the host (BUCKET.HOST) and not in the path
     #[arg(long = "s3-virtual-hosted", env = "REPRISE_S3_VIRTUAL_HOSTED")]
     pub virtual_hosted: bool,
+    /// File with the certificates (PEM) of the authority that the S3 service's own is signed by; they are trusted beside
+    /// the system's
+    #[arg(long = "s3-ca", env = "REPRISE_S3_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// The most that is written into the object store, in MiB a second
     #[arg(
         long = "archive-rate",
@@ -56,6 +61,7 @@ impl StoreSettings {
             region: self.region.or(other.region),
             credentials: self.credentials.or(other.credentials),
             virtual_hosted: self.virtual_hosted || other.virtual_hosted,
+            ca: self.ca.or(other.ca),
             rate_mib: self.rate_mib.or(other.rate_mib),
         }
     }
@@ -76,7 +82,7 @@ impl StoreSettings {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<StoreConfig>, Error> {
         let Some(store) = &self.store else {
-            if self.endpoint.is_some() || self.credentials.is_some() {
+            if self.endpoint.is_some() || self.credentials.is_some() || self.ca.is_some() {
                 return Err(unusable(
                     "archive.store",
                     "an S3 service is named, and no bucket: say s3://BUCKET or s3://BUCKET/PREFIX",
@@ -128,6 +134,10 @@ impl StoreSettings {
             // Who writes http:// means it; what goes over it is encrypted all the same.
             allow_http: endpoint.is_some_and(|url| url.starts_with("http://")),
             virtual_hosted: self.virtual_hosted,
+            authorities: match &self.ca {
+                Some(file) => read_authorities(file)?,
+                None => Vec::new(),
+            },
         })))
     }
 }
@@ -183,6 +193,26 @@ fn read_credentials(file: &Path) -> Result<Credentials, Error> {
     )
 }
 
+/// Reads the certificates to trust, and makes sure that they are some.
+fn read_authorities(file: &Path) -> Result<Vec<u8>, Error> {
+    let wrong = |problem: &str| unusable("archive.ca", &format!("{} {problem}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| wrong(&format!("cannot be read: {error}")))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+        let certificate =
+            certificate.map_err(|error| wrong(&format!("is not PEM as it should be: {error}")))?;
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(&format!("has something that is no certificate: {error}")))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong(
+            "has no certificate: it must have some between BEGIN CERTIFICATE and END CERTIFICATE",
+        ));
+    }
+    Ok(bytes)
+}
+
 /// Opens the store that the settings name, with the data folder's master key.
 ///
 /// # Errors
@@ -195,10 +225,9 @@ pub fn open(settings: &Settings) -> Result<Archive, Box<dyn std::error::Error + 
         Some(store) => store.clone(),
         None => StoreConfig::Folder(super::command::existing(settings, "archive")?),
     };
-    let master = MasterKey::open(&settings.data.join("keys"))?;
     let options = ArchiveOptions {
         upload_rate: settings.archive_rate,
-        ..ArchiveOptions::new(master)
+        ..ArchiveOptions::of_keys(&settings.data.join("keys"))?
     };
     Archive::connect(&store, options).map_err(|error| match error {
         archive::Error::Locked { .. } => {

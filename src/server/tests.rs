@@ -1,6 +1,7 @@
 //! The real routes, called as each role, as a stranger and signed out; what they answer otherwise is in `answers`.
 
 mod answers;
+mod kit;
 mod signals;
 mod words;
 
@@ -192,6 +193,7 @@ impl House {
 /// The server functions that only read.
 const READS: &[&str] = &[
     "/api/session/get",
+    "/api/session/kit",
     "/api/volumes/list",
     "/api/volumes/deletion",
     "/api/volumes/snapshot-plan",
@@ -218,6 +220,8 @@ const READS: &[&str] = &[
 enum On {
     /// Nothing of anybody's.
     Nothing,
+    /// Nothing; for Owners alone.
+    Owner,
     /// A page number.
     Page,
     /// One of our volumes.
@@ -238,6 +242,7 @@ enum On {
 /// Every server function there is; a new one without a row fails the test below.
 const TABLE: &[(&str, On)] = &[
     ("/api/session/get", On::Nothing),
+    ("/api/session/kit", On::Owner),
     ("/api/volumes/list", On::Page),
     ("/api/volumes/create", On::NewVolume),
     ("/api/volumes/deletion", On::Volume),
@@ -322,10 +327,12 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     house.volume(&owner, &format!("v{serial}")).await;
                     (String::new(), String::new())
                 }
-                On::Nothing | On::Page | On::NewVolume | On::None(_) => Default::default(),
+                On::Nothing | On::Owner | On::Page | On::NewVolume | On::None(_) => {
+                    Default::default()
+                }
             };
             let arguments = |serial: usize| match on {
-                On::Nothing => String::new(),
+                On::Nothing | On::Owner => String::new(),
                 On::Page => "page=1".to_owned(),
                 On::Volume => format!("volume={volume}"),
                 On::Snapshot => format!("snapshot={snapshot}"),
@@ -364,6 +371,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
             let (status, body) = house.call(&viewer, path, &arguments).await;
             let expected = match on {
                 _ if changes => StatusCode::FORBIDDEN,
+                On::Owner => StatusCode::FORBIDDEN,
                 On::None(_) => StatusCode::NOT_FOUND,
                 _ => StatusCode::OK,
             };
@@ -377,7 +385,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                         "{path} as a stranger: {body}"
                     );
                 }
-                On::Page | On::Nothing => {
+                On::Page | On::Nothing | On::Owner => {
                     let body = body.to_string();
                     assert!(
                         !body.contains("of-s") && !body.contains("\"v1\""),
@@ -389,8 +397,12 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
             let (status, body) = house.call(visitor, path, &arguments).await;
             let ended_job = on == On::Job && status == StatusCode::CONFLICT;
             let nothing = matches!(on, On::None(_)) && status == StatusCode::NOT_FOUND;
+            let owners = on == On::Owner && who == "editor" && status == StatusCode::FORBIDDEN;
             assert!(
-                status == StatusCode::OK || ended_job || nothing,
+                (status == StatusCode::OK && !(on == On::Owner && who == "editor"))
+                    || ended_job
+                    || nothing
+                    || owners,
                 "{path} as {who}: {status} {body}"
             );
         }
@@ -409,6 +421,8 @@ async fn i15_a_change_that_says_not_where_it_comes_from_is_refused() {
         "/password",
         "/upload/volume",
         "/upload/template",
+        "/kit",
+        "/kit/later",
     ]) {
         for origin in [None, Some("http://evil.example"), Some("null")] {
             let mut request = Request::post(path)

@@ -69,6 +69,19 @@ pub struct SessionView {
     pub region: String,
     /// Its zones, by name.
     pub zones: Vec<ZoneView>,
+    /// Whether the member is to be reminded of the recovery kit.
+    pub kit_due: bool,
+}
+
+/// What an Owner is told of the organization's recovery kit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KitView {
+    /// When it was last saved, and by whom.
+    pub saved: Option<(Moment, String)>,
+    /// Whether there is something that no kit that was saved here opens.
+    pub due: bool,
+    /// Characters that its passphrase has at least.
+    pub shortest: u32,
 }
 
 /// A row of the list of volumes.
@@ -229,6 +242,8 @@ pub enum Act {
     RenamePoint,
     /// The clock of a guest that goes on from a memory could not be set.
     SetClock,
+    /// The recovery kit was saved.
+    SaveKit,
 }
 
 /// How an act ended.

@@ -3,8 +3,8 @@
 use super::frame::Surroundings;
 use super::links;
 use super::pages::{
-    activity, help, instance, instances, missing, password, points, serial, sign_in, snapshots,
-    templates, volumes,
+    activity, help, instance, instances, kit, missing, password, points, serial, sign_in,
+    snapshots, templates, volumes,
 };
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -43,6 +43,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/snapshots") view=by(snapshots::page) ssr=SsrMode::Async/>
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/kit") view=by(kit::page) ssr=SsrMode::Async/>
                     <Route path=path!("/help/snapshot-or-recovery-point") view=by(help::page) ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>

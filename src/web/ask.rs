@@ -6,11 +6,11 @@
 
 use super::erased::memo;
 use crate::api::json::Json;
-use crate::api::{instances, jobs, snapshots, templates, volumes};
+use crate::api::{instances, jobs, session, snapshots, templates, volumes};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
-    ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, Page,
+    ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView, Page,
     PointDeletion, PointPlan, PointsView, RollbackPlan, SerialView, SnapshotPlan, SnapshotRow,
     Started, TemplateRow, VolumeRow,
 };
@@ -62,6 +62,8 @@ pub enum Question {
     ReadyTemplates,
     /// What would the template's deletion mean?
     TemplateDeletion(TemplateId),
+    /// Was the recovery kit saved?
+    Kit,
 }
 
 /// What the server says to a [`Question`].
@@ -101,6 +103,8 @@ pub enum Answer {
     Templates(Page<TemplateRow>),
     /// To [`Question::ReadyTemplates`].
     ReadyTemplates(Vec<TemplateRow>),
+    /// To [`Question::Kit`].
+    Kit(KitView),
 }
 
 /// An answer that is on its way or there.
@@ -165,6 +169,7 @@ pub fn answer(question: Question) -> Later {
         Question::TemplateDeletion(template) => {
             get(templates::TemplateDeletion { template }, Answer::Deletion)
         }
+        Question::Kit => get(session::Kit {}, Answer::Kit),
     }
 }
 

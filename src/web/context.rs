@@ -37,6 +37,8 @@ pub struct Frame {
     pub interrupt: Acting,
     /// Has a task tried again.
     pub retry: Acting,
+    /// Whether the reminder of the recovery kit is shown.
+    pub kit_due: RwSignal<bool>,
     /// Whether scripts run here: false on the server and until the page has come to life.
     pub alive: ReadSignal<bool>,
 }

@@ -10,6 +10,7 @@ use super::toasts::{ToastRegion, Toasts, tell_ends};
 use crate::api::json::Json;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
+use crate::domain::role::Permission;
 use crate::i18n::{format, t, words};
 use crate::view::{JobView, SessionView};
 use leptos::prelude::*;
@@ -43,8 +44,10 @@ fn surround(session: SessionView) -> AnyView {
     let toasts = Toasts::new();
     let alive = RwSignal::new(false);
     let jobs = ask::ask(move || (Question::Jobs, live.jobs.get()));
+    let kit_due = RwSignal::new(session.kit_due);
     let frame = Frame {
         session: Arc::new(session),
+        kit_due,
         live,
         toasts,
         interrupt: acting(Act::Interrupt),
@@ -71,6 +74,7 @@ fn surround(session: SessionView) -> AnyView {
                         maybe(live.lost.get().then(|| view! { <p class="banner">{t!(locale, "live-lost")}</p> }.into_any()))
                     })}
                 </div>
+                {reminder(locale, kit_due)}
                 <main id="main" tabindex="-1">
                     <Outlet/>
                 </main>
@@ -135,6 +139,41 @@ fn rail(session: &SessionView) -> AnyView {
         </nav>
     }
     .into_any()
+}
+
+/// An Owner who has not saved the recovery kit is reminded on every page but its own. Putting it off is a plain form: it
+/// holds for the session, and the page stays the same.
+fn reminder(locale: Locale, due: RwSignal<bool>) -> AnyView {
+    let location = use_location();
+    let elsewhere = memo(move |_| location.pathname.with(|path| path != links::KIT));
+    follow(move || {
+        maybe((due.get() && elsewhere.get()).then(|| {
+            view! {
+                <section class="banner kit" aria-label=t!(locale, "kit-title")>
+                    <p>{t!(locale, "kit-reminder")}</p>
+                    <form class="acts" method="post" action="/kit/later">
+                        <input type="hidden" name="back" value=value(here_and_now())/>
+                        <a class="button small" href=links::KIT>{t!(locale, "kit-reminder-save")}</a>
+                        <button type="submit" class="button small plain">{t!(locale, "kit-reminder-later")}</button>
+                    </form>
+                </section>
+            }
+            .into_any()
+        }))
+    })
+}
+
+/// The address of this page.
+fn here_and_now() -> impl Fn() -> String + Send + 'static {
+    let location = use_location();
+    move || {
+        let (path, search) = (location.pathname.get(), location.search.get());
+        if search.is_empty() {
+            path
+        } else {
+            format!("{path}?{search}")
+        }
+    }
 }
 
 /// How the link to a list says that one is there, or on a page below it.
@@ -218,15 +257,7 @@ fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
 
 /// A plain form: the language is a cookie, and the page stays the same.
 pub fn languages(locale: Locale) -> AnyView {
-    let location = use_location();
-    let here = move || {
-        let (path, search) = (location.pathname.get(), location.search.get());
-        if search.is_empty() {
-            path
-        } else {
-            format!("{path}?{search}")
-        }
-    };
+    let here = here_and_now();
     // Each language bears its own name, whatever the page speaks.
     let button = move |choice: Locale, name: &'static str| {
         view! {
@@ -260,6 +291,10 @@ fn account(session: &SessionView) -> AnyView {
         .take(2)
         .flat_map(char::to_uppercase)
         .collect();
+    let kit = session
+        .role
+        .may(Permission::HoldKit)
+        .then(|| view! { <p><a href=links::KIT>{t!(locale, "kit-title")}</a></p> }.into_any());
     view! {
         <div class="menu">
             <button
@@ -275,6 +310,7 @@ fn account(session: &SessionView) -> AnyView {
                 <p><b><bdi>{session.name.clone()}</bdi></b></p>
                 <p class="quiet"><bdi>{session.email.clone()}</bdi></p>
                 <p class="quiet"><bdi>{session.organization.clone()}</bdi> ", " {words::role(locale, session.role)}</p>
+                {maybe(kit)}
                 <form method="post" action="/sign-out">
                     <button type="submit" class="button">{t!(locale, "sign-out")}</button>
                 </form>

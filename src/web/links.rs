@@ -15,6 +15,8 @@ pub const SNAPSHOTS: &str = "/snapshots";
 pub const ACTIVITY: &str = "/activity";
 /// What the two kinds of copies are for.
 pub const HELP: &str = "/help/snapshot-or-recovery-point";
+/// The recovery kit.
+pub const KIT: &str = "/kit";
 /// Where one signs in.
 pub const SIGN_IN: &str = "/sign-in";
 /// Where a one-time password is replaced.

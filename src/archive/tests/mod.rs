@@ -6,12 +6,14 @@ mod copies;
 mod cost;
 mod device;
 mod faults;
+mod holds;
 mod i08_model;
 mod i09_damage;
 mod i10_deletion;
 mod i10_sequences;
 mod i10_several;
 mod i11_sealing;
+mod identity;
 mod kit;
 mod large;
 mod remote;
@@ -40,6 +42,7 @@ fn options() -> ArchiveOptions {
         },
         upload_rate: None,
         master: MasterKey::of_test(5),
+        identity: None,
     }
 }
 

@@ -146,10 +146,12 @@ async fn answer(
 }
 
 /// An S3 server in this process, over a folder.
-struct Server {
+pub(super) struct Server {
     endpoint: String,
     mood: Arc<Mood>,
-    _folder: tempfile::TempDir,
+    /// What its certificate is signed by, as PEM.
+    authority: Vec<u8>,
+    folder: tempfile::TempDir,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -162,7 +164,30 @@ impl Drop for Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// A server whose certificate is signed by an authority of its own.
+    fn start_with_tls() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut own = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        own.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = own.self_signed(&key).unwrap();
+        let issuer = rcgen::Issuer::new(own, key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let of = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = of.signed_by(&key, &issuer).unwrap();
+        let private = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private.into())
+            .unwrap();
+        Self::start_with(Some((config, authority.pem().into_bytes())))
+    }
+
+    fn start_with(tls: Option<(rustls::ServerConfig, Vec<u8>)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
@@ -177,7 +202,12 @@ impl Server {
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0)))
             .unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let (scheme, authority) = match &tls {
+            Some((_, authority)) => ("https", authority.clone()),
+            None => ("http", Vec::new()),
+        };
+        let endpoint = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let tls = tls.map(|(config, _)| tokio_rustls::TlsAcceptor::from(Arc::new(config)));
         let told = Arc::clone(&mood);
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -189,20 +219,29 @@ impl Server {
                         Ok::<_, Infallible>(answered.unwrap_or_else(|_| refusal(500, "", None)))
                     }
                 });
-                let serve = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(socket), service);
-                tokio::spawn(serve);
+                let http = hyper::server::conn::http1::Builder::new();
+                match tls.clone() {
+                    None => drop(tokio::spawn(
+                        http.serve_connection(TokioIo::new(socket), service),
+                    )),
+                    Some(tls) => drop(tokio::spawn(async move {
+                        if let Ok(socket) = tls.accept(socket).await {
+                            let _ = http.serve_connection(TokioIo::new(socket), service).await;
+                        }
+                    })),
+                }
             }
         });
         Self {
             endpoint,
             mood,
-            _folder: folder,
+            authority,
+            folder,
             runtime: Some(runtime),
         }
     }
 
-    fn config(&self) -> S3Config {
+    pub(super) fn config(&self) -> S3Config {
         S3Config {
             endpoint: Some(self.endpoint.clone()),
             bucket: BUCKET.to_owned(),
@@ -215,7 +254,13 @@ impl Server {
             },
             allow_http: true,
             virtual_hosted: false,
+            authorities: self.authority.clone(),
         }
+    }
+
+    /// Where the objects are, without the server.
+    pub(super) fn objects(&self) -> std::path::PathBuf {
+        self.folder.path().join(BUCKET).join("a/b")
     }
 
     fn open(&self) -> Archive {
@@ -225,7 +270,7 @@ impl Server {
     }
 }
 
-fn connect(config: S3Config, options: ArchiveOptions) -> Archive {
+pub(super) fn connect(config: S3Config, options: ArchiveOptions) -> Archive {
     Archive::connect(&StoreConfig::S3(config), options).unwrap()
 }
 
@@ -267,13 +312,39 @@ fn i08_snapshots_in_a_bucket_are_saved_restored_and_deleted() {
     assert_eq!(all[0].description.snapshot, snapshot(2));
     assert_eq!(other.check(true).unwrap(), vec![]);
     // Under the prefix and nowhere else.
-    let bucket = server._folder.path().join(BUCKET);
+    let bucket = server.folder.path().join(BUCKET);
     let names: Vec<_> = std::fs::read_dir(bucket)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| !name.starts_with('.'))
         .collect();
     assert_eq!(names, ["a"]);
+}
+
+#[test]
+fn a_service_whose_certificate_is_of_an_authority_of_its_own_is_trusted_where_that_is_named() {
+    let server = Server::start_with_tls();
+    live(&server.open()).unwrap();
+    assert_eq!(server.open().check(true).unwrap(), vec![]);
+    // Named for another service, or for none: nothing is sent, and the reason is told.
+    let other = Server::start_with_tls();
+    for authorities in [Vec::new(), other.authority.clone()] {
+        let strange = S3Config {
+            authorities,
+            ..server.config()
+        };
+        let before = server.mood.requests.load(Ordering::SeqCst);
+        let error = connect(strange, options()).list(ORGANIZATION).unwrap_err();
+        assert!(!error.is_permanent() && matches!(error, Error::Store { .. }));
+        let mut told = error.to_string();
+        let mut next = std::error::Error::source(&error);
+        while let Some(error) = next {
+            told = format!("{told}: {error}");
+            next = error.source();
+        }
+        assert!(told.contains("certificate"), "{told}");
+        assert_eq!(server.mood.requests.load(Ordering::SeqCst), before);
+    }
 }
 
 #[test]

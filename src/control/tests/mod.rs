@@ -1,6 +1,7 @@
 //! The control plane on a real catalog, real pools and a real archive.
 
 mod access;
+mod away;
 mod bad_input;
 mod counting;
 #[cfg(feature = "failpoints")]
@@ -20,6 +21,7 @@ mod instance_crash;
 mod instances;
 mod instant;
 mod instant_faults;
+mod kit;
 mod lists;
 #[cfg(feature = "failpoints")]
 mod memory;

@@ -357,6 +357,7 @@ fn every_fault_says_what_happened_and_what_to_do() {
         },
         Fault::ImporterMissing,
         Fault::ObjectStoreUnavailable,
+        Fault::ObjectStoreOther,
         Fault::ObjectStoreFull,
         Fault::ObjectStoreKeyMissing,
         Fault::ObjectStoreKeyWrong,
@@ -372,6 +373,8 @@ fn every_fault_says_what_happened_and_what_to_do() {
         Fault::Internal {
             reference: "7f3a".to_owned(),
         },
+        Fault::PassphraseTooShort { min: 12 },
+        Fault::PassphrasesDiffer,
     ];
     let mut seen = BTreeSet::new();
     for fault in &faults {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use super::*;
-use crate::archive::{ArchiveOptions, MasterKey, SaveRequest};
+use crate::archive::{ArchiveOptions, HoldId, Holder, MasterKey, SaveRequest};
 use crate::domain::id::VolumeId;
 use crate::engine::block::{BLOCK_SIZE, BlockDevice};
 
@@ -182,4 +182,95 @@ fn bytes_are_told_in_the_unit_that_suits() {
     assert_eq!(binary(1536), "1.5 KiB");
     assert_eq!(binary(3 << 40), "3.0 TiB");
     assert_eq!(binary(5000 << 40), "5000.0 TiB");
+}
+
+#[test]
+fn holds_are_listed_and_released_by_their_ids_or_by_data_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let (flags, _disk) = data(dir.path());
+    let held = |ids: &[u8]| {
+        let archive = open(flags.clone()).unwrap();
+        for id in ids {
+            let id = HoldId::from_bytes([*id; 16]);
+            archive.hold_for(ORGANIZATION, snapshot(1), id).unwrap();
+        }
+        archive.holds(ORGANIZATION).unwrap()
+    };
+    let list = || Act::Holds {
+        flags: flags.clone(),
+    };
+    assert!(list().run().unwrap());
+    let holds = held(&[1, 2]);
+    assert!(list().run().unwrap());
+    assert_eq!(holds.len(), 2);
+    let release = |ids: &[String], of: Option<&str>, yes| Act::Release {
+        holds: ids.to_vec(),
+        of: of.map(str::to_owned),
+        yes,
+        flags: flags.clone(),
+    };
+    let first = [holds[0].id.to_string()];
+    // Nobody can be asked here, and none is released where one of the ids is wrong.
+    assert!(release(&first, None, false).run().is_err());
+    let wrong = [first[0].clone(), snapshot(9).to_string()];
+    assert!(release(&wrong, None, true).run().is_err());
+    assert!(release(&[], Some("another"), true).run().is_err());
+    let Holder::Volume {
+        data_folder: Some(folder),
+        ..
+    } = &holds[0].holder
+    else {
+        panic!("a volume's hold");
+    };
+    // The data folder in use here is not taken for one that is gone.
+    assert!(release(&[], Some(folder), true).run().is_err());
+    assert_eq!(held(&[]).len(), 2);
+    assert!(release(&first, None, true).run().unwrap());
+    assert_eq!(held(&[]).len(), 1);
+}
+
+#[test]
+fn holds_of_a_data_folder_that_is_gone_are_released_by_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let (flags, _disk) = data(dir.path());
+    let archive = open(flags.clone()).unwrap();
+    let id = HoldId::from_bytes([1; 16]);
+    archive.hold_for(ORGANIZATION, snapshot(1), id).unwrap();
+    let kit = archive
+        .export_kit(&[(ORGANIZATION, String::new())], "a passphrase of the test")
+        .unwrap();
+    drop(archive);
+    // The server is lost, the object store and the kit are not.
+    let other = Flags {
+        data: Some(dir.path().join("other")),
+        archive: crate::server::store::StoreSettings {
+            store: Some(dir.path().join("archive").display().to_string()),
+            ..Default::default()
+        },
+        ..Flags::default()
+    };
+    let archive = open(other.clone()).unwrap();
+    let kit = crate::archive::Kit::open(&kit, "a passphrase of the test").unwrap();
+    archive.import_kit(&kit).unwrap();
+    let holds = archive.holds(ORGANIZATION).unwrap();
+    let [hold] = &holds[..] else {
+        panic!("{holds:?}");
+    };
+    let Holder::Volume {
+        data_folder: Some(folder),
+        own: false,
+        ..
+    } = &hold.holder
+    else {
+        panic!("another's hold: {hold:?}");
+    };
+    drop(archive);
+    let release = Act::Release {
+        holds: Vec::new(),
+        of: Some(folder.clone()),
+        yes: true,
+        flags: other.clone(),
+    };
+    assert!(release.run().unwrap());
+    assert!(open(other).unwrap().holds(ORGANIZATION).unwrap().is_empty());
 }

@@ -109,3 +109,41 @@ fn the_rate_is_bytes_a_second() {
     };
     assert_eq!(settings.rate().unwrap().get(), 3 << 20);
 }
+
+#[test]
+fn an_authority_of_ones_own_is_certificates_or_is_said_with_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ca.pem");
+    let settings = StoreSettings {
+        ca: Some(file.clone()),
+        ..store("s3://bucket")
+    };
+    let named = |settings: &StoreSettings| {
+        let problem = problem(settings, &keys);
+        assert!(problem.contains("ca.pem"), "{problem}");
+    };
+    named(&settings);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["ca".to_owned()]).unwrap();
+    let pem = certificate.self_signed(&key).unwrap().pem();
+    for wrong in [
+        String::new(),
+        "not PEM".to_owned(),
+        key.serialize_pem(),
+        pem[..pem.len() / 2].to_owned(),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(),
+    ] {
+        std::fs::write(&file, wrong).unwrap();
+        named(&settings);
+    }
+    std::fs::write(&file, format!("{pem}\n{pem}")).unwrap();
+    let Some(StoreConfig::S3(s3)) = settings.checked(&keys).unwrap() else {
+        panic!("no bucket");
+    };
+    assert!(String::from_utf8_lossy(&s3.authorities).contains("BEGIN CERTIFICATE"));
+    let lost = StoreSettings {
+        ca: Some(file),
+        ..StoreSettings::default()
+    };
+    assert!(problem(&lost, &keys).contains("archive.store"));
+}

@@ -21,7 +21,9 @@ pub enum Field {
     File,
     /// The new password.
     Password,
-    /// The new password once more.
+    /// The passphrase of a recovery kit.
+    Passphrase,
+    /// The new password, or the passphrase, once more.
     Again,
     /// What its maker says about it.
     Description,
@@ -43,7 +45,8 @@ impl Field {
             | Fault::ImageNotSelfContained
             | Fault::ImageTooLarge { .. } => Some(Self::File),
             Fault::PasswordTooShort { .. } => Some(Self::Password),
-            Fault::PasswordsDiffer => Some(Self::Again),
+            Fault::PassphraseTooShort { .. } => Some(Self::Passphrase),
+            Fault::PasswordsDiffer | Fault::PassphrasesDiffer => Some(Self::Again),
             Fault::TextTooLong { .. } => Some(Self::Description),
             _ => None,
         }
@@ -57,6 +60,7 @@ impl Field {
             Self::Size => "size_gib",
             Self::File => "file",
             Self::Password => "password",
+            Self::Passphrase => "passphrase",
             Self::Again => "again",
             Self::Description => "description",
         }
@@ -69,6 +73,7 @@ impl Field {
             Self::Size => "error-size",
             Self::File => "error-file",
             Self::Password => "error-password",
+            Self::Passphrase => "error-passphrase",
             Self::Again => "error-again",
             Self::Description => "error-description",
         }
@@ -81,6 +86,7 @@ impl Field {
             Self::Size => "hint-size error-size",
             Self::File => "hint-file error-file",
             Self::Password => "hint-password error-password",
+            Self::Passphrase => "hint-passphrase error-passphrase",
             Self::Again => "hint-again error-again",
             Self::Description => "hint-description error-description",
         }
@@ -93,6 +99,7 @@ impl Field {
             Self::Size => "hint-size",
             Self::File => "hint-file",
             Self::Password => "hint-password",
+            Self::Passphrase => "hint-passphrase",
             Self::Again => "hint-again",
             Self::Description => "hint-description",
         }
@@ -213,7 +220,13 @@ pub fn tick(name: &'static str, possible: bool, label: String, hint: String) -> 
     .into_any()
 }
 
-pub fn new_password(locale: Locale, field: Field, label: String, refusal: Refusal) -> AnyView {
+pub fn new_password(
+    locale: Locale,
+    field: Field,
+    label: String,
+    hint: Option<String>,
+    refusal: Refusal,
+) -> AnyView {
     view! {
         <div class="field">
             <label for=field.name()>{label}</label>
@@ -226,7 +239,7 @@ pub fn new_password(locale: Locale, field: Field, label: String, refusal: Refusa
                 aria-describedby=field.described_by()
                 aria-invalid=invalid(field, refusal)
             />
-            {notes(locale, field, None, refusal)}
+            {notes(locale, field, hint, refusal)}
         </div>
     }
     .into_any()

@@ -133,6 +133,7 @@ fn act(locale: Locale, act: Act) -> String {
         Act::Detach => t!(locale, "activity-detach"),
         Act::RenamePoint => t!(locale, "activity-rename-point"),
         Act::SetClock => t!(locale, "activity-set-clock"),
+        Act::SaveKit => t!(locale, "activity-save-kit"),
     }
 }
 

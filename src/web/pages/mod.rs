@@ -4,6 +4,7 @@ pub mod activity;
 pub mod help;
 pub mod instance;
 pub mod instances;
+pub mod kit;
 pub mod missing;
 pub mod password;
 pub mod points;

@@ -31,8 +31,8 @@ pub fn page() -> AnyView {
                     <h1>{t!(locale, "password-title")}</h1>
                     <p class="quiet">{t!(locale, "password-what")}</p>
                     {form_refusal(locale, refusal)}
-                    {new_password(locale, Field::Password, t!(locale, "password-new"), refusal)}
-                    {new_password(locale, Field::Again, t!(locale, "password-again"), refusal)}
+                    {new_password(locale, Field::Password, t!(locale, "password-new"), None, refusal)}
+                    {new_password(locale, Field::Again, t!(locale, "password-again"), None, refusal)}
                     <button type="submit" class="button primary">{t!(locale, "password-submit")}</button>
                 </form>
             </main>
