@@ -3,15 +3,19 @@
 //! The guest decides whether it is there and what it answers. So each operation makes a connection of its own, begins
 //! with `guest-sync-delimited` (whatever an earlier one left unanswered ends before the byte 0xFF that the agent sends
 //! first), and has a deadline over all of it. After a time-out the next operation finds the agent as new.
+//!
+//! QEMU knows whether any program in the guest has the agent's port open. Where none has, nobody is waited for.
 
 use super::{
     Error, ProtocolError,
     folder::{self, Folder},
+    machine::until,
+    monitor::Monitor,
     qmp::{self, Lines},
 };
 use serde_json::{Value, json};
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use uuid::Uuid;
@@ -22,6 +26,10 @@ const STATUS_DEADLINE: Duration = Duration::from_secs(5);
 const THAW_TRY: Duration = Duration::from_secs(3);
 /// Pause between two tries of [`Agent::thaw`].
 const THAW_PAUSE: Duration = Duration::from_millis(100);
+/// How long QEMU may take to say whether the port is open.
+const OPEN_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a guest that goes on may take until it is seen that it has the port open, as it had then.
+const OPENING: Duration = Duration::from_millis(500);
 /// Ahead of a command, it ends what the agent may have read of one that was cut off; it answers with the same byte.
 const MARK: u8 = 0xff;
 
@@ -44,6 +52,8 @@ struct Port {
     folder: Arc<Folder>,
     busy: Mutex<bool>,
     free: Condvar,
+    /// Who can be asked whether it is open.
+    monitor: OnceLock<Weak<Monitor>>,
 }
 
 impl Agent {
@@ -53,14 +63,20 @@ impl Agent {
                 folder,
                 busy: Mutex::new(false),
                 free: Condvar::new(),
+                monitor: OnceLock::new(),
             }),
         }
     }
 
-    /// Whether an agent answers.
+    /// From here on it can be asked whether the port is open.
+    pub(super) fn known_by(&self, monitor: &Arc<Monitor>) {
+        let _ = self.port.monitor.set(Arc::downgrade(monitor));
+    }
+
+    /// Whether an agent answers. Where none is there that is told at once.
     #[must_use]
     pub fn ping(&self, within: Duration) -> bool {
-        self.ask("guest-ping", within).is_ok()
+        !self.port.is_closed() && self.ask("guest-ping", within).is_ok()
     }
 
     /// Freezes the guest's file systems: what they hold is on the disks, and nothing is written until they are thawed.
@@ -122,8 +138,13 @@ impl Agent {
     /// Sets the guest's clock to this host's: one that goes on from an earlier instant has the time of then.
     ///
     /// # Errors
-    /// As [`freeze`](Self::freeze).
+    /// As [`freeze`](Self::freeze); [`Error::NoAgent`].
     pub fn set_time(&self, within: Duration) -> Result<(), Error> {
+        // QEMU tells of it a moment after the guest goes on.
+        let deadline = Instant::now() + within.min(OPENING);
+        if until(deadline, || (!self.port.is_closed()).then_some(())).is_none() {
+            return Err(Error::NoAgent);
+        }
         // A clock before 1970 has no time to hand on.
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -208,6 +229,20 @@ impl Agent {
 }
 
 impl Port {
+    /// Whether no program in the guest has it open. What cannot be told is not so.
+    fn is_closed(&self) -> bool {
+        let monitor = self.monitor.get().and_then(Weak::upgrade);
+        let told = monitor.and_then(|monitor| {
+            let told = monitor.execute("query-chardev", None, OPEN_DEADLINE);
+            told.ok()
+        });
+        let ports = told.as_ref().and_then(Value::as_array);
+        ports.into_iter().flatten().any(|port| {
+            port.get("label").and_then(Value::as_str) == Some("agent")
+                && port.get("frontend-open").and_then(Value::as_bool) == Some(false)
+        })
+    }
+
     fn take(&self, deadline: Instant) -> Option<Turn<'_>> {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         while *busy {

@@ -103,6 +103,9 @@ pub enum Error {
         /// What happened, for the log.
         why: String,
     },
+    /// No program in the guest has the agent's port open.
+    #[error("there is no agent in the guest")]
+    NoAgent,
     /// The caller broke it off.
     #[error("it was broken off")]
     Cancelled,

@@ -3,7 +3,7 @@
 use super::{
     Error, Machine,
     folder::{self, Folder},
-    machine::{self, describe, until},
+    machine::{self, describe, soon, until},
     process::Process,
 };
 use rustix::{
@@ -136,7 +136,7 @@ impl Start {
         let folder = &self.folder;
         let id = child.id();
         let deadline = Instant::now() + within;
-        let stream = until(deadline, || {
+        let stream = soon(deadline, || {
             match child.try_wait() {
                 Ok(None) => {}
                 Ok(Some(status)) => {
@@ -170,7 +170,7 @@ impl Start {
             });
         }
         // A child that was not waited for keeps its number.
-        let process = Process::hold(peer).map_err(|error| {
+        let process = Process::hold_child(peer).map_err(|error| {
             Error::io("take hold of the process in", folder.path())(error.into())
         })?;
         Ok((process, stream))

@@ -9,7 +9,7 @@ use super::{
     Agent, Error, Serial,
     folder::{Folder, Key},
     monitor::Monitor,
-    process::Process,
+    process::{Pinned, Process},
     qmp::{self, Event},
     save::Ear,
 };
@@ -184,6 +184,7 @@ impl Machine {
         .inspect_err(end)?;
         // It was empty.
         let _ = core.monitor.set(Arc::clone(&monitor));
+        core.agent.known_by(&monitor);
         thread::Builder::new()
             .name("qemu-wait".to_owned())
             .spawn({
@@ -262,6 +263,11 @@ impl Machine {
 
     pub(super) fn folder(&self) -> Arc<Folder> {
         Arc::clone(&self.core.folder)
+    }
+
+    /// Sees to it that the process keeps its number, for as long as this is there.
+    pub(super) fn pin(&self) -> Option<Pinned<'_>> {
+        self.core.process.pin()
     }
 
     /// Gives QEMU a handle under a name.
@@ -487,7 +493,7 @@ fn attend(
             );
         }
     }
-    let how = match child.as_mut().map(Child::wait) {
+    let how = match child.as_mut().map(|child| process.wait(child)) {
         None => "the process is gone".to_owned(),
         Some(Ok(status)) => describe(status),
         Some(Err(error)) => format!("its status cannot be read: {error}"),
@@ -524,7 +530,20 @@ fn spawn(name: &str, act: impl FnOnce() + Send + 'static) {
 }
 
 /// Asks again and again, with short pauses, until there is an answer or the time has passed.
-pub(super) fn until<T>(deadline: Instant, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+pub(super) fn until<T>(deadline: Instant, ask: impl FnMut() -> Option<T>) -> Option<T> {
+    asking(deadline, Duration::from_millis(50), ask)
+}
+
+/// As [`until`], for what is awaited with the guest standing still.
+pub(super) fn soon<T>(deadline: Instant, ask: impl FnMut() -> Option<T>) -> Option<T> {
+    asking(deadline, Duration::from_millis(2), ask)
+}
+
+fn asking<T>(
+    deadline: Instant,
+    longest: Duration,
+    mut ask: impl FnMut() -> Option<T>,
+) -> Option<T> {
     let mut pause = Duration::from_millis(2);
     loop {
         if let Some(answer) = ask() {
@@ -534,6 +553,6 @@ pub(super) fn until<T>(deadline: Instant, mut ask: impl FnMut() -> Option<T>) ->
             return None;
         }
         thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
+        pause = (pause * 2).min(longest);
     }
 }

@@ -28,7 +28,9 @@
 //! # A crash
 //! Leaves a file whose name ends in `.tmp`, for the owner of the folder to remove.
 
+mod fill;
 mod order;
+mod stream;
 
 use super::{Accelerator, Error};
 use crate::domain::size::Bytes;
@@ -42,7 +44,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use order::{Buffers, in_order};
+pub(super) use fill::Place;
+use order::{Buffers, Hurry, in_order};
+pub(super) use stream::Page;
 
 const MAGIC: &[u8; 8] = b"REPRISEM";
 const VERSION: u16 = 0;
@@ -170,7 +174,7 @@ fn write(
         Ok(())
     };
     let mut number = 0;
-    in_order(raw, frames, Ok, work, &mut |buffers| {
+    in_order(raw, frames, Hurry::None, Ok, work, &mut |buffers| {
         let length = buffers.packed.len() - HASH;
         put(&frame_head(number, buffers.plain.len(), length))?;
         put(&buffers.packed)?;
@@ -308,22 +312,7 @@ impl Image {
     /// [`Error::Io`]; [`Error::Damaged`]; what `take` says.
     pub fn read(&self, take: &mut dyn FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
         self.frames(
-            |frame, buffers| {
-                self.prove_frame(&frame, buffers)?;
-                let damaged = |what| self.damaged(frame.offset, what);
-                buffers.plain.clear();
-                buffers.plain.reserve(PIECE);
-                zstd::bulk::Decompressor::new()
-                    .and_then(|mut zstd| {
-                        zstd.decompress_to_buffer(&buffers.packed, &mut buffers.plain)
-                    })
-                    .map_err(|_| damaged("a frame cannot be decompressed"))?;
-                if buffers.plain.len() == frame.bytes {
-                    Ok(())
-                } else {
-                    Err(damaged("a frame has another length than it says"))
-                }
-            },
+            |frame, buffers| self.unpack_frame(&frame, buffers),
             &mut |buffers| take(&buffers.plain),
         )
     }
@@ -372,7 +361,23 @@ impl Image {
             offset += (FRAME_HEAD + length + HASH) as u64;
             Ok(frame)
         };
-        in_order(&self.path, self.frames, claim, work, take)
+        in_order(&self.path, self.frames, Hurry::Great, claim, work, take)
+    }
+
+    /// Proves a frame and decompresses it.
+    fn unpack_frame(&self, frame: &Frame, buffers: &mut Buffers) -> Result<(), Error> {
+        self.prove_frame(frame, buffers)?;
+        let damaged = |what| self.damaged(frame.offset, what);
+        buffers.plain.clear();
+        buffers.plain.reserve(PIECE);
+        zstd::bulk::Decompressor::new()
+            .and_then(|mut zstd| zstd.decompress_to_buffer(&buffers.packed, &mut buffers.plain))
+            .map_err(|_| damaged("a frame cannot be decompressed"))?;
+        if buffers.plain.len() == frame.bytes {
+            Ok(())
+        } else {
+            Err(damaged("a frame has another length than it says"))
+        }
     }
 
     /// Reads a frame's bytes and proves that they were written here.

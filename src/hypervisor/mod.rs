@@ -15,6 +15,7 @@
 //! | `protection` | what a save that failed leaves on a guest's memory, lifted from outside |
 //! | `memory` | the file that keeps a memory: compressed, proved when read |
 //! | `restore` | a machine that goes on with a memory that was kept |
+//! | `window` | the guest's memory in QEMU's process, to be filled from here |
 //! | `agent` | the guest agent, behind a deadline everywhere |
 //! | `serial` | the serial console's log |
 //!
@@ -59,6 +60,7 @@ mod qmp;
 mod restore;
 mod save;
 mod serial;
+mod window;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,10 @@ use rustix::{
     process::{Pid, PidfdFlags, PidfdGetfdFlags, Signal},
 };
 use std::{
+    io,
     os::fd::OwnedFd,
+    process::{Child, ExitStatus},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -15,6 +18,20 @@ use std::{
 pub(super) struct Process {
     pid: Pid,
     handle: OwnedFd,
+    /// Whether it is a child of ours that was not waited for: then nobody else has its number, dead or alive.
+    unwaited: Mutex<bool>,
+}
+
+/// As long as this is there the number is the process's, also when it has ended.
+pub(super) struct Pinned<'a> {
+    pid: Pid,
+    _unwaited: MutexGuard<'a, bool>,
+}
+
+impl Pinned<'_> {
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
 }
 
 impl Process {
@@ -22,7 +39,39 @@ impl Process {
     /// one it means is still alive: then it was this one.
     pub fn hold(pid: Pid) -> Result<Self, Errno> {
         let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Self { pid, handle })
+        Ok(Self {
+            pid,
+            handle,
+            unwaited: Mutex::new(false),
+        })
+    }
+
+    /// As [`hold`](Self::hold), of a child of ours that nobody waits for but by [`wait`](Self::wait).
+    pub fn hold_child(pid: Pid) -> Result<Self, Errno> {
+        let held = Self::hold(pid)?;
+        *held.unwaited() = true;
+        Ok(held)
+    }
+
+    /// Waits for a child that was held as one.
+    pub fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let mut unwaited = self.unwaited();
+        *unwaited = false;
+        child.wait()
+    }
+
+    /// Sees to it that the number stays the process's; none where that cannot be. What waits for its end waits meanwhile.
+    pub fn pin(&self) -> Option<Pinned<'_>> {
+        let unwaited = self.unwaited();
+        let pid = self.pid;
+        unwaited.then_some(Pinned {
+            pid,
+            _unwaited: unwaited,
+        })
+    }
+
+    fn unwaited(&self) -> MutexGuard<'_, bool> {
+        self.unwaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn pid(&self) -> Pid {

@@ -14,6 +14,28 @@ const MOST_WORKERS: usize = 8;
 /// Pieces in hand beyond one a worker, so that none waits while one is taken.
 const SPARE: usize = 2;
 
+/// How much the threads that are not in a hurry stand back for everyone else, guests first of all (`nice(2)`).
+pub(super) const STANDING_BACK: i32 = 10;
+
+/// Whether somebody waits for the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hurry {
+    /// A guest stands until it is done.
+    Great,
+    /// The guest runs meanwhile.
+    None,
+}
+
+impl Hurry {
+    /// The name of its threads.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Great => "memory",
+            Self::None => "memory-pack",
+        }
+    }
+}
+
 /// What one piece is worked on in. Used again for a later piece.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
@@ -79,6 +101,7 @@ impl<F> Drop for Leave<'_, F> {
 pub(super) fn in_order<C, F, W>(
     path: &Path,
     count: u32,
+    hurry: Hurry,
     claim: F,
     work: W,
     take: &mut dyn FnMut(&Buffers) -> Result<(), Error>,
@@ -106,6 +129,10 @@ where
     };
     let run = || {
         let _leave = Leave(&shared);
+        if hurry == Hurry::None {
+            // Of this thread alone, as Linux has it. Where it cannot be, it is done all the same.
+            let _ = rustix::process::setpriority_process(None, STANDING_BACK);
+        }
         loop {
             let mut line = shared.line();
             while !line.over && line.next < count && line.next >= line.due.saturating_add(ahead) {
@@ -138,7 +165,7 @@ where
         let _over = Over(&shared);
         for _ in 0..workers {
             thread::Builder::new()
-                .name("memory".to_owned())
+                .name(hurry.name().to_owned())
                 .spawn_scoped(scope, run)
                 .map_err(Error::io("start a thread for", path))
                 .inspect_err(|_| shared.line().workers -= 1)?;

@@ -5,7 +5,8 @@ use super::{
         Agent, Error, FreezeStatus,
         folder::{AGENT, Folder},
     },
-    LONG,
+    LONG, boot,
+    guest::{Stage, hypervisor},
 };
 use serde_json::Value;
 use std::{
@@ -169,4 +170,22 @@ fn a_path_too_long_for_a_socket_is_reached_all_the_same() {
         }
     });
     assert!(Agent::new(Arc::new(folder)).ping(LONG));
+}
+
+#[test]
+fn nobody_waits_for_an_agent_that_is_not_there() {
+    let Some(hypervisor) = hypervisor() else {
+        return;
+    };
+    let stage = Stage::serving(&boot::counter());
+    let machine = hypervisor.start(&stage.spec(hypervisor)).unwrap();
+    stage.wait_for_more_ticks();
+    // The guest is one sector: it has no port open. Were it asked, this would end when the time has passed.
+    let asked = machine.agent().set_time(LONG);
+    assert!(matches!(asked, Err(Error::NoAgent)), "{asked:?}");
+    assert!(!machine.agent().ping(LONG * 100));
+    // What must be done in any case is tried all the same.
+    let thawed = machine.agent().thaw(SHORT);
+    assert!(matches!(thawed, Err(Error::TimedOut { .. })), "{thawed:?}");
+    machine.kill();
 }

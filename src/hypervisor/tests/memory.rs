@@ -1,13 +1,8 @@
-//! Memories that were kept: the file, and guests that go on from it.
+//! The file that keeps a memory, packed, read, proved, and taken apart.
 
-use super::{
-    super::{
-        Accelerator, Error, Hypervisor, Sink, Spec, Way, folder,
-        memory::{self, About},
-    },
-    boot,
-    guest::{Stage, hypervisor, processes_in},
-    wait_until,
+use super::super::{
+    Accelerator, Error,
+    memory::{self, About, Page, Place},
 };
 use crate::domain::size::Bytes;
 use proptest::prelude::*;
@@ -15,10 +10,7 @@ use std::{
     fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
+    sync::Mutex,
 };
 
 const MIB: usize = 1 << 20;
@@ -62,7 +54,47 @@ fn read(path: &Path) -> (Vec<u8>, Result<(), Error>) {
     // What is proved can be read, and the other way round, as far and for the same reason.
     assert_eq!(format!("{proof:?}"), format!("{end:?}"));
     assert_eq!(told, bytes.len() as u64);
+    // It is no stream: nothing is put anywhere, and damage is found in the same place.
+    let filled = image.fill("pc.ram", 64 << 20, &Nowhere);
+    match (&end, &filled) {
+        (_, Err(Error::NotRestored { .. })) => {}
+        (Err(end), Err(filled)) => assert_eq!(format!("{filled:?}"), format!("{end:?}")),
+        (Err(_), Ok(_)) => panic!("{end:?}, and it was filled"),
+        (Ok(()), _) => panic!("{filled:?}"),
+    }
     (bytes, end)
+}
+
+/// Takes no page.
+pub(super) struct Nowhere;
+
+impl Place for Nowhere {
+    fn put(&self, _: &[u8], pages: &[Page]) -> Result<(), Error> {
+        if pages.is_empty() {
+            return Ok(());
+        }
+        Err(Error::Gone)
+    }
+}
+
+/// A memory of our own.
+pub(super) struct Own(pub Mutex<Vec<u8>>);
+
+impl Own {
+    pub fn new(length: usize) -> Self {
+        Self(Mutex::new(vec![0; length]))
+    }
+}
+
+impl Place for Own {
+    fn put(&self, piece: &[u8], pages: &[Page]) -> Result<(), Error> {
+        let mut memory = self.0.lock().unwrap();
+        for Page { at, offset } in pages {
+            let offset = usize::try_from(*offset).unwrap();
+            memory[offset..offset + 4096].copy_from_slice(&piece[*at..*at + 4096]);
+        }
+        Ok(())
+    }
 }
 
 /// Bytes that do not compress well and repeat nowhere.
@@ -170,6 +202,27 @@ fn packing_can_be_broken_off_and_leaves_nothing() {
 }
 
 #[test]
+fn packing_stands_back_for_the_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = folder.path().join("raw");
+    fs::write(&raw, noise(1, 80 * MIB)).unwrap();
+    let mut seen = 0;
+    memory::pack(&raw, &folder.path().join("memory"), &about(), &mut |_| {
+        for task in fs::read_dir("/proc/self/task").unwrap().flatten() {
+            // It may end meanwhile. Its name, and 16 fields behind it how nice it is (`proc_pid_stat(5)`).
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            let fields = stat.split_once("(memory-pack) ").map(|(_, rest)| rest);
+            if let Some(nice) = fields.and_then(|rest| rest.split(' ').nth(16)) {
+                seen += i32::from(nice == "10");
+            }
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(seen > 0, "no thread that packs stands back");
+}
+
+#[test]
 fn a_frame_of_another_memory_is_not_taken() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     // Of the same lengths throughout: only what the hash covers tells them apart.
@@ -217,184 +270,69 @@ proptest! {
     }
 }
 
-/// A guest that counts, saved; the file, and the last number it told before that.
-fn saved(hypervisor: &Hypervisor, stage: &Stage, way: Way) -> (PathBuf, u16) {
-    let machine = hypervisor.start(&stage.spec(hypervisor)).unwrap();
-    stage.wait_for_more_ticks();
-    let place = stage.disk();
-    let raw = place.with_file_name("memory.raw");
-    let sink = Sink {
-        path: raw.clone(),
-        limit: 1 << 30,
-    };
-    if way == Way::Still {
-        machine.pause().unwrap();
+/// A stream of a memory of so many pages that all have something in them, and the memory.
+fn stream(pages: usize) -> (Vec<u8>, Vec<u8>) {
+    let memory = noise(7, pages * 4096);
+    let total = (pages * 4096) as u64;
+    let foot = b"\0\0\0\0\0\0\0\x10\x7e\0\0\0\x02";
+    let mut stream = b"QEVM\0\0\0\x03\x01\0\0\0\x02\x03ram\0\0\0\0\0\0\0\x04".to_vec();
+    stream.extend((total | 4).to_be_bytes());
+    stream.extend(b"\x06pc.ram");
+    stream.extend(total.to_be_bytes());
+    stream.extend(foot);
+    stream.extend(b"\x02\0\0\0\x02");
+    for (number, page) in memory.chunks(4096).enumerate() {
+        let flags = if number == 0 { 0x08 } else { 0x28 };
+        stream.extend(((number * 4096) as u64 | flags).to_be_bytes());
+        if number == 0 {
+            stream.extend(b"\x06pc.ram");
+        }
+        stream.extend(page);
     }
-    let told = last(stage);
-    let save = machine.save(&sink, way).unwrap();
-    save.finish(Duration::from_secs(60), &mut |_| ControlFlow::Continue(()))
-        .unwrap();
-    machine.kill();
-    let to = place.with_file_name("memory");
-    let found = hypervisor.capabilities();
-    let about = About {
-        ram: Bytes(64 << 20),
-        qemu: found.version.clone(),
-        machine: found.machine.clone(),
-        cpu: found.cpu.clone(),
-        accelerator: found.accelerator,
-    };
-    memory::pack(&raw, &to, &about, &mut |_| ControlFlow::Continue(())).unwrap();
-    (to, told)
+    stream.extend(foot);
+    stream.extend(b"\x04 devices");
+    (stream, memory)
 }
 
-fn last(stage: &Stage) -> u16 {
-    *boot::ticks(&stage.serial()).0.last().unwrap()
-}
-
-fn other(stage: &Stage, hypervisor: &Hypervisor, memory: u64) -> Spec {
-    Spec {
-        memory: Bytes(memory),
-        ..stage.spec(hypervisor)
+#[test]
+fn pages_are_put_in_their_places_by_all_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    for pages in [1, 1023, 9000] {
+        let (stream, memory) = stream(pages);
+        let image = memory::open(&packed(folder.path(), &stream)).unwrap();
+        let own = Own::new(memory.len());
+        let rest = image.fill("pc.ram", memory.len() as u64, &own).unwrap();
+        assert!(own.0.into_inner().unwrap() == memory, "{pages} pages");
+        // Both of its sections are there, empty.
+        assert_eq!(rest.len(), 61 + 18 + 9, "{pages} pages");
+        assert!(rest.ends_with(b"\x04 devices"));
     }
 }
 
 #[test]
-fn i12_a_guest_goes_on_from_the_memory_that_was_kept() {
-    let Some(hypervisor) = hypervisor() else {
-        return;
-    };
-    for way in [Way::Still, Way::Background] {
-        if way == Way::Background && !hypervisor.capabilities().background_snapshot {
-            continue;
+fn damage_between_pages_is_found_and_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stream, memory) = stream(9000);
+    let path = packed(folder.path(), &stream);
+    let whole = fs::read(&path).unwrap();
+    let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().unwrap()) as usize;
+    let (mut at, mut frames) = (32 + number(12) + 32, 0);
+    while at < whole.len() {
+        let next = at + 12 + number(at + 8) + 32;
+        let mut bytes = whole.clone();
+        bytes[at + 12 + frames] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let image = memory::open(&path).unwrap();
+        let own = Own::new(memory.len());
+        match image.fill("pc.ram", memory.len() as u64, &own) {
+            Err(Error::Damaged { offset, .. }) => assert_eq!(offset, at as u64),
+            other => panic!("{other:?}"),
         }
-        let stage = Stage::serving(&boot::counter());
-        let (memory, told) = saved(hypervisor, &stage, way);
-        let image = memory::open(&memory).unwrap();
-        // Twice: what is kept is not used up.
-        for _ in 0..2 {
-            let before = stage.serial().len();
-            let machine = hypervisor
-                .start_from(&stage.spec(hypervisor), &image)
-                .unwrap();
-            assert_eq!(stage.serial().len(), before, "it does not run yet");
-            machine.resume().unwrap();
-            let mut numbers = Vec::new();
-            wait_until("the guest counts", || {
-                let serial = stage.serial();
-                // Its first line may be the rest of one that was begun before.
-                numbers = boot::ticks(&serial[before..]).0;
-                numbers.len() > 3
-            });
-            let first = numbers[0];
-            assert!(
-                (told..told + 20).contains(&first),
-                "{way:?}: it told {told}, and {first} when it went on"
-            );
-            assert!(
-                numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
-                "{numbers:?}"
-            );
-            wait_until("it writes to its disk", || stage.written() >= first);
-            machine.kill();
-        }
+        // What comes of a frame that cannot be taken apart is told first.
+        let wrong = image.fill("pc.raw", memory.len() as u64, &own);
+        let first = frames == 0;
+        assert_eq!(matches!(wrong, Err(Error::Damaged { .. })), first);
+        (at, frames) = (next, frames + 1);
     }
-}
-
-#[test]
-fn i12_a_memory_that_cannot_be_restored_leaves_nothing_behind() {
-    let Some(hypervisor) = hypervisor() else {
-        return;
-    };
-    let stage = Stage::serving(&boot::counter());
-    let (memory, _) = saved(hypervisor, &stage, Way::Still);
-    let image = memory::open(&memory).unwrap();
-
-    let larger = other(&stage, hypervisor, 128 << 20);
-    let refused = hypervisor.start_from(&larger, &image);
-    assert!(
-        matches!(refused, Err(Error::NotRestored { .. })),
-        "{refused:?}"
-    );
-    assert!(processes_in(&stage.folder()).is_empty());
-
-    // Damage in the last frame: QEMU has had all that comes before.
-    let mut bytes = fs::read(&memory).unwrap();
-    let end = bytes.len() - 40;
-    bytes[end] ^= 1;
-    fs::write(&memory, bytes).unwrap();
-    let image = memory::open(&memory).unwrap();
-    let damaged = hypervisor.start_from(&stage.spec(hypervisor), &image);
-    assert!(matches!(damaged, Err(Error::Damaged { .. })), "{damaged:?}");
-    assert!(processes_in(&stage.folder()).is_empty());
-    assert!(Hypervisor::find(&stage.folder()).unwrap().is_none());
-
-    // The folder is good for a start as ever.
-    let machine = hypervisor.start(&stage.spec(hypervisor)).unwrap();
-    stage.wait_for_more_ticks();
-    machine.kill();
-}
-
-#[test]
-fn i12_a_qemu_that_ends_while_it_loads_leaves_nothing_behind() {
-    let Some(hypervisor) = hypervisor() else {
-        return;
-    };
-    let stage = Stage::serving(&boot::counter());
-    let (memory, told) = saved(hypervisor, &stage, Way::Still);
-    let image = memory::open(&memory).unwrap();
-    let signal = |name: &str| {
-        for pid in processes_in(&stage.folder()) {
-            let sent = Command::new("kill").args([name, &pid.to_string()]).status();
-            assert!(sent.unwrap().success());
-        }
-    };
-    // The socket is there for as long as the load takes: it is tried until it was seen in time.
-    let ended = (0..50).find_map(|_| {
-        let over = AtomicBool::new(false);
-        let ended = thread::scope(|scope| {
-            scope.spawn(|| {
-                while !stage.folder().join(folder::MEMORY).exists() {
-                    if over.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    thread::yield_now();
-                }
-                // It takes no more: what is sent stands in the socket when it is killed.
-                signal("-STOP");
-                thread::sleep(Duration::from_millis(300));
-                signal("-KILL");
-            });
-            let ended = hypervisor.start_from(&stage.spec(hypervisor), &image);
-            over.store(true, Ordering::Relaxed);
-            ended
-        });
-        match ended {
-            Ok(machine) => {
-                machine.kill();
-                None
-            }
-            Err(error) => Some(error),
-        }
-    });
-    assert!(
-        matches!(ended, Some(Error::NotRestored { .. })),
-        "{ended:?}"
-    );
-    assert!(processes_in(&stage.folder()).is_empty());
-    for name in [folder::QMP, folder::AGENT, folder::MEMORY, folder::PID] {
-        assert!(!stage.folder().join(name).exists(), "{name}");
-    }
-
-    // The memory is as good as before.
-    let before = stage.serial().len();
-    let machine = hypervisor
-        .start_from(&stage.spec(hypervisor), &image)
-        .unwrap();
-    machine.resume().unwrap();
-    wait_until("the guest counts", || {
-        boot::ticks(&stage.serial()[before..]).0.len() > 2
-    });
-    assert!(boot::ticks(&stage.serial()[before..]).0[0] >= told);
-    machine.kill();
+    assert!(frames > 8, "{frames} frames");
 }

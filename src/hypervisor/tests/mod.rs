@@ -8,8 +8,10 @@ mod guest;
 mod leftovers;
 mod memory;
 mod monitor;
+mod restore;
 mod save;
 mod serial;
+mod window;
 
 use std::{
     thread,
