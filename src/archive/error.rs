@@ -296,7 +296,10 @@ impl Error {
         source: object_store::Error,
     ) -> Self {
         use std::io::ErrorKind;
-        let object = object.to_string();
+        let object = match object.as_ref() {
+            "" => "everything".to_owned(),
+            name => name.to_owned(),
+        };
         match s3::refusal(&source).map(Refused::meaning) {
             Some(Meaning::Full) => {
                 return Self::NoSpace {

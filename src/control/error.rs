@@ -103,8 +103,9 @@ pub(super) fn internal(doing: &str, error: &(dyn std::error::Error + 'static)) -
     Fault::Internal { reference }
 }
 
-/// The error with its causes, in one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// The error with its causes, in one line. Many an error of a library says what its cause says: that is not said again.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -47,7 +47,7 @@ pub(crate) mod tests;
 
 pub use caller::{Actor, Caller};
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use error::Error;
+pub use error::{Error, chain};
 pub use exports::ZoneDoor;
 pub use kit::KitFile;
 pub use open::{First, Settings, Tuning, ZoneSettings};

@@ -56,13 +56,7 @@ impl Command {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {
-                eprint!("reprise: {error}");
-                let mut cause = error.source();
-                while let Some(error) = cause {
-                    eprint!(": {error}");
-                    cause = error.source();
-                }
-                eprintln!();
+                eprintln!("reprise: {}", crate::control::chain(&*error));
                 ExitCode::FAILURE
             }
         }
