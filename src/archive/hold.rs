@@ -295,7 +295,7 @@ pub fn hold_for(
         store.runtime().block_on(organization.refresh(store))?;
     }
     // An earlier call may have ended in a crash, or without an answer.
-    if let Some((original, manifest)) = find(archive, &organization, id)? {
+    if let Some((original, manifest)) = find(store, &organization, id)? {
         let held = Held {
             organization: organization.id,
             id,
@@ -378,12 +378,11 @@ fn prove(
 }
 
 fn find(
-    archive: &Archive,
+    store: &Store,
     organization: &Organization,
     id: HoldId,
 ) -> Result<Option<(ObjectId, Manifest)>, Error> {
     let keys = Arc::clone(&organization.state().keys);
-    let store = &archive.shared.store;
     let read = read(store, organization.id, id.object(), &keys);
     match store.runtime().block_on(read) {
         Ok(content) => {
@@ -414,8 +413,18 @@ pub fn held(
     organization: OrganizationId,
     id: HoldId,
 ) -> Result<Option<Held>, Error> {
+    held_in(&archive.shared.store, archive, organization, id)
+}
+
+/// As [`Archive::held`], read from `store`, which is the archive's own.
+pub fn held_in(
+    store: &Store,
+    archive: &Archive,
+    organization: OrganizationId,
+    id: HoldId,
+) -> Result<Option<Held>, Error> {
     let organization = archive.organization(organization)?;
-    let found = find(archive, &organization, id)?;
+    let found = find(store, &organization, id)?;
     Ok(found.map(|(_, manifest)| Held {
         organization: organization.id,
         id,

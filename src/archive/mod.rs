@@ -127,6 +127,7 @@ pub use kit::{
 };
 pub use manifest::Description;
 pub use master::MasterKey;
+pub use plan::most_to_read;
 pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
 pub use s3::{Credentials, S3Config};
 pub use store::Retry;

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::{CHUNK_SIZE, SEGMENT_CHUNKS, SEGMENT_SIZE};
+use crate::engine::BlockSet;
 use crate::engine::block::{Allocation, BlockDevice, DeviceError};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -107,6 +108,23 @@ pub fn bytes_to_read(plan: &Plan, size: u64) -> u64 {
                 .map(|chunk| chunk_range(*number, chunk, size))
         })
         .map(|r| r.end - r.start)
+        .sum()
+}
+
+/// Bytes that a save reads at most of a volume of this size, and sends where the store does not have them, when it builds on
+/// a snapshot from which the volume differs by these blocks: whole chunks.
+#[must_use]
+pub fn most_to_read(changed: &BlockSet, size: u64) -> u64 {
+    let mut plan = Plan::new();
+    for range in changed.byte_ranges() {
+        add_changed(&mut plan, &(range.start..range.end.min(size)));
+    }
+    plan.iter()
+        .flat_map(|(number, segment)| {
+            let chunks = segment.changed.iter();
+            chunks.map(|chunk| chunk_range(*number, chunk, size))
+        })
+        .map(|range| range.end - range.start)
         .sum()
 }
 

@@ -8,11 +8,11 @@
 
 use super::error::Error;
 use super::format::Kind;
-use super::hold::{Held, HoldId};
+use super::hold::{Held, HoldId, held_in};
 use super::organization::Organization;
 use super::pack::FrameReader;
 use super::segment::{ChunkRef, Segment};
-use super::store;
+use super::store::{self, Store};
 use super::{Archive, CHUNK_SIZE, SEGMENT_CHUNKS, lock, pipeline};
 use crate::domain::id::OrganizationId;
 use crate::engine::{RemoteError, RemoteId, RemoteRun, RemoteSource, RemoteSources};
@@ -78,7 +78,8 @@ fn failed(error: &Error) -> RemoteError {
 impl RemoteSources for Sources {
     fn open(&self, id: &RemoteId) -> Result<Arc<dyn RemoteSource>, RemoteError> {
         let (organization, hold) = Archive::parse_remote_id(id).ok_or_else(unknown)?;
-        let found = self.0.held(organization, hold);
+        let store = self.0.shared.store.tried_once();
+        let found = held_in(&store, &self.0, organization, hold);
         let held = found.map_err(|error| failed(&error))?;
         let held = held.ok_or_else(|| RemoteError {
             context: format!("the hold {hold} is not in the object store"),
@@ -86,7 +87,7 @@ impl RemoteSources for Sources {
         })?;
         let organization = self.0.organization(organization);
         Ok(Arc::new(Source {
-            archive: self.0.clone(),
+            store,
             organization: organization.map_err(|error| failed(&error))?,
             held,
             segments: Mutex::default(),
@@ -104,7 +105,8 @@ impl RemoteSources for Sources {
 
 /// One hold.
 struct Source {
-    archive: Archive,
+    /// Who reads here has a patience of his own: each request is made once.
+    store: Store,
     organization: Arc<Organization>,
     held: Held,
     /// The last used first. Locked while one is fetched, so that several readers of a segment fetch it once.
@@ -132,7 +134,7 @@ impl Source {
         let opened = match found.and_then(|at| segments.remove(at)) {
             Some(opened) => opened,
             None => {
-                let store = &self.archive.shared.store;
+                let store = &self.store;
                 let keys = Arc::clone(&self.organization.state().keys);
                 let read = pipeline::read_segment(store, &self.organization, number, *place, &keys);
                 let (segment, key) = store.runtime().block_on(read)?;
@@ -201,7 +203,7 @@ impl Source {
         let (Some(first), Some(last)) = (run.first(), run.last()) else {
             return Ok(Vec::new());
         };
-        let store = &self.archive.shared.store;
+        let store = &self.store;
         let path = store::name(self.organization.id, Kind::Pack, first.pack);
         let end = last.entry.offset.saturating_add(last.entry.length);
         let range = u64::from(first.entry.offset)..u64::from(end);

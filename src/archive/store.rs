@@ -218,6 +218,18 @@ impl Store {
         }
     }
 
+    /// The same store for one who tries again by himself, and may have to stop that at any time.
+    pub fn tried_once(&self) -> Self {
+        let retry = Retry {
+            attempts: 1,
+            ..self.retry
+        };
+        Self {
+            retry,
+            ..self.clone()
+        }
+    }
+
     /// What the organizations' keys are wrapped with.
     pub const fn master(&self) -> &MasterKey {
         &self.master
@@ -298,13 +310,16 @@ impl Store {
             let done = tokio::time::timeout(limit, act()).await;
             match done.unwrap_or_else(|_| Err(timed_out(limit))) {
                 Ok(value) => return Ok(value),
-                Err(source) if tries < self.retry.attempts && !error::is_permanent(&source) => {
-                    tracing::debug!(operation, object = %path, error = %source, "trying again");
+                Err(source) if !error::is_permanent(&source) => {
                     // The store's own word is for everybody.
                     if let Some(wait) = s3::refusal(&source).and_then(|refused| refused.retry_after)
                     {
                         self.gate.close(wait);
                     }
+                    if tries >= self.retry.attempts {
+                        return Err(Error::from_store(operation, path, source));
+                    }
+                    tracing::debug!(operation, object = %path, error = %source, "trying again");
                     tokio::time::sleep(pause.mul_f32(0.5 + rand::random::<f32>() / 2.0)).await;
                     pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                     tries += 1;

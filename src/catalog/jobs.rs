@@ -459,24 +459,52 @@ pub fn requeue(tx: &Transaction<'_>, id: JobId, from: JobState, now: i64) -> Res
         .context("have a job tried again")
 }
 
-/// Interrupts the fill of the volume for good, because the volume goes: one that no worker is at ends here. Gives the one
-/// that a worker is at, which must be told.
+/// Interrupts the fill of the volume, because the volume is to go, so that it is not tried again: one that no worker is at
+/// ends here. Gives it, and whether a worker is at it, who must be told.
 ///
 /// # Errors
 /// [`Error::Sqlite`].
-pub fn end_fill(tx: &Transaction<'_>, volume: &str, now: i64) -> Result<Option<JobId>, Error> {
+pub fn end_fill(
+    tx: &Transaction<'_>,
+    volume: &str,
+    now: i64,
+) -> Result<Option<(JobId, bool)>, Error> {
     let fault = Fault::Interrupted;
+    let asleep = tx
+        .prepare_cached(
+            "UPDATE jobs SET state = 'interrupted', ended = ?2, speed = NULL, step = NULL, fault = ?3, closed = 1
+             WHERE subject = ?1 AND kind = 'fill-volume' AND state IN ('queued', 'waiting') RETURNING id",
+        )
+        .and_then(|mut update| {
+            update.query_row((volume, now, fault), |row| row.get(0)).optional()
+        })
+        .context("end a fill")?;
+    if let Some(id) = asleep {
+        return Ok(Some((id, false)));
+    }
+    let awake = tx
+        .prepare_cached(
+            "UPDATE jobs SET cancel = 1, closed = 1 WHERE subject = ?1 AND kind = 'fill-volume' AND state = 'running'
+             RETURNING id",
+        )
+        .and_then(|mut update| update.query_row([volume], |row| row.get(0)).optional())
+        .context("end a fill")?;
+    Ok(awake.map(|id| (id, true)))
+}
+
+/// The volume stays after all: the fill that [`end_fill`] ended goes on.
+///
+/// # Errors
+/// [`Error::Sqlite`], also when there is other live work on the volume.
+pub fn go_on_with_fill(tx: &Transaction<'_>, id: JobId, now: i64) -> Result<bool, Error> {
     tx.prepare_cached(
-        "UPDATE jobs SET state = 'interrupted', ended = ?2, speed = NULL, step = NULL, fault = ?3, closed = 1
-         WHERE subject = ?1 AND kind = 'fill-volume' AND state IN ('queued', 'waiting')",
+        "UPDATE jobs SET state = 'queued', next_attempt = ?2, attempts = 0, ended = NULL, step = NULL, ending = NULL,
+           fault = NULL, cancel = 0, closed = 0
+         WHERE id = ?1 AND kind = 'fill-volume' AND state = 'interrupted' AND closed = 1",
     )
-    .and_then(|mut update| update.execute((volume, now, fault)))
-    .context("end a fill")?;
-    tx.prepare_cached(
-        "UPDATE jobs SET cancel = 1 WHERE subject = ?1 AND kind = 'fill-volume' AND state = 'running' RETURNING id",
-    )
-    .and_then(|mut update| update.query_row([volume], |row| row.get(0)).optional())
-    .context("end a fill")
+    .and_then(|mut update| update.execute((id, now)))
+    .map(|rows| rows == 1)
+    .context("go on with a fill")
 }
 
 /// The object has gone on: what failed on it cannot be tried again any more.

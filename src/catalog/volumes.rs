@@ -49,7 +49,7 @@ pub struct ListedVolume {
     pub snapshots: u32,
     /// Snapshots of it that are being taken or saved.
     pub in_snapshot: u32,
-    /// The work at hand on it.
+    /// The work at hand on it; else the last attempt to fill it, where that failed or was interrupted.
     pub job: Option<Job>,
 }
 
@@ -72,7 +72,7 @@ fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
     })
 }
 
-/// What a row of the list is made of; `j` is the live work, if any.
+/// What a row of the list is made of; `j` is the live work, or the fill that ended too early.
 fn listed_sql(rest: &str) -> String {
     format!(
         "SELECT {COLUMNS}, z.name, i.name,
@@ -80,7 +80,10 @@ fn listed_sql(rest: &str) -> String {
            (SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('creating', 'saving')),
            {JOB}
          FROM volumes v JOIN zones z ON z.id = v.zone LEFT JOIN instances i ON i.id = v.instance
-           LEFT JOIN jobs j ON j.subject = v.id AND j.state IN {LIVE}
+           LEFT JOIN jobs j ON j.id = COALESCE(
+             (SELECT l.id FROM jobs l WHERE l.subject = v.id AND l.state IN {LIVE}),
+             (SELECT f.id FROM jobs f WHERE f.subject = v.id AND f.kind = 'fill-volume'
+                AND f.state IN ('failed', 'interrupted') ORDER BY f.asked DESC, f.id DESC LIMIT 1))
          WHERE {rest}"
     )
 }

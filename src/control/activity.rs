@@ -4,13 +4,16 @@ use super::core::Core;
 use super::error::{Error, Refusal, internal};
 use super::moments::{moment, time_zone};
 use super::{Caller, Control};
+use crate::catalog;
 use crate::catalog::events::{NewEvent, insert_event};
+use crate::catalog::jobs::Job;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
-use crate::domain::job::JobState;
-use crate::domain::role::Permission;
+use crate::domain::job::{JobKind, JobState};
+use crate::domain::role::{Door, Permission};
 use crate::view::{Act, ActivityRow, Change, Outcome, PAGE_ROWS, Page};
 use rusqlite::Transaction;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 impl Control {
@@ -27,14 +30,23 @@ impl Control {
         let zone = time_zone(&actor.time_zone);
         let mut rows = Vec::with_capacity(found.rows.len());
         for event in found.rows {
-            let act: Act = serde_json::from_str(&event.act).map_err(|source| {
+            let written: Written = serde_json::from_str(&event.act).map_err(|source| {
                 self.fault(Error::Json {
                     what: "an act of the log",
                     source,
                 })
             })?;
+            let (act, ended) = match written {
+                Written::Act(act) => (act, None),
+                Written::End { ended, fault } => (Act::Job(ended), Some(fault)),
+            };
             let job_tells = matches!(act, Act::Job(_));
             let outcome = match (&event.job, act) {
+                _ if ended.is_some() => match ended.flatten() {
+                    None => Outcome::Done,
+                    Some(Fault::Interrupted) => Outcome::Interrupted,
+                    Some(fault) => Outcome::Failed(fault),
+                },
                 (_, Act::SignInRefused) => Outcome::Failed(Fault::WrongCredentials),
                 (_, Act::SetClock) => Outcome::Failed(Fault::ClockNotSet),
                 (Some(job), _) if job_tells => match job.state {
@@ -94,6 +106,52 @@ impl Control {
         self.core.live.changed(organization, &[Change::Activity]);
         Ok(())
     }
+}
+
+/// What stands in the log.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    /// Work that the program began itself ended so. Unlike that of an act, which its job tells, this does not change when
+    /// the work is tried again.
+    End {
+        ended: JobKind,
+        fault: Option<Fault>,
+    },
+    /// What somebody did.
+    Act(Act),
+}
+
+/// Writes into the log how work of the program's own ended.
+pub(super) fn log_end(
+    tx: &Transaction<'_>,
+    job: &Job,
+    fault: Option<&Fault>,
+    now: i64,
+) -> Result<(), catalog::Error> {
+    let written = Written::End {
+        ended: job.kind,
+        fault: fault.cloned(),
+    };
+    let act = match serde_json::to_string(&written) {
+        Ok(act) => act,
+        Err(error) => {
+            // What ended must end.
+            tracing::warn!(job = %job.id, %error, "an entry of the log was not written");
+            return Ok(());
+        }
+    };
+    let event = NewEvent {
+        organization: job.organization,
+        at: now,
+        user: None,
+        who: None,
+        door: Door::System,
+        act,
+        subject: &job.subject_name,
+        job: Some(job.id),
+    };
+    insert_event(tx, &event)
 }
 
 /// Writes an act into the log, in the transaction of the act itself.

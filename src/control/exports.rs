@@ -93,6 +93,13 @@ impl Exports for ZoneExports {
             None => self.open_volume(name.parse().map_err(|_| OpenError::NotFound)?),
         }
     }
+
+    /// What waits for the object store would wait for it until the end of its patience.
+    fn unheard(&self) {
+        if let Ok(pool) = self.zone.pool("") {
+            pool.stop_waiting();
+        }
+    }
 }
 
 impl ZoneExports {

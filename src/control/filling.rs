@@ -10,13 +10,15 @@ use super::core::{ArchiveDoor, Core};
 use super::error::{Error, chain, explain};
 use super::tasks::begin_fill;
 use crate::archive::{self, Archive, HoldId};
-use crate::catalog::jobs::{close_jobs, end_fill};
+use crate::catalog::jobs::{end_fill, go_on_with_fill};
 use crate::catalog::origins::Origin;
 use crate::catalog::volumes::Volume;
 use crate::domain::fault::Fault;
-use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
-use crate::engine::{RemoteError, RemoteId, RemoteSource, RemoteSources};
+use crate::domain::id::{CheckpointId, JobId, SnapshotId, VolumeId};
+use crate::domain::size::Bytes;
+use crate::engine::{RemoteError, RemoteId, RemoteSource, RemoteSources, VolumeInfo};
 use crate::jobs::{Failure, Watch};
+use crate::view::SnapshotPlan;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,9 +76,10 @@ impl Core {
         let held = archive
             .hold_for(volume.organization, content, HoldId::from(volume.id))
             .map_err(|error| failed(error.into()))?;
-        if held.description().size != volume.size.0 {
+        // Beyond the end of what it is made from there are zeros.
+        if held.description().size > volume.size.0 {
             return Err(failed(Error::Broken(
-                "a volume is not of the size of what it is made from",
+                "a volume is smaller than what it is made from",
             )));
         }
         Ok(())
@@ -183,15 +186,21 @@ impl Core {
 }
 
 impl Control {
-    /// Ends the work that fills these volumes, which are to be deleted, and waits until it has ended.
-    pub(super) fn end_fills(&self, volumes: &[VolumeId]) -> Result<(), Fault> {
+    /// Ends the work that fills these volumes, which are to be deleted, and waits until it has ended. Gives what was ended.
+    pub(super) fn end_fills(&self, volumes: &[VolumeId]) -> Result<Vec<JobId>, Fault> {
+        let mut ended = Vec::new();
         for volume in volumes {
             let id = volume.to_string();
-            let running = self.core.transact(|tx| {
-                let running = end_fill(tx, &id, self.now_ms())?;
-                Ok(running)
-            })?;
-            let Some(job) = running else { continue };
+            let found = self
+                .core
+                .transact(|tx| Ok(end_fill(tx, &id, self.now_ms())?))?;
+            let Some((job, running)) = found else {
+                continue;
+            };
+            ended.push(job);
+            if !running {
+                continue;
+            }
             self.runner.interrupt(job);
             for _ in 0..ENDS.0 {
                 match self.ask(self.catalog().job(job))? {
@@ -199,7 +208,68 @@ impl Control {
                     _ => break,
                 }
             }
-            self.core.transact(|tx| Ok(close_jobs(tx, &id)?))?;
+        }
+        Ok(ended)
+    }
+
+    /// Where the deletion did not begin that work was ended for, that goes on.
+    pub(super) fn unless_begun<T>(
+        &self,
+        begun: Result<T, Fault>,
+        ended: &[JobId],
+    ) -> Result<T, Fault> {
+        if begun.is_err() && !ended.is_empty() {
+            for job in ended {
+                let again = self
+                    .core
+                    .transact(|tx| Ok(go_on_with_fill(tx, *job, self.now_ms())?));
+                if let Err(fault) = again {
+                    tracing::warn!(%job, ?fault, "a fill that was ended for a deletion does not go on");
+                }
+            }
+            self.runner.wake();
+        }
+        begun
+    }
+
+    /// What a save would send of a volume of which there is no snapshot to build on, where that builds on what the volume
+    /// was made from: what has not been written since is copied by its name there, whether it has come here or not.
+    pub(super) fn plan_on_origin(
+        &self,
+        volume: &Volume,
+        info: &VolumeInfo,
+        plan: &mut SnapshotPlan,
+    ) -> Result<(), Fault> {
+        let Some(origin) = self.ask(self.catalog().origin(volume.id))? else {
+            return Ok(());
+        };
+        let pool = self.core.zones.get(volume.zone)?.pool(&volume.name)?;
+        let changed = pool
+            .changed_since(origin.base, volume.id)
+            .map_err(|error| self.fault(error.into()))?;
+        let archive = self.core.archive.get();
+        let archive = archive.map_err(|error| self.fault(error.into()))?;
+        // A store that cannot be asked now is believed to have what it had.
+        let there = !matches!(
+            archive.manifest(origin.organization, origin.content),
+            Ok(None)
+        );
+        match changed {
+            Some(changed) if there => {
+                plan.to_save = Bytes(archive::most_to_read(&changed, volume.size.0));
+                plan.on_origin = true;
+            }
+            // What has not come is to be fetched for it, and sent.
+            _ => {
+                if let Some(filling) = info.filling {
+                    let held = archive.held(origin.organization, HoldId::from(volume.id));
+                    let whole = held.ok().flatten();
+                    let whole = whole.map_or(volume.size.0, |held| held.description().data_bytes);
+                    let rest = whole.saturating_sub(filling.present);
+                    let all = plan.to_save.0.saturating_add(rest);
+                    plan.to_save = Bytes(all.min(volume.size.0));
+                }
+            }
         }
         Ok(())
     }

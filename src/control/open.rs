@@ -18,6 +18,7 @@ use crate::jobs::{Runner, RunnerOptions};
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A zone, as the operator wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Settings {
     pub workers: usize,
     /// How many days a saved snapshot may go without being read again; none: for ever.
     pub verify_days: Option<u32>,
+    /// How long a guest waits for data that is in the object store only while that is out of reach, before it gets an error.
+    pub fetch_wait: Duration,
 }
 
 /// What a region is called, and its zones, when nobody has said so.
@@ -65,12 +68,14 @@ pub struct Tuning {
     pub clock: Arc<dyn Clock>,
     /// How long work waits and is tried again; the number of workers comes from the settings.
     pub runner: RunnerOptions,
-    /// How pools are opened; the limit comes from the settings.
+    /// How pools are opened; the limit, and how long a guest waits for the object store, come from the settings.
     pub pool: PoolOptions,
     /// Whether to look for a hypervisor on this host.
     pub hypervisor: bool,
     /// How long a guest has to shut down after the power button, in seconds.
     pub stop_seconds: u32,
+    /// How often the program looks whether there is something to do about the object store.
+    pub look: Duration,
 }
 
 impl Default for Tuning {
@@ -81,6 +86,7 @@ impl Default for Tuning {
             pool: PoolOptions::default(),
             hypervisor: true,
             stop_seconds: STOP_SECONDS,
+            look: Duration::from_secs(60),
         }
     }
 }
@@ -105,6 +111,10 @@ impl Control {
         let catalog = Catalog::open(&folders.catalog())?;
         let now = tuning.clock.now_ms();
         let region = catalog.region(settings.region.as_deref(), &settings.first.region)?;
+        let pool = PoolOptions {
+            remote_patience: settings.fetch_wait,
+            ..tuning.pool
+        };
         let mut zones = Vec::new();
         for wanted in &wanted_zones(&catalog, &settings)? {
             let zone = catalog.zone_of_name(&wanted.name, now)?;
@@ -112,7 +122,7 @@ impl Control {
                 folders.pool(zone.id),
                 PoolOptions {
                     limit: wanted.limit,
-                    ..tuning.pool.clone()
+                    ..pool.clone()
                 },
             );
             zones.push(Zone::open(zone, true, &folder, options));
@@ -121,7 +131,7 @@ impl Control {
             if !zones.iter().any(|open| open.id == zone.id) {
                 tracing::warn!(zone = %zone.name, id = %zone.id, "a zone is not in the settings any more: it is kept, and takes nothing new");
                 let folder = folders.pool(zone.id);
-                zones.push(Zone::open(zone, false, &folder, tuning.pool.clone()));
+                zones.push(Zone::open(zone, false, &folder, pool.clone()));
             }
         }
         zones.sort_by(|a, b| a.name.cmp(&b.name));
@@ -159,7 +169,7 @@ impl Control {
             guests: Guests::new(core.clone(), tuning.hypervisor, tuning.stop_seconds),
             proofs: Proofs::every(settings.verify_days),
             kits: Kits::default(),
-            upkeep: Upkeep::new(core.clone()),
+            upkeep: Upkeep::new(core.clone(), tuning.look),
         });
         core.reconcile()?;
         let options = RunnerOptions {

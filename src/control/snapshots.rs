@@ -5,6 +5,7 @@ use super::moments::{moment, stamp, time_zone};
 use super::volumes::write_new;
 use super::work::Asked;
 use super::{Actor, Caller, Control, page_of};
+use crate::archive::most_to_read;
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{
     Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken,
@@ -19,7 +20,6 @@ use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::{SnapshotEvent, SnapshotState};
 use crate::domain::volume::{VolumeKind, VolumeState};
-use crate::engine::block::BLOCK_SIZE;
 use crate::view::{DeletionPlan, PAGE_ROWS, Page, SnapshotPlan, SnapshotRow, Started};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
@@ -103,11 +103,10 @@ impl Control {
         let proposed = self
             .core
             .look(|tx| free_name(tx, actor, &zone, &volume.name, self.now_ms()))?;
-        let written = if volume.state == VolumeState::Ready {
-            self.written(&volume)?
-        } else {
-            Bytes(0)
-        };
+        let info = (volume.state == VolumeState::Ready)
+            .then(|| self.seen(&volume))
+            .transpose()?;
+        let written = Bytes(info.as_ref().map_or(0, |info| info.written));
         let mut plan = SnapshotPlan {
             volume: id,
             name: volume.name.clone(),
@@ -115,21 +114,25 @@ impl Control {
             to_save: written,
             written,
             since: None,
+            on_origin: false,
             zones: u32::try_from(self.core.zones.views(None, None).len()).unwrap_or(u32::MAX),
         };
         let pool = self.core.zones.get(volume.zone)?.pool(&volume.name)?;
         for base in self.ask(self.catalog().snapshots_of_volume(id))? {
-            if !base.state.is_usable() || base.held != Held::Base {
+            if !base.state.is_usable() || base.held != Held::Base || base.zone != volume.zone {
                 continue;
             }
             let changed = pool
                 .changed_since(base.checkpoint, id)
                 .map_err(|error| self.fault(error.into()))?;
             if let Some(changed) = changed {
-                plan.to_save = Bytes(changed.len() * BLOCK_SIZE);
+                plan.to_save = Bytes(most_to_read(&changed, volume.size.0));
                 plan.since = Some(moment(&zone, base.taken));
-                break;
+                return Ok(plan);
             }
+        }
+        if let Some(info) = &info {
+            self.plan_on_origin(&volume, info, &mut plan)?;
         }
         Ok(plan)
     }

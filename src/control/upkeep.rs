@@ -12,14 +12,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the thread looks whether there is something to do.
-const LOOK: Duration = Duration::from_secs(60);
 /// How long after a prune the next one comes, in milliseconds.
 const PRUNE_MS: i64 = 24 * 3600 * 1000;
+/// How long after one that failed.
+const AGAIN_MS: i64 = 15 * 60 * 1000;
 
 /// The thread.
 pub(super) struct Upkeep {
     core: Weak<Core>,
+    /// How often the thread looks whether there is something to do.
+    look: Duration,
     told: Arc<Told>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -41,19 +43,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Upkeep {
-    pub fn new(core: Weak<Core>) -> Self {
+    pub fn new(core: Weak<Core>, look: Duration) -> Self {
         Self {
             core,
+            look,
             told: Arc::default(),
             thread: Mutex::default(),
         }
     }
 
     pub fn start(&self) {
-        let (told, core) = (Arc::clone(&self.told), self.core.clone());
+        let (told, core, look) = (Arc::clone(&self.told), self.core.clone(), self.look);
         let spawned = std::thread::Builder::new()
             .name("upkeep".to_owned())
-            .spawn(move || told.run(&core));
+            .spawn(move || told.run(&core, look));
         match spawned {
             Ok(thread) => *lock(&self.thread) = Some(thread),
             Err(error) => {
@@ -88,12 +91,12 @@ impl Drop for Upkeep {
 }
 
 impl Told {
-    fn run(&self, core: &Weak<Core>) {
+    fn run(&self, core: &Weak<Core>, look: Duration) {
         loop {
             let stopping = lock(&self.stopping);
             let waited = self
                 .called
-                .wait_timeout_while(stopping, LOOK, |stopping| !*stopping);
+                .wait_timeout_while(stopping, look, |stopping| !*stopping);
             let (stopping, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if *stopping {
                 return;
@@ -168,10 +171,14 @@ impl Core {
                 }
             }
             Err(crate::archive::Error::Cancelled) => {}
-            Err(error) => tracing::warn!(
-                error = chain(&error),
-                "the object store could not be pruned; it is tried again tomorrow"
-            ),
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "the object store could not be pruned; it is tried again in a quarter of an hour"
+                );
+                told.pruned
+                    .store(now - PRUNE_MS + AGAIN_MS, Ordering::SeqCst);
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use super::moments::{moment, time_zone};
 use super::work::Asked;
 use super::zones::Zone;
 use super::{Actor, Caller, Control, page_of};
-use crate::catalog::instances::instance;
-use crate::catalog::jobs::is_being_read;
+use crate::catalog::instances::{instance, live_work_on};
+use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::Held;
 use crate::catalog::volumes::{
     ListedVolume, Volume, insert_volume, move_volume, volume_name_taken, volume_of,
@@ -18,7 +18,7 @@ use crate::domain::name::checked_name;
 use crate::domain::role::Permission;
 use crate::domain::size::{Bytes, MAX_VOLUME_GIB, MIN_VOLUME_GIB};
 use crate::domain::volume::{VolumeEvent, VolumeKind, VolumeState};
-use crate::engine::Reference;
+use crate::engine::{Reference, VolumeInfo};
 use crate::view::{DeletionPlan, InstanceLink, PAGE_ROWS, Page, Started, VolumeRow};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
@@ -51,21 +51,23 @@ impl Control {
         let volume = listed.volume;
         // Only what is ready is asked of the pool: all else is not there yet, or not to be counted on.
         let seen = if volume.state == VolumeState::Ready {
-            self.written(&volume).map(Some)
+            self.seen(&volume).map(Some)
         } else {
             Ok(None)
         };
-        let (written, broken) = match seen {
-            Ok(written) => (written, None),
+        let (seen, broken) = match seen {
+            Ok(seen) => (seen, None),
             Err(fault) => (None, Some(fault)),
         };
+        let filling = seen.as_ref().is_some_and(|info| info.filling.is_some());
         VolumeRow {
             id: volume.id,
             name: volume.name,
             kind: volume.kind,
             zone: listed.zone_name,
             size: volume.size,
-            written,
+            written: seen.map(|info| Bytes(info.written)),
+            filling,
             state: volume.state,
             fault: volume.fault.or(broken),
             in_snapshot: listed.in_snapshot > 0,
@@ -78,19 +80,20 @@ impl Control {
             job: listed
                 .job
                 .as_ref()
+                .filter(|job| filling || job.state.is_live())
                 .map(|job| self.job_view(actor, time_zone, job)),
         }
     }
 
-    /// Bytes of the volume that hold data, or why its pool cannot tell.
-    pub(super) fn written(&self, volume: &Volume) -> Result<Bytes, Fault> {
+    /// The volume as its pool has it, or why that cannot be told.
+    pub(super) fn seen(&self, volume: &Volume) -> Result<VolumeInfo, Fault> {
         let zone = self.core.zones.get(volume.zone)?;
         let damaged = || Fault::VolumeDamaged {
             name: volume.name.clone(),
         };
         match zone.pool(&volume.name)?.volume(volume.id) {
             Ok(Some(info)) if info.poisoned => Err(damaged()),
-            Ok(Some(info)) => Ok(Bytes(info.written)),
+            Ok(Some(info)) => Ok(info),
             Ok(None) => Err(damaged()),
             Err(error) => Err(
                 explain("look at a volume", error.into(), zone.about(&volume.name)).into_fault(),
@@ -206,9 +209,9 @@ impl Control {
             return Err(in_use());
         }
         self.core.look(|tx| not_attached(tx, &volume))?;
-        self.end_fills(&[id])?;
+        let ended = self.end_fills(&[id])?;
         let asked = Asked::new(JobKind::DeleteVolume, &id, &volume.name);
-        self.begin(caller, actor, &asked, |tx| {
+        let begun = self.begin(caller, actor, &asked, |tx| {
             let volume = volume_of(tx, actor.organization, id)?.ok_or(NO_VOLUME)?;
             not_attached(tx, &volume)?;
             let after = volume
@@ -216,12 +219,14 @@ impl Control {
                 .next(VolumeEvent::DeleteAsked)
                 .map_err(|_| in_use())?;
             if is_being_read(tx, &id.to_string())?
+                || live_work_on(tx, &id.to_string())?.is_some()
                 || !move_volume(tx, id, volume.state, after, None)?
             {
                 return Err(in_use().into());
             }
-            Ok(())
-        })
+            Ok(close_jobs(tx, &id.to_string())?)
+        });
+        self.unless_begun(begun, &ended)
     }
 
     pub(super) fn volume_of(

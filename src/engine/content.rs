@@ -157,7 +157,7 @@ fn read_absent(
             Presence::Absent if asks => {
                 if !loose.copy(at, piece) {
                     // It was kept when it came, and was lost since (a sync failed). Seldom enough to wait here.
-                    let mut patience = Patience::new(core.options.remote_patience, None);
+                    let mut patience = Patience::new(core, None);
                     bottom
                         .remote()?
                         .bring(core, block, Purpose::Read, loose, &mut patience)?;

@@ -26,6 +26,8 @@ pub(crate) struct Core {
     layers: AtomicU64,
     /// Where layers that still fill find their sources.
     sources: RwLock<Option<Arc<dyn RemoteSources>>>,
+    /// Nobody waits any more for blocks that live elsewhere.
+    pub(crate) stopping: AtomicBool,
     meta: Mutex<Meta>,
 }
 
@@ -63,6 +65,7 @@ impl Core {
             room,
             layers: AtomicU64::new(0),
             sources: RwLock::default(),
+            stopping: AtomicBool::new(false),
             meta,
             options,
         }))

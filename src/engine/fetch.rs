@@ -53,21 +53,25 @@ pub(crate) struct Patience<'a> {
     pause: Duration,
     /// Set when there is no use in waiting any more.
     leaving: Option<&'a AtomicBool>,
+    /// The same, for everybody who waits in the pool.
+    stopping: &'a AtomicBool,
 }
 
 impl<'a> Patience<'a> {
-    pub(crate) fn new(limit: Duration, leaving: Option<&'a AtomicBool>) -> Self {
+    /// As long as the pool's options say, but for who leaves before.
+    pub(crate) fn new(core: &'a Core, leaving: Option<&'a AtomicBool>) -> Self {
         Self {
             started: Instant::now(),
-            limit,
+            limit: core.options.remote_patience,
             pause: FIRST_PAUSE,
             leaving,
+            stopping: &core.stopping,
         }
     }
 
     fn is_leaving(&self) -> bool {
-        self.leaving
-            .is_some_and(|leaving| leaving.load(Ordering::SeqCst))
+        let set = |flag: &AtomicBool| flag.load(Ordering::SeqCst);
+        set(self.stopping) || self.leaving.is_some_and(set)
     }
 
     fn is_over(&self) -> bool {
@@ -202,7 +206,7 @@ impl Remote {
         })?;
         let source = sources.open(&self.source)?;
         let chunk = source.chunk_size();
-        if !chunk.is_power_of_two() || chunk < BLOCK_SIZE || source.size() != self.size {
+        if !chunk.is_power_of_two() || chunk < BLOCK_SIZE || source.size() > self.size {
             return Err(RemoteError {
                 context: format!(
                     "the source has {} bytes in chunks of {chunk}; the layer has {}",
@@ -244,10 +248,15 @@ impl Remote {
             // Lossless: a chunk has at most as many blocks as the volume.
             let per = u32::try_from(source.chunk_size() / BLOCK_SIZE).unwrap_or(u32::MAX);
             let chunk = block / per;
+            let chunks = source.size().div_ceil(source.chunk_size());
+            let left = chunks.saturating_sub(u64::from(chunk));
+            let left = u32::try_from(left).unwrap_or(u32::MAX);
             let most = match purpose {
                 Purpose::Read => self.seems_good(chunk, per),
                 Purpose::Fill(most) => most,
             };
+            // What lies beyond the source's end is not the source's to tell.
+            let most = most.min(left).max(1);
             let Some(claimed) = self.claim(chunk, most, per, patience) else {
                 let error = RemoteError {
                     context: "another fetches it already, and there is no use in waiting any more"
@@ -265,9 +274,12 @@ impl Remote {
                 return Ok(end);
             }
             let count = claimed.chunks.end - claimed.chunks.start;
-            let came = source
-                .read(chunk, count)
-                .and_then(|run| self.understand(run, chunk, count, per));
+            let came = if left == 0 {
+                Ok(RemoteRun::Zeros(u32::MAX))
+            } else {
+                source.read(chunk, count)
+            };
+            let came = came.and_then(|run| self.understand(run, chunk, count, per));
             match came {
                 Ok((blocks, bytes)) => {
                     let end = blocks.end;

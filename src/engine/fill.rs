@@ -41,8 +41,9 @@ impl Pool {
         self.inner.core.attach_sources(sources);
     }
 
-    /// Makes a volume whose content is that of a source of this size. It can be leased at once: what is read is fetched
-    /// when it is read, and [`Pool::fill`] fetches the rest. If the volume is there already, nothing happens.
+    /// Makes a volume whose content is that of a source of this size, or of a smaller one and zeros beyond its end. It can
+    /// be leased at once: what is read is fetched when it is read, and [`Pool::fill`] fetches the rest. If the volume is
+    /// there already, nothing happens.
     ///
     /// With `base`, a retired checkpoint stands for that content: [`Pool::diff`] from it to a checkpoint of the volume
     /// tells what was written since, and asks nothing of the source.
@@ -73,6 +74,12 @@ impl Pool {
         tell: &mut dyn FnMut(Filled) -> ControlFlow<()>,
     ) -> Result<()> {
         self.inner.fill(id, tell)
+    }
+
+    /// From here on nobody waits for blocks that live elsewhere: who asks for some gets them at once or not at all. For a
+    /// process that ends, once nobody listens to what its disks answer any more.
+    pub fn stop_waiting(&self) {
+        self.inner.core.stopping.store(true, Ordering::SeqCst);
     }
 
     /// The sources that the pool still needs.
@@ -319,7 +326,7 @@ impl Job<'_> {
                     return Ok(());
                 }
                 let mut loose = Loose::default();
-                let mut patience = Patience::new(core.options.remote_patience, Some(self.stop));
+                let mut patience = Patience::new(core, Some(self.stop));
                 let through = self.remote.bring(
                     core,
                     block,

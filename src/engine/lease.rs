@@ -191,7 +191,7 @@ impl BlockDevice for CheckpointDevice {
         let core = &self.inner.core;
         let mut loose = Loose::default();
         let length = buffer.len() as u64;
-        let mut patience = Patience::new(core.options.remote_patience, None);
+        let mut patience = Patience::new(core, None);
         content::bring(
             core,
             &self.layers,

@@ -110,7 +110,7 @@ impl Volume {
         if stack.layers.last().is_none_or(|bottom| !bottom.asks()) {
             return Ok(());
         }
-        let mut patience = Patience::new(self.core.options.remote_patience, Some(&self.leaving));
+        let mut patience = Patience::new(&self.core, Some(&self.leaving));
         content::bring(
             &self.core,
             &stack.layers,

@@ -6,8 +6,9 @@
 use super::{Accelerator, Error, Incoming, MAX_DISKS, MAX_VCPUS, Spec, folder};
 use serde_json::json;
 
-/// For how long a disk waits for its NBD server, in seconds, before the guest is stopped on an error: a day.
-const RECONNECT_SECONDS: u32 = 86_400;
+/// For how long a disk waits for its NBD server, in seconds, before the guest gets an error: a year. A guest outlives the
+/// server, and must not be harmed by one that is away for long.
+const RECONNECT_SECONDS: u32 = 31_536_000;
 /// PCI slots are fixed, so that the guest finds its hardware where it was however many disks it has.
 const FIRST_DISK_SLOT: usize = 0x08;
 /// What a serial of virtio-blk holds.
@@ -120,7 +121,7 @@ pub(super) fn arguments(
         line.option(
             "-device",
             format!(
-                "virtio-blk-pci,id=virtio-disk{index},drive=disk{index},addr={:#x},serial={},werror=stop,rerror=stop{boot}",
+                "virtio-blk-pci,id=virtio-disk{index},drive=disk{index},addr={:#x},serial={},werror=enospc,rerror=report{boot}",
                 FIRST_DISK_SLOT + index,
                 disk.serial,
             ),

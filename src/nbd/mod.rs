@@ -25,7 +25,7 @@
 //!   range, not to the disk.
 //! - Nothing a client sends ends the server, and what a client can make the server hold in memory is bounded
 //!   (`transmission` gives the sum).
-//! - [`Server::shutdown`] answers what is being executed and drops what is not begun. It sends no `ESHUTDOWN`: QEMU would
+//! - [`Server::shutdown`] answers what is being executed, unless that takes long, and drops what is not begun. It sends no `ESHUTDOWN`: QEMU would
 //!   hand that to its guest as a disk error, whereas after a cut connection it reconnects and asks again.
 //!
 //! # A crash
@@ -71,6 +71,10 @@ pub trait Exports: Send + Sync {
     /// # Errors
     /// [`OpenError`], of which the text is sent to the client.
     fn open(&self, name: &str) -> Result<Export, OpenError>;
+
+    /// The server stops, and its connections are closed: no client hears any more how its requests end. Those of which the
+    /// effect depends on something far away need not wait for that.
+    fn unheard(&self) {}
 }
 
 /// A disk as one connection sees it. It is dropped when the connection has ended and all its requests with it.

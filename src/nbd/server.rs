@@ -27,8 +27,9 @@ pub struct ServerOptions {
     pub max_connections: usize,
     /// How long a handshake may take in all.
     pub handshake: Duration,
-    /// How long a stop waits for clients to take their answers. Requests that the device is executing are waited for
-    /// without limit.
+    /// How long a stop waits for clients to take their answers, and for requests that can be answered still. Then the
+    /// connections are closed, so that no client hears of a failure, and requests that the device is executing are waited
+    /// for without limit.
     pub farewell: Duration,
 }
 
@@ -113,8 +114,8 @@ impl Server {
         self.house.links().len()
     }
 
-    /// Stops: no new connection, no new request; requests that are being executed end and are answered, then the
-    /// connections are closed. When this returns, every export has been dropped and the socket's name is gone. A second
+    /// Stops: no new connection, no new request; requests that are being executed end and are answered where that does not
+    /// take long, then the connections are closed. When this returns, every export has been dropped and the socket's name is gone. A second
     /// call waits for the same.
     pub fn shutdown(&self) {
         let house = &self.house;
@@ -146,10 +147,11 @@ impl Server {
         while !links.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             links = if left.is_zero() {
-                // Somebody does not take its answers.
+                // Somebody does not take its answers, or a request does not end.
                 for link in links.values() {
                     let _ = link.socket.shutdown(Shutdown::Both);
                 }
+                house.exports.unheard();
                 house
                     .left
                     .wait(links)

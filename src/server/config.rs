@@ -7,6 +7,7 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The commented configuration file that `reprise config` prints.
 pub const EXAMPLE: &str = include_str!("../../docs/reprise.toml");
@@ -90,6 +91,7 @@ struct File {
     log: LogFormat,
     workers: Option<usize>,
     verify_days: Option<u32>,
+    fetch_wait_seconds: Option<u64>,
     archive: StoreSettings,
     organization: OrganizationSettings,
     region: RegionSettings,
@@ -147,6 +149,8 @@ pub struct Settings {
     pub workers: usize,
     /// How many days a saved snapshot may go without being read again; none: for ever.
     pub verify_days: Option<u32>,
+    /// How long a guest waits for data that is in the object store only while that is out of reach, before it gets an error.
+    pub fetch_wait: Duration,
     /// Whether to fill an empty data folder with sample data.
     pub demo: bool,
     /// Whether instances end when the server ends.
@@ -233,6 +237,10 @@ impl Settings {
             log: file.log,
             workers: file.workers.unwrap_or(3).clamp(1, 64),
             verify_days: Some(file.verify_days.unwrap_or(30)).filter(|days| *days > 0),
+            fetch_wait: match file.fetch_wait_seconds.unwrap_or(300) {
+                0 => Duration::MAX,
+                seconds => Duration::from_secs(seconds),
+            },
             demo: flags.demo,
             stop_guests: flags.stop_guests,
             organization: file

@@ -124,6 +124,7 @@ fn region(settings: &Settings, data: &Path) -> control::Settings {
         first: settings.first.clone(),
         workers: settings.workers,
         verify_days: settings.verify_days,
+        fetch_wait: settings.fetch_wait,
     }
 }
 

@@ -99,6 +99,8 @@ pub struct VolumeRow {
     pub size: Bytes,
     /// How much of it was written; none when the pool cannot tell (damaged, still being made).
     pub written: Option<Bytes>,
+    /// Whether some of its data is in the object store only: it is read on demand, and brought in by work of its own.
+    pub filling: bool,
     /// Where it stands.
     pub state: VolumeState,
     /// Why it failed, if it did.
@@ -111,7 +113,7 @@ pub struct VolumeRow {
     pub instance: Option<InstanceLink>,
     /// When it was asked for.
     pub created: Moment,
-    /// The work at hand on it, if any.
+    /// The work at hand on it, if any; of one that fills and that nothing fills, the attempt that failed or was interrupted.
     pub job: Option<JobView>,
 }
 
@@ -201,8 +203,10 @@ pub struct SnapshotPlan {
     pub to_save: Bytes,
     /// Bytes written in all.
     pub written: Bytes,
-    /// When the copy was taken that this one builds on; none: everything is sent.
+    /// When the copy was taken that this one builds on.
     pub since: Option<Moment>,
+    /// Whether it builds on what the volume was made from, which is in the object store. Neither: everything is sent.
+    pub on_origin: bool,
     /// How many zones will be able to use it.
     pub zones: u32,
 }

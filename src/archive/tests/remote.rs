@@ -62,7 +62,8 @@ fn pool(dir: &Path, archive: &Archive, limit: Option<u64>) -> Pool {
         limit,
         reserve: Some(1 << 20),
         background: false,
-        remote_patience: Duration::ZERO,
+        // One failure is waited out, an outage is not.
+        remote_patience: Duration::from_millis(200),
         ..PoolOptions::default()
     };
     let pool = Pool::open(dir, options).unwrap();

@@ -69,6 +69,8 @@ pub struct Counts {
 pub struct Wrapped {
     inner: Arc<dyn ObjectStore>,
     plan: Mutex<Option<(u64, Fault)>>,
+    /// Only operations on names with this in them fail, or are counted for that.
+    only: Mutex<&'static str>,
     hit: Mutex<bool>,
     counts: Mutex<Counts>,
     /// Every name that was ever written.
@@ -94,6 +96,7 @@ impl Wrapped {
         Arc::new(Self {
             inner,
             plan: Mutex::default(),
+            only: Mutex::default(),
             hit: Mutex::default(),
             counts: Mutex::default(),
             written: Mutex::default(),
@@ -106,8 +109,19 @@ impl Wrapped {
 
     /// The `nth` operation from now (0 is the next) fails.
     pub fn fail(&self, nth: u64, fault: Fault) {
+        self.fail_of("", nth, fault);
+    }
+
+    /// As [`Wrapped::fail`], of those on names with `part` in them.
+    pub fn fail_of(&self, part: &'static str, nth: u64, fault: Fault) {
+        *self.only.lock().unwrap() = part;
         *self.plan.lock().unwrap() = Some((nth, fault));
         *self.hit.lock().unwrap() = false;
+    }
+
+    /// Whether anything has failed since.
+    pub fn has_failed(&self) -> bool {
+        *self.hit.lock().unwrap()
     }
 
     /// Nothing fails any more; whether anything had.
@@ -126,6 +140,9 @@ impl Wrapped {
         let Some((left, fault)) = &mut *plan else {
             return (true, None);
         };
+        if !path.contains(*self.only.lock().unwrap()) {
+            return (true, None);
+        }
         if *left > 0 {
             *left -= 1;
             return (true, None);

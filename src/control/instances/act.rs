@@ -9,7 +9,7 @@ use super::NO_INSTANCE;
 use crate::catalog::instances::{
     Instance, insert_instance, instance_name_taken, instance_of, live_work_on, move_instance,
 };
-use crate::catalog::jobs::is_being_read;
+use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::templates::{Template, template_of};
 use crate::catalog::volumes::{
     Volume, disks_of, move_volume, set_attachment, volume_name_taken, volume_of,
@@ -288,15 +288,19 @@ impl Control {
         let actor = caller.must(Permission::Change)?;
         self.instance_of(actor.organization, id)?;
         let disks = self.ask(self.catalog().disks_of(id))?;
+        let mut ended = Vec::new();
         if volumes {
+            // Before anything is ended for it.
+            self.core
+                .look(|tx| stopped_instance(tx, actor.organization, id))?;
             for disk in &disks {
                 self.released(disk)?;
             }
             let going: Vec<_> = disks.iter().map(|disk| disk.id).collect();
-            self.end_fills(&going)?;
+            ended = self.end_fills(&going)?;
         }
         let (kind, event) = (JobKind::DeleteInstance, InstanceEvent::DeleteAsked);
-        self.moves_on(caller, id, kind, event, "{}".to_owned(), |tx, _| {
+        let begun = self.moves_on(caller, id, kind, event, "{}".to_owned(), |tx, _| {
             for disk in disks_of(tx, id)? {
                 if !volumes && disk.state == VolumeState::Ready {
                     continue;
@@ -306,13 +310,16 @@ impl Control {
                     .next(VolumeEvent::DeleteAsked)
                     .map_err(|_| in_use(&disk.name))?;
                 if is_being_read(tx, &disk.id.to_string())?
+                    || live_work_on(tx, &disk.id.to_string())?.is_some()
                     || !move_volume(tx, disk.id, disk.state, after, None)?
                 {
                     return Err(in_use(&disk.name));
                 }
+                close_jobs(tx, &disk.id.to_string())?;
             }
             Ok(())
-        })
+        });
+        self.unless_begun(begun, &ended)
     }
 
     /// Nobody has the volume open; who has just ended is waited for.

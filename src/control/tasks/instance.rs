@@ -3,6 +3,7 @@
 use super::super::core::Core;
 use super::super::error::{About, Error, explain};
 use super::super::instances::act::{CreateArgs, StopArgs};
+use super::begin_fill;
 use crate::catalog;
 use crate::catalog::instances::{Instance, forget_instance, instance, move_instance};
 use crate::catalog::jobs::{Ending, Job, NewJob, insert_job};
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 /// The steps that do it, in order.
 pub(super) const fn steps(kind: JobKind) -> &'static [&'static str] {
     match kind {
-        JobKind::CreateInstance => &["make-root", "fill-root"],
+        JobKind::CreateInstance => &["hold-root", "make-root"],
         JobKind::StopInstance => &["stop"],
         JobKind::RebootInstance => &["stop", "start"],
         JobKind::DeleteInstance => &["end", "drop-points", "drop-volumes", "drop-folder"],
@@ -45,8 +46,8 @@ impl Core {
         watch: &mut dyn Watch,
     ) -> Result<(), Failure> {
         match (job.kind, step) {
+            (JobKind::CreateInstance, "hold-root") => self.hold_root(job),
             (JobKind::CreateInstance, "make-root") => self.make_root(job),
-            (JobKind::CreateInstance, "fill-root") => self.fill_root(job, watch),
             (JobKind::CreateInstance, "drop-root") => self.drop_root(job),
             (JobKind::StartInstance, "start") => self.start_machine(&self.subject_instance(job)?),
             (JobKind::StopInstance, "stop") => {
@@ -106,25 +107,23 @@ impl Core {
         Ok((args, volume))
     }
 
-    /// The engine makes the root volume, empty. Making the same one again is harmless.
+    /// The object store keeps the template's content for the root volume, whatever becomes of the template.
+    fn hold_root(&self, job: &Job) -> Result<(), Failure> {
+        let (args, root) = self.root_of(job)?;
+        self.hold_content(&root, args.content, &job.subject_name)
+    }
+
+    /// The engine makes the root volume on top of what is held. Making the same one again is harmless.
     fn make_root(&self, job: &Job) -> Result<(), Failure> {
         let (_, root) = self.root_of(job)?;
-        let zone = self.zones.get(root.zone).map_err(Failure::Final)?;
-        let pool = zone.pool(&root.name).map_err(Failure::Passing)?;
-        pool.create_volume(root.id, root.size.0)
-            .map_err(|error| explain("make a root volume", error.into(), zone.about(&root.name)))
+        self.make_remote(&root)
     }
 
-    /// The template's content goes into it, and is synced. Done again, it is written again.
-    fn fill_root(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
-        let (args, root) = self.root_of(job)?;
-        self.fill_from_archive(job.organization, args.content, &root, watch)
-    }
-
-    /// The engine forgets it. Forgetting it again is harmless.
+    /// The engine forgets it, and what stands for its content. Forgetting it again is harmless.
     fn drop_root(&self, job: &Job) -> Result<(), Failure> {
         let (_, root) = self.root_of(job)?;
-        self.drop_disk(&root)
+        self.drop_disk(&root)?;
+        self.delete_bases_of(&root)
     }
 
     fn drop_disk(&self, disk: &Volume) -> Result<(), Failure> {
@@ -301,8 +300,12 @@ fn created(
         } else {
             VolumeEvent::Finished
         };
-        if let Ok(after) = disk.state.next(event) {
-            move_volume(tx, disk.id, disk.state, after, fault)?;
+        if let Ok(after) = disk.state.next(event)
+            && move_volume(tx, disk.id, disk.state, after, fault)?
+            && fault.is_none()
+        {
+            // It can be used already; the rest of its content comes by work of its own.
+            begin_fill(tx, &disk, job.total, job.asked_by, now)?;
         }
     }
     if fault.is_some() {

@@ -127,7 +127,6 @@ impl Work for Tasks {
             kind,
             JobKind::ImportVolume
                 | JobKind::TakeSnapshot
-                | JobKind::CreateInstance
                 | JobKind::CreateTemplate
                 | JobKind::ImportTemplate
                 | JobKind::VerifySnapshot
@@ -216,8 +215,7 @@ impl Work for Tasks {
             | JobKind::ImportVolume
             | JobKind::RestoreVolume
             | JobKind::DeleteVolume => volume::conclude(tx, job, ending, self.core.now()),
-            // The volume is what it was.
-            JobKind::FillVolume => Ok(()),
+            JobKind::FillVolume => volume::conclude_fill(tx, job, ending, self.core.now()),
             JobKind::VerifySnapshot => snapshot::conclude_proof(tx, job, ending, self.core.now()),
             JobKind::TakeSnapshot | JobKind::DeleteSnapshot => snapshot::conclude(tx, job, ending),
             JobKind::CreateInstance
@@ -258,9 +256,12 @@ impl Work for Tasks {
                 Change::Templates
             }
         };
-        self.core
-            .live
-            .changed(job.organization, &[Change::Jobs, list]);
+        let mut changes = vec![Change::Jobs, list];
+        if job.kind == JobKind::FillVolume {
+            // An instance shows its volumes.
+            changes.push(Change::Instances);
+        }
+        self.core.live.changed(job.organization, &changes);
     }
 
     fn internal(&self, doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Fault {

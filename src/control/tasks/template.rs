@@ -16,7 +16,6 @@ use crate::archive::SaveRequest;
 use crate::catalog;
 use crate::catalog::jobs::{Ending, Job};
 use crate::catalog::templates::{Template, forget_template, move_template, template_of};
-use crate::catalog::volumes::Volume;
 use crate::domain::fault::Fault;
 use crate::domain::id::{OrganizationId, SnapshotId, TemplateId, VolumeId, ZoneId};
 use crate::domain::job::JobKind;
@@ -95,33 +94,6 @@ impl Core {
             (JobKind::DeleteTemplate, "drop-leftovers") => self.drop_leftovers(job),
             _ => Err(self.broken(step, "a step that no work has")),
         }
-    }
-
-    /// Puts what the object store has under `content` into the volume, and syncs it. Done again, it is written again.
-    pub(in crate::control) fn fill_from_archive(
-        &self,
-        organization: OrganizationId,
-        content: SnapshotId,
-        volume: &Volume,
-        watch: &mut dyn Watch,
-    ) -> Result<(), Failure> {
-        let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
-        let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
-        let failed = |error| {
-            explain(
-                "fill a volume from the object store",
-                error,
-                zone.about(&volume.name),
-            )
-        };
-        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
-        let lease = pool
-            .lease(volume.id)
-            .map_err(|error| failed(error.into()))?;
-        archive
-            .restore(organization, content, &*lease, &mut Told(watch))
-            .map_err(|error| failed(error.into()))?;
-        lease.flush().map_err(|error| failed(error.into()))
     }
 
     /// Whether a machine can start from the snapshot that `id` is in the object store; `name` is for the words.
@@ -296,6 +268,7 @@ impl Core {
         let freed = archive
             .delete(template.organization, template.content)
             .map_err(|error| failed(error.into()))?;
+        self.upkeep.deleted();
         tracing::debug!(template = %template.id, ?freed, "deleted from the object store");
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! Making, filling and removing volumes.
 
+use super::super::activity::log_end;
 use super::super::core::Core;
 use super::super::error::{About, explain};
 use crate::catalog;
-use crate::catalog::jobs::{Ending, Job, NewJob, insert_job};
+use crate::catalog::jobs::{Ending, Job, NewJob, insert_job, job_of};
 use crate::catalog::snapshots::Held;
 use crate::catalog::volumes::{Volume, forget_volume, move_volume, volume_of};
 use crate::domain::fault::Fault;
@@ -126,6 +127,25 @@ pub(super) fn conclude(
         begin_fill(tx, &volume, job.total, job.asked_by, now)?;
     }
     Ok(())
+}
+
+/// A fill ended. The volume is what it was; that all has come, or why not, is in the log of what happened, where it stays
+/// whatever becomes of the work. Of a volume that is to be deleted nobody wants to know.
+pub(super) fn conclude_fill(
+    tx: &Transaction<'_>,
+    job: &Job,
+    ending: Option<(Ending, &Fault)>,
+    now: i64,
+) -> Result<(), catalog::Error> {
+    let closed = job_of(tx, job.organization, job.id)?.is_none_or(|job| job.closed);
+    let there = match job.subject.parse() {
+        Ok(id) => volume_of(tx, job.organization, id)?.is_some(),
+        Err(_) => false,
+    };
+    if closed || !there {
+        return Ok(());
+    }
+    log_end(tx, job, ending.map(|(_, fault)| fault), now)
 }
 
 /// The work that fetches what the volume does not have in its zone.

@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 /// Long enough for any machine; nothing is asserted about how long anything takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What stands before a zone's disks.
+pub(super) type Behind = dyn Fn(&Core, ZoneId, Arc<dyn nbd::Exports>) -> Arc<dyn nbd::Exports>;
+
 pub struct House {
     pub control: Control,
     pub owner: Caller,
@@ -46,6 +49,7 @@ pub fn settings(data: &Path) -> Settings {
         },
         workers: 2,
         verify_days: None,
+        fetch_wait: Duration::from_secs(300),
     }
 }
 
@@ -76,16 +80,27 @@ impl House {
     }
 
     pub fn open_with(settings: Settings, tuning: Tuning) -> Self {
-        Self::open_behind(settings, tuning, &|_, _, exports| exports)
+        Self::open_all(settings, tuning, |_| (), &|_, _, exports| exports)
     }
 
     /// With disks that stand behind something.
-    pub(super) fn open_behind(
+    pub(super) fn open_behind(settings: Settings, tuning: Tuning, behind: &Behind) -> Self {
+        Self::open_all(settings, tuning, |_| (), behind)
+    }
+
+    /// As [`House::open_with`]; `prepare` has it before any door is open.
+    pub fn open_via(settings: Settings, tuning: Tuning, prepare: impl FnOnce(&Control)) -> Self {
+        Self::open_all(settings, tuning, prepare, &|_, _, exports| exports)
+    }
+
+    fn open_all(
         settings: Settings,
         tuning: Tuning,
-        behind: &dyn Fn(&Core, ZoneId, Arc<dyn nbd::Exports>) -> Arc<dyn nbd::Exports>,
+        prepare: impl FnOnce(&Control),
+        behind: &Behind,
     ) -> Self {
         let control = Control::open_with(settings, tuning).expect("a region");
+        prepare(&control);
         let owner = if control.is_empty().expect("an answer") {
             let member = |email, role| NewMember {
                 email,

@@ -2,7 +2,7 @@
 //! in what was asked for.
 
 use super::super::tasks;
-use super::crash::{ACT, DATA, dies_in, interrupt, places, settle, word};
+use super::crash::{ACT, DATA, dies_in, held_at, holds, interrupt, places, settle, word};
 use super::guest::{Orphans, can_run, eventually};
 use super::house::House;
 use crate::catalog::jobs::Ending;
@@ -72,7 +72,7 @@ fn child() {
 }
 
 /// Nothing stuck, nothing unknown; whether its process runs is what its state says.
-fn assert_whole(house: &House) {
+fn assert_whole(house: &House, data: &Path) {
     let (control, owner) = (&house.control, &house.owner);
     let rows = control.list_instances(owner, 1).expect("a list").rows;
     for row in &rows {
@@ -101,14 +101,21 @@ fn assert_whole(house: &House) {
             .map(|volume| volume.id)
             .collect();
         assert_eq!(pool.volumes().into_iter().collect::<BTreeSet<_>>(), known);
-        // Beside those of points there are only those of volume snapshots.
+        // Beside those of points there are only those of volume snapshots, and of what roots were made from.
         let snapshots = control
             .catalog()
             .snapshots_of_zone(zone.id)
             .expect("an answer");
+        let origins = control
+            .catalog()
+            .origins_of_zone(zone.id)
+            .expect("an answer");
         for found in pool.checkpoints() {
             assert!(
                 checkpoints.contains(&found.id)
+                    || origins
+                        .iter()
+                        .any(|origin| origin.base == found.id && known.contains(&origin.volume))
                     || snapshots
                         .iter()
                         .any(|snapshot| snapshot.checkpoint == found.id),
@@ -117,6 +124,18 @@ fn assert_whole(house: &House) {
         }
     }
     assert!(control.quarantine().expect("an answer").is_empty());
+    let zones = control.core.zones.0.iter();
+    let pools: Vec<_> = zones.map(|zone| zone.pool("").expect("a pool")).collect();
+    for pool in &pools {
+        pool.reclaim().expect("reclaimed");
+    }
+    control.core.release_holds().expect("asked");
+    let sources = pools.iter().map(|pool| pool.sources().len());
+    assert_eq!(
+        (holds(data), sources.sum::<usize>()),
+        (0, 0),
+        "all has come"
+    );
 }
 
 /// It ended in what was asked for.
@@ -172,15 +191,18 @@ fn stops_everywhere(kind: JobKind) {
             return;
         }
         dies_in(module_path!(), folder.path(), &word(kind), &place);
+        if kind == JobKind::CreateInstance {
+            assert_eq!(Some(holds(folder.path())), held_at(&place), "{place}");
+        }
         let mut house = House::open(folder.path());
         settle(&house);
-        assert_whole(&house);
+        assert_whole(&house, folder.path());
         assert_done(&house, kind);
         // And once more: a start that finds nothing to do changes nothing.
         house.leaves_guests = true;
         drop(house);
         let house = House::open(folder.path());
-        assert_whole(&house);
+        assert_whole(&house, folder.path());
         assert_done(&house, kind);
     }
 }
@@ -211,8 +233,8 @@ fn i16_delete_instance_is_stopped_after_every_step() {
 }
 
 /// What could not be made is a row that says so, and can be deleted.
-fn assert_undone(house: &House) {
-    assert_whole(house);
+fn assert_undone(house: &House, data: &Path) {
+    assert_whole(house, data);
     let view = house.instance("node");
     assert_eq!(view.row.state, InstanceState::Failed);
     assert!(view.row.fault.is_some());
@@ -228,7 +250,7 @@ fn assert_undone(house: &House) {
         .delete_instance(&house.owner, view.row.id, false)
         .expect("begun");
     house.succeeded(begun.job);
-    assert_whole(house);
+    assert_whole(house, data);
     assert_done(house, JobKind::DeleteInstance);
 }
 
@@ -242,17 +264,17 @@ fn i16_making_an_instance_is_interrupted_at_every_step_and_while_that_is_undone(
         interrupt(folder.path());
         let house = House::open(folder.path());
         settle(&house);
-        assert_undone(&house);
+        assert_undone(&house, folder.path());
     }
     for place in places(kind, tasks::undo_steps(kind, Ending::Interrupted)) {
         let folder = tempfile::tempdir().expect("a folder");
         assert!(prepare(folder.path(), kind));
-        let last = format!("{}:fill-root", word(kind));
+        let last = format!("{}:make-root", word(kind));
         dies_in(module_path!(), folder.path(), &word(kind), &last);
         interrupt(folder.path());
         dies_in(module_path!(), folder.path(), "", &place);
         let house = House::open(folder.path());
         settle(&house);
-        assert_undone(&house);
+        assert_undone(&house, folder.path());
     }
 }

@@ -81,7 +81,7 @@ fn i08_an_image_becomes_a_volume_a_snapshot_and_the_same_bytes_in_the_other_zone
     // The original goes on changing; the snapshot does not.
     house.write(root.id, 5 * MIB + 4096, &[7; 8192]);
     let plan = control.snapshot_plan(owner, root.id).expect("a plan");
-    assert_eq!((plan.to_save.0, plan.since), (8192, Some(row.taken)));
+    assert_eq!((plan.to_save.0, plan.since), (65_536, Some(row.taken)));
     let second = house.new_snapshot(root.id, "après");
     let uploaded = control
         .catalog()

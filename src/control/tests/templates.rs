@@ -1,6 +1,7 @@
 //! Templates: of a snapshot, of an image, and what becomes of both.
 
 use super::super::image;
+use super::super::instances::act::Wanted;
 use super::super::tasks::Tasks;
 use super::super::work::Asked;
 use super::super::{TemplateImport, volumes};
@@ -168,25 +169,21 @@ fn a_template_outlives_its_snapshot_and_fills_a_larger_volume() {
     let alone = control.template_deletion(owner, row.id).expect("a plan");
     assert!(alone.frees.0 >= 1 << 20, "{alone:?}");
 
-    let started = control
-        .create_volume(owner, "grand", house.zones[1], 2)
-        .expect("begun");
+    let wanted = Wanted {
+        name: "node",
+        template: row.id,
+        zone: house.zones[1],
+        offering: 0,
+        start: false,
+        root: Some(("grand", Bytes(2 * GIB))),
+    };
+    let content = house.content(row.id);
+    let started = control.make_instance(owner, &wanted).expect("begun");
     house.succeeded(started.job);
     let target = house.volume("grand").id;
-    house.write(target, GIB + 4096, &noise(3, 4096));
-    let volume = control.catalog().volume(target).expect("an answer");
-    let content = house.content(row.id);
-    control
-        .core
-        .fill_from_archive(
-            house.organization(),
-            content,
-            &volume.expect("the volume"),
-            &mut Alone,
-        )
-        .expect("filled");
     assert!(house.read(target, 0, 1 << 20) == head);
-    assert!(house.read(target, GIB + 4096, 4096) == [0; 4096]);
+    assert!(house.read(target, GIB - 4096, 8192) == [0; 8192]);
+    house.write(target, GIB + 4096, &noise(3, 4096));
 
     let started = control.delete_template(owner, row.id).expect("begun");
     house.succeeded(started.job);

@@ -93,6 +93,112 @@ fn i09_a_block_is_fetched_when_it_is_read_and_each_chunk_once() {
     clean(&pool);
 }
 
+/// A source that ends within a chunk, and within the volume.
+#[test]
+fn i09_a_volume_is_larger_than_what_it_is_made_from() {
+    for fetched in [false, true] {
+        let place = Place::default();
+        let mut sim = Sim::new(5);
+        sim.place = place.clone();
+        let end = 3 * CHUNK + 2 * BLOCK_SIZE;
+        let (id, mut content) = place.noise(1, end);
+        content.resize(SIZE as usize, 0);
+        let pool = open(&sim).unwrap();
+        pool.create_remote_volume(volume(1), SIZE, id, Some(checkpoint(100)))
+            .unwrap();
+        let lease = pool.lease(volume(1)).unwrap();
+        if fetched {
+            assert_eq!(
+                bytes(&*lease, 6 * CHUNK, 2 * BLOCK),
+                [0; 2 * BLOCK],
+                "beyond its end"
+            );
+            assert_eq!(place.reads(), [], "which is not asked for");
+            assert_eq!(bytes(&*lease, 0, SIZE as usize), content);
+            assert!(
+                place
+                    .reads()
+                    .iter()
+                    .all(|(first, count)| first + count <= 4)
+            );
+        }
+        // On both sides of the end, and in the middle of what nobody has.
+        lease.write_at(end - 10, &[9; 20], false).unwrap();
+        content[end as usize - 10..end as usize + 10].fill(9);
+        lease.write_at(6 * CHUNK + 1, &[8; 3], false).unwrap();
+        content[6 * CHUNK as usize + 1..6 * CHUNK as usize + 4].fill(8);
+        lease.flush().unwrap();
+        drop(lease);
+        pool.checkpoint(&[(volume(1), checkpoint(1))]).unwrap();
+        let changed = pool.diff(checkpoint(100), checkpoint(1)).unwrap().unwrap();
+        assert_eq!(changed.len(), 3, "not what is beyond the end");
+        drop(pool);
+        let pool = open(&sim.power_lost(7)).unwrap();
+        assert_eq!(all(&pool), content);
+        pool.fill(volume(1), &mut ever).unwrap();
+        assert!(pool.sources().is_empty());
+        assert_eq!(all(&pool), content);
+        clean(&pool);
+        let size = pool.volume(volume(1)).unwrap().unwrap();
+        let data = content
+            .chunks(BLOCK)
+            .filter(|block| block.iter().any(|byte| *byte != 0));
+        assert_eq!(
+            size.written,
+            data.count() as u64 * BLOCK_SIZE,
+            "zeros take no room"
+        );
+    }
+}
+
+/// A source that is larger than its volume is not its source.
+#[test]
+fn i09_a_volume_is_not_smaller_than_what_it_is_made_from() {
+    let place = Place::default();
+    let mut sim = Sim::new(5);
+    sim.place = place.clone();
+    let (id, _) = place.noise(1, SIZE + CHUNK);
+    let pool = open(&sim).unwrap();
+    pool.create_remote_volume(volume(1), SIZE, id, None)
+        .unwrap();
+    let lease = pool.lease(volume(1)).unwrap();
+    lease.read_at(0, &mut [0; 10]).unwrap_err();
+}
+
+#[test]
+fn who_waits_is_let_go_when_the_process_ends() {
+    let (sim, place, content, pool) = made(1);
+    drop(pool);
+    let patient = PoolOptions {
+        remote_patience: Duration::MAX,
+        ..options()
+    };
+    let pool = Pool::assemble(Arc::new(sim.clone()), sim.catalog(), patient, None).unwrap();
+    pool.attach_sources(Arc::new(place.clone()));
+    lock(&place.0).out = u64::MAX;
+    let lease = pool.lease(volume(1)).unwrap();
+    std::thread::scope(|scope| {
+        let reading = run(scope, || lease.read_at(0, &mut [0; 10]));
+        let writing = run(scope, || lease.write_at(CHUNK + 1, b"x", false));
+        while lock(&place.0).asked < 2 {
+            std::thread::yield_now();
+        }
+        pool.stop_waiting();
+        reading.join().unwrap_err();
+        writing.join().unwrap_err();
+    });
+    // What needs nothing from elsewhere is as it was.
+    lease.write_at(0, &[1; BLOCK], true).unwrap();
+    drop((lease, pool));
+    lock(&place.0).out = 0;
+    let pool = open(&sim).unwrap();
+    let lease = pool.lease(volume(1)).unwrap();
+    assert_eq!(
+        bytes(&*lease, CHUNK, BLOCK),
+        content[CHUNK as usize..][..BLOCK]
+    );
+}
+
 #[test]
 fn i09_what_is_trimmed_or_zeroed_before_it_came_stays_zero() {
     for fetched in [false, true] {

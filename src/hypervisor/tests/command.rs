@@ -65,10 +65,10 @@ fn the_command_line_is_this_one() {
 -device virtserialport,bus=ports.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0
 -object rng-random,id=rng,filename=/dev/urandom
 -device virtio-rng-pci,rng=rng,addr=0x5
--blockdev {"cache":{"direct":false,"no-flush":false},"discard":"unmap","driver":"nbd","export":"volume/\"one\"","node-name":"disk0","reconnect-delay":86400,"server":{"path":"/run/a,b.sock","type":"unix"}}
--device virtio-blk-pci,id=virtio-disk0,drive=disk0,addr=0x8,serial=root,werror=stop,rerror=stop,bootindex=1
--blockdev {"cache":{"direct":false,"no-flush":false},"discard":"unmap","driver":"nbd","export":"two","node-name":"disk1","reconnect-delay":86400,"server":{"path":"/run/a,b.sock","type":"unix"}}
--device virtio-blk-pci,id=virtio-disk1,drive=disk1,addr=0x9,serial=0123456789_abcdefghi,werror=stop,rerror=stop"#;
+-blockdev {"cache":{"direct":false,"no-flush":false},"discard":"unmap","driver":"nbd","export":"volume/\"one\"","node-name":"disk0","reconnect-delay":31536000,"server":{"path":"/run/a,b.sock","type":"unix"}}
+-device virtio-blk-pci,id=virtio-disk0,drive=disk0,addr=0x8,serial=root,werror=enospc,rerror=report,bootindex=1
+-blockdev {"cache":{"direct":false,"no-flush":false},"discard":"unmap","driver":"nbd","export":"two","node-name":"disk1","reconnect-delay":31536000,"server":{"path":"/run/a,b.sock","type":"unix"}}
+-device virtio-blk-pci,id=virtio-disk1,drive=disk1,addr=0x9,serial=0123456789_abcdefghi,werror=enospc,rerror=report"#;
     let found = arguments(&spec(), Accelerator::Tcg, true).unwrap();
     let mut lines: Vec<String> = Vec::new();
     for argument in found {
@@ -110,7 +110,7 @@ fn a_fence_stands_ahead_of_the_disks_and_a_memory_is_waited_for() {
         [
             "-drive",
             "if=none,id=fence-drive,node-name=fence,driver=nbd,server.type=unix,server.path=/run/a,,b.sock,\
-             export=fence/one,,readonly=on,reconnect-delay=86400",
+             export=fence/one,,readonly=on,reconnect-delay=31536000",
             "-incoming",
             "defer"
         ]

@@ -6,7 +6,7 @@ use super::{
     device::{Call, Log, MemoryDevice},
 };
 use crate::nbd::{
-    Export, Server, ServerOptions,
+    Export, Exports, OpenError, Server, ServerOptions,
     error::ListenError,
     wire::{command, option},
 };
@@ -18,7 +18,10 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -206,6 +209,49 @@ fn shutdown_answers_what_runs_and_drops_what_waits() {
         [Call::Write(0..11, false), Call::Dropped]
     );
     drop(folder);
+}
+
+/// Requests that would end long after the stop: the device lets them go, with a failure, and no client hears of that.
+#[test]
+fn a_stop_does_not_wait_for_what_is_far_away_and_tells_no_failure() {
+    struct Far {
+        device: Arc<MemoryDevice>,
+        unheard: AtomicBool,
+    }
+    impl Exports for Far {
+        fn list(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn open(&self, _: &str) -> Result<Export, OpenError> {
+            Ok(Export::new(Arc::clone(&self.device) as _))
+        }
+
+        fn unheard(&self) {
+            self.unheard.store(true, Ordering::SeqCst);
+            self.device.open_gate();
+        }
+    }
+    let mut device = MemoryDevice::new(SIZE);
+    device.broken_at = Some(0);
+    device.close_gate();
+    let far = Arc::new(Far {
+        device: Arc::new(device),
+        unheard: AtomicBool::new(false),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("nbd.sock");
+    let options = ServerOptions {
+        farewell: Duration::from_millis(50),
+        ..ServerOptions::default()
+    };
+    let server = Server::listen_with(&socket, Arc::clone(&far) as _, options).unwrap();
+    let mut client = Client::simple(&socket);
+    client.send_write(0, b"far away");
+    far.device.wait_for_waiting(1);
+    server.shutdown();
+    assert!(far.unheard.load(Ordering::SeqCst));
+    assert!(client.closed(), "without an answer");
 }
 
 #[test]

@@ -51,6 +51,11 @@ fn to_create(
         Consistency::PowerCut | Consistency::Memory => t!(locale, "create-point-power-cut"),
         Consistency::Stopped => t!(locale, "create-point-stopped"),
     };
+    // The sheet of styles shows the one or the other, by the tick.
+    let with_memory = plan.memory.is_some().then(|| {
+        view! { <p class="note with-memory">{t!(locale, "create-point-one-instant")}</p> }
+            .into_any()
+    });
     let inside = view! {
         <div class="body">
             {field::form_refusal(locale, refusal)}
@@ -59,7 +64,8 @@ fn to_create(
             {field::text(locale, t!(locale, "field-name"), Some(hint), String::new(), false, refusal)}
             {field::description(locale, String::new(), refusal)}
             {memory(locale, plan)}
-            <p class="note">{state}</p>
+            <p class="note without-memory">{state}</p>
+            {maybe(with_memory)}
             <p class="note">{t!(locale, "create-point-cost")}</p>
         </div>
         {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "create-point-submit"), false, pending))}

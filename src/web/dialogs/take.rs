@@ -41,6 +41,10 @@ fn price(locale: Locale, plan: &SnapshotPlan) -> String {
                 written = written
             )
         }
+        None if plan.on_origin && plan.to_save.0 == 0 => {
+            t!(locale, "take-snapshot-plan-origin-nothing")
+        }
+        None if plan.on_origin => t!(locale, "take-snapshot-plan-origin", bytes = bytes),
         None => t!(locale, "take-snapshot-plan-all", bytes = bytes),
     }
 }

@@ -4,6 +4,7 @@
 //! open menu stays open.
 
 use super::instances::done_words;
+use super::volumes::filling;
 use super::{cell, column, configuration, done_note, head, unseen_header};
 use crate::domain::id::{InstanceId, VolumeId};
 use crate::domain::instance::{Accelerator, InstanceState};
@@ -380,8 +381,8 @@ fn disks(frame: Frame, found: Found) -> AnyView {
     });
     let body = follow(move || {
         let detach = id.get().filter(|_| may_change && still.get());
-        let rows: Vec<AnyView> =
-            rows.with(|rows| rows.iter().map(|row| disk(locale, detach, row)).collect());
+        let disk = |row: &VolumeRow| disk(locale, &frame, detach, row);
+        let rows: Vec<AnyView> = rows.with(|rows| rows.iter().map(disk).collect());
         view! { <tbody role="rowgroup">{rows}</tbody> }.into_any()
     });
     view! {
@@ -407,7 +408,7 @@ fn disks(frame: Frame, found: Found) -> AnyView {
 }
 
 /// A volume of the instance; `detach`: of which instance it can be detached now.
-fn disk(locale: Locale, detach: Option<InstanceId>, row: &VolumeRow) -> AnyView {
+fn disk(locale: Locale, frame: &Frame, detach: Option<InstanceId>, row: &VolumeRow) -> AnyView {
     let written = match row.written {
         Some(written) => format::bytes(locale, written),
         None => t!(locale, "volumes-unknown"),
@@ -420,7 +421,10 @@ fn disk(locale: Locale, detach: Option<InstanceId>, row: &VolumeRow) -> AnyView 
     let plain = |words: String| words.into_any();
     view! {
         <tr role="row">
-            <th role="rowheader" scope="row"><bdi class="name" title=row.name.clone()>{row.name.clone()}</bdi></th>
+            <th role="rowheader" scope="row">
+                <bdi class="name" title=row.name.clone()>{row.name.clone()}</bdi>
+                {maybe(row.filling.then(|| filling(locale, frame, row)))}
+            </th>
             {cell(t!(locale, "volumes-column-kind"), "", plain(words::volume_kind(locale, row.kind)))}
             {cell(t!(locale, "volumes-column-size"), "number", plain(format::bytes(locale, row.size)))}
             {cell(t!(locale, "volumes-column-written"), "number", plain(written))}

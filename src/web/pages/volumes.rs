@@ -2,7 +2,7 @@
 
 use super::{cell, done_note, head, unseen_header, viewer_note};
 use crate::domain::id::VolumeId;
-use crate::domain::job::JobKind;
+use crate::domain::job::{JobKind, JobState};
 use crate::domain::locale::Locale;
 use crate::domain::volume::VolumeState;
 use crate::i18n::{fault, format, t, words};
@@ -337,21 +337,36 @@ fn state(locale: Locale, frame: &Frame, row: &VolumeRow) -> AnyView {
         .as_ref()
         .map(|reason| view! { <small>{fault::sentence(locale, reason)}</small> }.into_any());
     // A failed state says why by itself.
-    let work = row.job.as_ref().map(|job| {
-        let detail = job.state.is_live().then(|| progress::detail(locale, job));
-        view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
-    });
-    let fills = row
-        .job
-        .as_ref()
-        .is_some_and(|job| job.kind == JobKind::FillVolume);
-    let filling = (fills && row.state == VolumeState::Ready)
-        .then(|| view! { <small>{t!(locale, "volume-filling")}</small> }.into_any());
+    let making = row.job.as_ref();
+    let work = making
+        .filter(|_| row.state != VolumeState::Ready)
+        .map(|job| {
+            let detail = job.state.is_live().then(|| progress::detail(locale, job));
+            view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
+        });
+    let filling = (row.state == VolumeState::Ready).then(|| filling(locale, frame, row));
     view! {
         {status(tone, words::volume_state(locale, row.state, row.in_snapshot))}
-        {maybe(filling)}
         {maybe(reason)}
         {maybe(work)}
+        {maybe(filling)}
     }
     .into_any()
+}
+
+/// That a volume, which can be used, has not all its data in its zone yet; how far that is, or why it does not go on.
+pub(super) fn filling(locale: Locale, frame: &Frame, row: &VolumeRow) -> AnyView {
+    let words = match row.job.as_ref().map(|job| job.state) {
+        Some(JobState::Interrupted) => Some(t!(locale, "volume-fill-interrupted")),
+        Some(JobState::Failed) => Some(t!(locale, "volume-fill-failed")),
+        _ => row.filling.then(|| t!(locale, "volume-filling")),
+    };
+    let words = words.map(|words| view! { <small>{words}</small> }.into_any());
+    let work = row.job.as_ref().map(|job| {
+        // That it was interrupted has been said.
+        let told = job.state == JobState::Interrupted;
+        let detail = (!told).then(|| progress::detail(locale, job));
+        view! { {maybe(detail)} {progress::acts(locale, frame, job)} }.into_any()
+    });
+    view! { {maybe(words)} {maybe(work)} }.into_any()
 }
