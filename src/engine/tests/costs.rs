@@ -7,6 +7,9 @@ use super::sim::{Sim, checkpoint, volume};
 use super::source::{CHUNK, Place};
 use crate::engine::block::{BLOCK_SIZE, BlockDevice};
 use crate::engine::drain::lock;
+use crate::engine::fetch::UNSYNCED;
+use crate::engine::format::LayerId;
+use std::sync::atomic::Ordering;
 
 fn cost<T>(sim: &Sim, act: impl FnOnce() -> T) -> Vec<String> {
     lock(&sim.world).journal.clear();
@@ -181,20 +184,46 @@ fn open_files_are_bounded() {
     }
 }
 
-/// What a fill brings is written once, in pieces as long as they come, past the page cache.
+/// What a fill brings is written once, in pieces as long as they come, past the page cache; nothing is read for it, and
+/// syncs are counted by bytes, not by requests.
 #[test]
-fn a_fill_writes_each_byte_once() {
-    let place = Place::default();
-    let mut sim = Sim::new(1);
-    sim.place = place.clone();
-    let size = 8 << 20;
-    let id = place.put(1, vec![7; size as usize]);
-    let pool = open(&sim).unwrap();
-    pool.create_remote_volume(volume(1), size, id, None)
-        .unwrap();
-    pool.fill(volume(1), &mut ever).unwrap();
-    assert_eq!(place.reads().len() as u64, size / (64 * CHUNK));
-    assert_eq!(lock(&sim.world).passed, (size, size / (64 * CHUNK)));
+fn a_fill_writes_each_byte_once_and_syncs_seldom() {
+    for crossing in [false, true] {
+        let place = Place::default();
+        let mut sim = Sim::new(1);
+        sim.place = place.clone();
+        let size = 8 << 20;
+        let id = place.put(1, vec![7; size as usize]);
+        let pool = open(&sim).unwrap();
+        pool.create_remote_volume(volume(1), size, id, None)
+            .unwrap();
+        // Opened before: that has syncs of its own.
+        let lease = pool.lease(volume(1)).unwrap();
+        let remote = pool.inner.remote_layer(LayerId(1)).unwrap();
+        if crossing {
+            remote.unsynced.store(UNSYNCED - 1, Ordering::SeqCst);
+        }
+        drop(remote);
+        let syncs = cost(&sim, || pool.fill(volume(1), &mut ever).unwrap());
+        assert_eq!(place.reads().len() as u64, size / (64 * CHUNK));
+        assert_eq!(lock(&sim.world).passed, (size, size / (64 * CHUNK)));
+        let sealed = [
+            "layers/1.data",
+            "layers/1.log.tmp",
+            "layers/1.1.map.tmp",
+            "layers",
+            "pool.db",
+        ];
+        if crossing {
+            // Once more, or as often as there are workers that see it at the same time.
+            let data = syncs.iter().filter(|name| *name == "layers/1.data").count();
+            assert!((2..=5).contains(&data), "{syncs:?}");
+            assert!(syncs.len() <= 2 * data + 3, "{syncs:?}");
+        } else {
+            assert_eq!(syncs, sealed);
+        }
+        drop(lease);
+    }
 }
 
 /// What a guest reads it may read again: it stays in the page cache.
