@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What stands before a zone's disks.
-pub(super) type Behind = dyn Fn(&Core, ZoneId, Arc<dyn nbd::Exports>) -> Arc<dyn nbd::Exports>;
+pub(super) type Behind<'a> =
+    dyn Fn(&Core, ZoneId, Arc<dyn nbd::Exports>) -> Arc<dyn nbd::Exports> + 'a;
 
 pub struct House {
     pub control: Control,
@@ -97,7 +98,7 @@ impl House {
         settings: Settings,
         tuning: Tuning,
         prepare: impl FnOnce(&Control),
-        behind: &Behind,
+        behind: &Behind<'_>,
     ) -> Self {
         let control = Control::open_with(settings, tuning).expect("a region");
         prepare(&control);
