@@ -85,7 +85,7 @@ impl House {
     }
 
     /// With disks that stand behind something.
-    pub(super) fn open_behind(settings: Settings, tuning: Tuning, behind: &Behind) -> Self {
+    pub(super) fn open_behind(settings: Settings, tuning: Tuning, behind: &Behind<'_>) -> Self {
         Self::open_all(settings, tuning, |_| (), behind)
     }
 
@@ -98,7 +98,7 @@ impl House {
         settings: Settings,
         tuning: Tuning,
         prepare: impl FnOnce(&Control),
-        behind: &Behind<'_>,
+        behind: &Behind<'_><'_>,
     ) -> Self {
         let control = Control::open_with(settings, tuning).expect("a region");
         prepare(&control);
