@@ -98,7 +98,7 @@ impl House {
         settings: Settings,
         tuning: Tuning,
         prepare: impl FnOnce(&Control),
-        behind: &Behind<'_><'_>,
+        behind: &Behind<'_>,
     ) -> Self {
         let control = Control::open_with(settings, tuning).expect("a region");
         prepare(&control);
