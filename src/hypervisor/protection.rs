@@ -81,6 +81,13 @@ pub(super) fn may_be(pid: u32) -> bool {
     handles(pid).is_ok_and(|found| !found.is_empty())
 }
 
+/// Whether there is any.
+#[cfg(test)]
+pub(super) fn is_there(pid: u32) -> bool {
+    let pid = i32::try_from(pid).unwrap_or(0);
+    watched(pid).is_ok_and(|found| !found.is_empty())
+}
+
 /// The process's threads that wait for somebody to answer their write.
 pub(super) fn waiting(pid: u32) -> HashSet<OsString> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"));

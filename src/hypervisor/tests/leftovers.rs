@@ -12,9 +12,16 @@ use serde_json::json;
 use std::{
     env, fs,
     fs::File,
+    io::Read,
     ops::ControlFlow,
     os::{fd::AsFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
 };
 
 /// Bytes that QEMU may write into a file: fewer than the memory takes, and more than its devices.
@@ -84,24 +91,24 @@ impl Walk {
         prlimit(pid, Resource::Fsize, limit).unwrap();
     }
 
-    /// Begins a save as another process would, which is not there any more when it fails.
-    fn fails_unseen(&self) {
-        self.limit(Some(LITTLE));
-        let file = File::create(self.folder().join("earlier")).unwrap();
+    /// Begins a save as another process would, which is not there any more.
+    fn begin_unseen(&self, into: &impl AsFd) {
         let capabilities = json!({ "capabilities": [
             { "capability": "events", "state": true },
             { "capability": "background-snapshot", "state": true },
         ] });
         let machine = &self.machine;
-        machine
-            .execute("migrate-set-capabilities", Some(capabilities))
-            .unwrap();
-        machine.hand_over("memory", file.as_fd()).unwrap();
-        machine
-            .execute("migrate", Some(json!({ "uri": "fd:memory" })))
-            .unwrap();
+        let tell = |command, arguments| machine.execute(command, Some(arguments)).unwrap();
+        tell("migrate-set-capabilities", capabilities);
+        machine.hand_over("memory", into.as_fd()).unwrap();
+        tell("migrate", json!({ "uri": "fd:memory" }));
+    }
+
+    fn fails_unseen(&self) {
+        self.limit(Some(LITTLE));
+        self.begin_unseen(&File::create(self.folder().join("earlier")).unwrap());
         wait_until("it waits for ever", || {
-            !protection::waiting(machine.pid()).is_empty()
+            !protection::waiting(self.machine.pid()).is_empty()
         });
         self.limit(None);
     }
@@ -157,18 +164,39 @@ fn i13_a_save_that_failed_when_nobody_was_there_is_seen_by_who_comes_next() {
     walk.assert_walks();
 }
 
+/// The memory would not be of one instant.
 #[test]
-fn i13_a_save_that_goes_on_is_not_disturbed() {
+fn i12_a_save_that_goes_on_is_not_disturbed() {
     let Some(walk) = Walk::new() else { return };
+    // One of ours, and then one of an earlier process.
     let save = walk.machine.save(&walk.sink(), Way::Background).unwrap();
     let looking = walk.machine.clone();
-    let mut looks = 0;
     let saved = save.finish(LONG, &mut |_| {
-        looks += 1;
         looking.free_memory();
         ControlFlow::Continue(())
     });
-    assert!(saved.unwrap().stood_still.is_some() && looks > 0);
+    assert!(saved.unwrap().stood_still.is_some());
+    // It goes on for as long as this reads slowly.
+    let (mut read, write) = std::io::pipe().unwrap();
+    walk.begin_unseen(&write);
+    drop(write);
+    let quickly = Arc::new(AtomicBool::new(false));
+    let quick = Arc::clone(&quickly);
+    let reader = thread::spawn(move || {
+        let mut piece = [0; 4096];
+        while read.read(&mut piece).unwrap() > 0 {
+            if !quick.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    });
+    let pid = walk.machine.pid();
+    wait_until("it is protected", || protection::is_there(pid));
+    walk.machine.free_memory();
+    assert!(protection::is_there(pid), "and stays so");
+    quickly.store(true, Ordering::SeqCst);
+    reader.join().unwrap();
+    assert!(waited_for(&walk.machine, &walk.folder()));
     walk.assert_walks();
 }
 
@@ -178,7 +206,7 @@ fn i13_a_save_that_is_broken_off_leaves_a_guest_that_goes_on() {
     let Some(walk) = Walk::new() else { return };
     for microseconds in [0, 500, 1_000, 3_000, 10_000, 30_000] {
         let save = walk.machine.save(&walk.sink(), Way::Background).unwrap();
-        std::thread::sleep(std::time::Duration::from_micros(microseconds));
+        thread::sleep(Duration::from_micros(microseconds));
         drop(save);
         assert!(!walk.sink().path.exists());
         assert_eq!(walk.machine.run_state().unwrap(), RunState::Running);
