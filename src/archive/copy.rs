@@ -11,7 +11,7 @@ use super::pipeline;
 use super::restore::pinned_manifest;
 use super::save::Saving;
 use super::store::{self, Keys, Store};
-use super::{Archive, Saved};
+use super::{Archive, Saved, types};
 use crate::domain::id::{OrganizationId, SnapshotId};
 use std::sync::Arc;
 
@@ -22,13 +22,14 @@ pub fn copy(
     from: SnapshotId,
     to: SnapshotId,
     name: &str,
+    labels: &[(&str, &str)],
 ) -> Result<Saved, Error> {
     let organization = archive.organization(organization)?;
     if !organization.state().saving.insert(to) {
         return Err(Error::Busy { snapshot: to });
     }
     let saving = Saving(&organization, to);
-    let result = copy_pinned(archive, &organization, from, to, name);
+    let result = copy_pinned(archive, &organization, from, to, (name, labels));
     drop(saving);
     // What was deleted meanwhile and only this copy still held. Its failure is not the copy's: the next one finds it.
     if result.is_ok()
@@ -44,7 +45,7 @@ fn copy_pinned(
     organization: &Arc<Organization>,
     from: SnapshotId,
     to: SnapshotId,
-    name: &str,
+    (name, labels): (&str, &[(&str, &str)]),
 ) -> Result<Saved, Error> {
     let store = &archive.shared.store;
     if organization.state().uncertain || !organization.sole {
@@ -72,6 +73,7 @@ fn copy_pinned(
             snapshot: to,
             name: name.to_owned(),
             uploaded_bytes: 0,
+            labels: types::owned(labels),
             ..manifest.description
         },
         ..manifest

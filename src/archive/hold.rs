@@ -176,7 +176,7 @@ pub enum Content {
         /// The master key of the data folder that wrote it.
         by: Option<ObjectId>,
         original: ObjectId,
-        manifest: Manifest,
+        manifest: Box<Manifest>,
     },
 }
 
@@ -236,7 +236,7 @@ impl Content {
                     _ => None,
                 },
                 original: ObjectId::from_bytes(cursor.array()?),
-                manifest: Manifest::decode(cursor.take(cursor.left())?)?,
+                manifest: Box::new(Manifest::decode(cursor.take(cursor.left())?)?),
             }),
             _ => Err(Damage::Invalid {
                 what: "it is a hold of a kind this program does not know",
@@ -320,7 +320,7 @@ pub fn hold_for(
     let content = Content::Volume {
         by: Some(store.master().id()),
         original,
-        manifest: manifest.clone(),
+        manifest: Box::new(manifest.clone()),
     };
     let written = put(store, organization.id, &key, id.object(), &content);
     if let Err(error) = store.runtime().block_on(written) {
@@ -393,7 +393,7 @@ fn find(
             match content {
                 Content::Volume {
                     original, manifest, ..
-                } => Ok(Some((original, manifest))),
+                } => Ok(Some((original, *manifest))),
                 Content::Upload(_) => Err(Error::InvalidRequest {
                     what: "the hold is not a volume's",
                 }),

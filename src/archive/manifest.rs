@@ -3,7 +3,7 @@
 //! ```text
 //! body
 //!   0  4  length of the description, d
-//!   4  d  description: JSON, the fields of [`Description`]
+//!   4  d  description: JSON, the fields of [`Description`]; fields that are not known are passed over
 //!   -  1  log2 of the chunk size (16)
 //!   -  1  log2 of the segment size (26)
 //!   -  2  zero
@@ -46,6 +46,9 @@ pub struct Description {
     pub data_bytes: u64,
     /// Bytes that the save put into the store, all objects but the manifest.
     pub uploaded_bytes: u64,
+    /// What else the caller wants to find again with it, in words of its own. Empty in what the first versions wrote.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A pack as a manifest knows it.

@@ -21,6 +21,7 @@
 //! | `prune` | removing what nothing needs, in two phases |
 //! | `crew` | worker threads of one operation, and its progress |
 //! | `restore`, `head`, `copy`, `delete`, `check`, `verify` | what they say |
+//! | `standing` | what there is in the store, for who keeps a list of it |
 //! | `remote` | a hold as a source of blocks for a volume that is in use |
 //! | `clock` | the time that passes for this process |
 //!
@@ -112,6 +113,7 @@ mod s3;
 mod save;
 mod seal;
 mod segment;
+mod standing;
 mod store;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -367,7 +369,22 @@ impl Archive {
         to: SnapshotId,
         name: &str,
     ) -> Result<Saved, Error> {
-        copy::copy(self, organization, from, to, name)
+        self.copy_labelled(organization, from, to, name, &[])
+    }
+
+    /// As [`Archive::copy`]; `labels` are the copy's, which has none of the original's.
+    ///
+    /// # Errors
+    /// As for [`Archive::copy`].
+    pub fn copy_labelled(
+        &self,
+        organization: OrganizationId,
+        from: SnapshotId,
+        to: SnapshotId,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> Result<Saved, Error> {
+        copy::copy(self, organization, from, to, name, labels)
     }
 
     /// Reads the first bytes of a snapshot, at most [`SEGMENT_SIZE`]; zeros follow where its disk is smaller.
@@ -559,6 +576,15 @@ impl Archive {
 
     /// What is known of the organization; read from the store at the first call.
     fn organization(&self, id: OrganizationId) -> Result<Arc<Organization>, Error> {
+        self.organization_while(id, &mut ())
+    }
+
+    /// As [`Archive::organization`], for as long as `progress` does not say that it is enough.
+    fn organization_while(
+        &self,
+        id: OrganizationId,
+        progress: &mut dyn Progress,
+    ) -> Result<Arc<Organization>, Error> {
         let place = Arc::clone(lock(&self.shared.organizations).entry(id).or_default());
         // One organization's first use does not hold up another's.
         let mut place = lock(&place);
@@ -566,11 +592,11 @@ impl Archive {
             return Ok(Arc::clone(organization));
         }
         let store = &self.shared.store;
-        let organization = Arc::new(store.runtime().block_on(Organization::load(
-            store,
-            id,
-            self.shared.sole,
-        ))?);
+        let load = Organization::load(store, id, self.shared.sole);
+        let loaded = store
+            .runtime()
+            .block_on(standing::patiently(load, progress))?;
+        let organization = Arc::new(loaded);
         Ok(Arc::clone(place.insert(organization)))
     }
 

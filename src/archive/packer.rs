@@ -10,6 +10,7 @@ use super::pipeline::{self, Batch, Outcome, Queue, Reader};
 use super::plan::{Plan, SegmentPlan};
 use super::segment::{ChunkRef, Segment};
 use super::store;
+use super::types;
 use super::{Archive, Progress, SaveRequest};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
@@ -402,6 +403,7 @@ impl<'a> Packer<'a> {
             size: request.source.size(),
             data_bytes: 0,
             uploaded_bytes: 0,
+            labels: types::owned(request.labels),
         };
         Ok(Manifest {
             description,

@@ -7,6 +7,7 @@ use super::store::Retry;
 use crate::domain::id::{OrganizationId, SnapshotId, VolumeId};
 use crate::engine::BlockSet;
 use crate::engine::block::BlockDevice;
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -101,10 +102,20 @@ pub struct SaveRequest<'a> {
     pub kind: &'a str,
     /// When it was taken: milliseconds since 1970, UTC.
     pub taken_ms: i64,
+    /// What else is to be found again with it: names and values, in the caller's words.
+    pub labels: &'a [(&'a str, &'a str)],
     /// The content. It must not change meanwhile: a checkpoint.
     pub source: &'a dyn BlockDevice,
     /// What to build upon. When it is not in the archive (any more), or is damaged, or is larger, everything is read.
     pub base: Option<Base<'a>>,
+}
+
+/// Labels as a manifest keeps them.
+pub(super) fn owned(labels: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let labels = labels.iter();
+    labels
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// A snapshot was saved.

@@ -17,6 +17,7 @@ pub mod people;
 pub mod points;
 mod row;
 pub mod snapshots;
+pub mod stock;
 pub mod templates;
 pub mod volumes;
 pub mod zones;
@@ -94,11 +95,12 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0004_instances.sql")),
     M::up(include_str!("migrations/0005_memory.sql")),
     M::up(include_str!("migrations/0006_origins.sql")),
+    M::up(include_str!("migrations/0007_elsewhere.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 6;
+pub const SCHEMA_VERSION: usize = 7;
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.
@@ -181,3 +183,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests;

@@ -250,6 +250,16 @@ pub fn insert_organization(
     Ok(())
 }
 
+/// Whether a member has this address, lower-cased.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn is_address_taken(tx: &Transaction<'_>, email: &str) -> Result<bool, Error> {
+    tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM users WHERE email = ?1)")
+        .and_then(|mut query| query.query_row([email], |row| row.get(0)))
+        .context("look for an address")
+}
+
 /// Writes a new member.
 ///
 /// # Errors

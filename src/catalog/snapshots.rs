@@ -58,8 +58,10 @@ pub struct Snapshot {
     pub id: SnapshotId,
     /// Whose it is.
     pub organization: OrganizationId,
-    /// The zone whose pool has its checkpoint.
-    pub zone: ZoneId,
+    /// The zone whose pool has its checkpoint; none: another server took it.
+    pub zone: Option<ZoneId>,
+    /// Where another server took it: the name of that zone, if the object store tells it.
+    pub place: Option<String>,
     /// The volume it was taken of, which may be gone.
     pub volume: VolumeId,
     /// That volume's name, then.
@@ -74,7 +76,7 @@ pub struct Snapshot {
     pub state: SnapshotState,
     /// Why it failed.
     pub fault: Option<Fault>,
-    /// The engine's name of the moment.
+    /// The engine's name of the moment; of nothing, where another server took it.
     pub checkpoint: CheckpointId,
     /// What the pool has of it.
     pub held: Held,
@@ -93,14 +95,14 @@ pub struct Snapshot {
 pub struct ListedSnapshot {
     /// The snapshot.
     pub snapshot: Snapshot,
-    /// The zone's name.
-    pub zone_name: String,
+    /// The name of the zone it was taken in, here or elsewhere; none where that is not known.
+    pub zone_name: Option<String>,
     /// The work at hand on it, or the last one.
     pub job: Option<Job>,
 }
 
 const COLUMNS: &str = "s.id, s.organization, s.zone, s.volume, s.volume_name, s.kind, s.size, s.name, s.state, s.fault,
-                       s.checkpoint, s.held, s.taken, s.verified, s.data, s.base";
+                       s.checkpoint, s.held, s.taken, s.verified, s.data, s.base, s.place";
 
 fn snapshot_at(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
     Ok(Snapshot {
@@ -120,14 +122,15 @@ fn snapshot_at(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         verified: row.get(13)?,
         data: row.get(14)?,
         base: row.get(15)?,
+        place: row.get(16)?,
     })
 }
 
 /// The list's statement, up to its WHERE. The job is the live one or, when there is none, the last that was asked for.
 fn listed() -> String {
     format!(
-        "SELECT {COLUMNS}, z.name, {JOB}
-         FROM snapshots s JOIN zones z ON z.id = s.zone
+        "SELECT {COLUMNS}, COALESCE(z.name, s.place), {JOB}
+         FROM snapshots s LEFT JOIN zones z ON z.id = s.zone
            LEFT JOIN jobs j ON j.id = (SELECT id FROM jobs WHERE subject = s.id
                                        ORDER BY state IN {LIVE} DESC, asked DESC, id DESC LIMIT 1)"
     )
@@ -136,8 +139,8 @@ fn listed() -> String {
 fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedSnapshot> {
     Ok(ListedSnapshot {
         snapshot: snapshot_at(row)?,
-        zone_name: row.get(16)?,
-        job: job_at(row, 17)?,
+        zone_name: row.get(17)?,
+        job: job_at(row, 18)?,
     })
 }
 
@@ -390,16 +393,17 @@ pub fn snapshot_name_taken(
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn insert_snapshot(tx: &Transaction<'_>, snapshot: &Snapshot) -> Result<(), Error> {
-    let sql = "INSERT INTO snapshots (id, organization, zone, volume, volume_name, kind, size, name, name_key, state,
-                                      checkpoint, held, taken)
-               VALUES (:id, :organization, :zone, :volume, :volume_name, :kind, :size, :name, :name_key, :state,
-                       :checkpoint, :held, :taken)";
+    let sql = "INSERT INTO snapshots (id, organization, zone, place, volume, volume_name, kind, size, name, name_key, state,
+                                      checkpoint, held, taken, data)
+               VALUES (:id, :organization, :zone, :place, :volume, :volume_name, :kind, :size, :name, :name_key, :state,
+                       :checkpoint, :held, :taken, :data)";
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
                 ":id": snapshot.id,
                 ":organization": snapshot.organization,
                 ":zone": snapshot.zone,
+                ":place": snapshot.place,
                 ":volume": snapshot.volume,
                 ":volume_name": snapshot.volume_name,
                 ":kind": snapshot.kind,
@@ -410,6 +414,7 @@ pub fn insert_snapshot(tx: &Transaction<'_>, snapshot: &Snapshot) -> Result<(), 
                 ":checkpoint": snapshot.checkpoint,
                 ":held": snapshot.held,
                 ":taken": snapshot.taken,
+                ":data": snapshot.data,
             })
         })
         .context("write a snapshot")?;

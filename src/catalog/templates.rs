@@ -34,6 +34,8 @@ pub struct Template {
     pub origin: String,
     /// When it was asked for.
     pub created: i64,
+    /// Whether another server made it.
+    pub elsewhere: bool,
 }
 
 /// A row of the list of templates.
@@ -47,7 +49,7 @@ pub struct ListedTemplate {
 
 const COLUMNS: &str =
     "t.id, t.organization, t.name, t.description, t.state, t.fault, t.content, t.size, t.data,
-                       t.origin, t.created";
+                       t.origin, t.created, t.elsewhere";
 
 fn template_at(row: &Row<'_>) -> rusqlite::Result<Template> {
     Ok(Template {
@@ -62,6 +64,7 @@ fn template_at(row: &Row<'_>) -> rusqlite::Result<Template> {
         data: row.get(8)?,
         origin: row.get(9)?,
         created: row.get(10)?,
+        elsewhere: row.get(11)?,
     })
 }
 
@@ -91,7 +94,7 @@ impl Catalog {
             let rows = query.query_map((organization, window.limit, window.offset as i64), |row| {
                 Ok(ListedTemplate {
                     template: template_at(row)?,
-                    job: job_at(row, 11)?,
+                    job: job_at(row, 12)?,
                 })
             });
             Ok(window.with(
@@ -224,8 +227,10 @@ pub fn template_name_taken(
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn insert_template(tx: &Transaction<'_>, template: &Template) -> Result<(), Error> {
-    let sql = "INSERT INTO templates (id, organization, name, name_key, description, state, content, size, origin, created)
-               VALUES (:id, :organization, :name, :name_key, :description, :state, :content, :size, :origin, :created)";
+    let sql = "INSERT INTO templates (id, organization, name, name_key, description, state, content, size, data, origin,
+                                      created, elsewhere)
+               VALUES (:id, :organization, :name, :name_key, :description, :state, :content, :size, :data, :origin,
+                       :created, :elsewhere)";
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
@@ -237,8 +242,10 @@ pub fn insert_template(tx: &Transaction<'_>, template: &Template) -> Result<(), 
                 ":state": template.state,
                 ":content": template.content,
                 ":size": template.size,
+                ":data": template.data,
                 ":origin": template.origin,
                 ":created": template.created,
+                ":elsewhere": template.elsewhere,
             })
         })
         .context("write a template")?;

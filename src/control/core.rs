@@ -5,6 +5,7 @@ use super::error::{About, Error, explain};
 use super::guests::Guests;
 use super::kit::Kits;
 use super::live::Live;
+use super::stock::Stock;
 use super::upkeep::Upkeep;
 use super::verification::Proofs;
 use super::zones::{LOCK_PAUSE, LOCK_TRIES, Zones};
@@ -29,6 +30,7 @@ pub(super) struct Core {
     pub live: Live,
     pub guests: Guests,
     pub proofs: Proofs,
+    pub stock: Stock,
     pub kits: Kits,
 }
 

@@ -33,6 +33,7 @@ mod reconcile;
 mod rollback;
 mod serial;
 mod snapshots;
+mod stock;
 pub mod tasks;
 mod templates;
 mod upkeep;

@@ -5,6 +5,7 @@ use super::error::{Error, chain};
 use super::guests::Guests;
 use super::kit::Kits;
 use super::live::Live;
+use super::stock::Stock;
 use super::tasks::Tasks;
 use super::upkeep::Upkeep;
 use super::verification::Proofs;
@@ -170,8 +171,13 @@ impl Control {
             proofs: Proofs::every(settings.verify_days),
             kits: Kits::default(),
             upkeep: Upkeep::new(core.clone(), tuning.look),
+            stock: Stock::default(),
         });
         core.reconcile()?;
+        // A store that others write to may be far away: there the thread does it.
+        if core.archive.get().is_ok_and(|archive| !archive.is_shared()) {
+            core.take_stock();
+        }
         let options = RunnerOptions {
             workers: settings.workers.max(1) + 1,
             ..tuning.runner

@@ -3,6 +3,10 @@
 //! What may never be true: a password or a session's token in the catalog, in a log line or in an event; an answer that
 //! tells whether an address is known. A crash loses at most the session that was being written: one signs in again.
 
+mod join;
+
+pub use join::Joined;
+
 use super::{Actor, Caller, Control};
 use crate::catalog::people::{User, insert_organization, insert_user};
 use crate::domain::fault::Fault;
@@ -242,12 +246,12 @@ impl Control {
     pub fn reset_password(
         catalog: &crate::catalog::Catalog,
         email: &str,
-    ) -> Result<String, ResetError> {
+    ) -> Result<String, PasswordError> {
         let user = catalog
             .user_by_email(email.trim())?
-            .ok_or(ResetError::Nobody)?;
+            .ok_or(PasswordError::Nobody)?;
         let password = one_time_password();
-        let hash = hash(&password).map_err(ResetError::Hash)?;
+        let hash = hash(&password).map_err(PasswordError::Hash)?;
         catalog.set_password(user.id, &hash, true, None)?;
         Ok(password)
     }
@@ -308,9 +312,9 @@ impl Control {
     }
 }
 
-/// Why a password could not be reset.
+/// Why a password could not be given.
 #[derive(Debug, thiserror::Error)]
-pub enum ResetError {
+pub enum PasswordError {
     /// Nobody has this address.
     #[error("no member has this address")]
     Nobody,

@@ -77,6 +77,7 @@ impl Control {
             volume: snapshot.volume_name,
             kind: snapshot.kind,
             zone: listed.zone_name,
+            elsewhere: snapshot.zone.is_none(),
             size: snapshot.size,
             data: if usable { snapshot.data } else { None },
             reclaimable: reclaimable.map(Bytes),
@@ -119,7 +120,8 @@ impl Control {
         };
         let pool = self.core.zones.get(volume.zone)?.pool(&volume.name)?;
         for base in self.ask(self.catalog().snapshots_of_volume(id))? {
-            if !base.state.is_usable() || base.held != Held::Base || base.zone != volume.zone {
+            if !base.state.is_usable() || base.held != Held::Base || base.zone != Some(volume.zone)
+            {
                 continue;
             }
             let changed = pool
@@ -161,7 +163,8 @@ impl Control {
         let snapshot = Snapshot {
             id: SnapshotId::new(),
             organization: actor.organization,
-            zone: volume.zone,
+            zone: Some(volume.zone),
+            place: None,
             volume: id,
             volume_name: volume.name.clone(),
             kind: volume.kind,

@@ -104,6 +104,7 @@ impl Control {
             size: template.size,
             data: template.data,
             origin: template.origin,
+            elsewhere: template.elsewhere,
             created: moment(time_zone, template.created),
             job: listed.job.map(|job| self.job_view(actor, time_zone, &job)),
         }
@@ -306,6 +307,7 @@ impl Control {
             data: None,
             origin,
             created: self.now_ms(),
+            elsewhere: false,
         }
     }
 

@@ -1,5 +1,5 @@
-//! What the program does by itself with the object store, on a thread of its own: it lets go of what no pool needs, has
-//! volumes filled that nothing fills, and prunes.
+//! What the program does by itself with the object store, on a thread of its own: it takes stock of what others have put
+//! there or removed, lets go of what no pool needs, has volumes filled that nothing fills, and prunes.
 //!
 //! One thread, so never two of these at once in one process. Two processes may prune one bucket at the same time.
 
@@ -78,6 +78,11 @@ impl Upkeep {
         }
     }
 
+    /// Says that it is enough once the region is being closed.
+    pub fn until_closed(&self) -> Until<'_> {
+        Until(&self.told.stop)
+    }
+
     /// A snapshot or a template was deleted: what only it needed is looked for soon.
     pub fn deleted(&self) {
         self.told.deleted.store(true, Ordering::SeqCst);
@@ -92,6 +97,9 @@ impl Drop for Upkeep {
 
 impl Told {
     fn run(&self, core: &Weak<Core>, look: Duration) {
+        if let Some(core) = core.upgrade() {
+            core.take_stock_when_due();
+        }
         loop {
             let stopping = lock(&self.stopping);
             let waited = self
@@ -108,8 +116,8 @@ impl Told {
     }
 }
 
-/// Nobody watches a prune; a server that stops ends it, and the next one goes on.
-struct Until<'a>(&'a AtomicBool);
+/// Nobody watches what is done here; a server that stops ends it, and the next one goes on.
+pub(super) struct Until<'a>(&'a AtomicBool);
 
 impl Progress for Until<'_> {
     fn total(&mut self, _: u64) {}
@@ -126,6 +134,7 @@ impl Progress for Until<'_> {
 impl Core {
     /// One look. What cannot be done now is tried at the next one.
     pub(super) fn look_after(&self) {
+        self.take_stock_when_due();
         if let Err(error) = self.resume_fills() {
             internal("look for volumes that are to be filled", &error);
         }

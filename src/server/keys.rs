@@ -1,9 +1,12 @@
 //! `reprise keys …`: the recovery kit.
 
 use super::config::{Flags, Settings};
+use super::data::{self, DataFolder};
 use super::store;
 use crate::archive::{self, Kit};
 use crate::catalog::Catalog;
+use crate::control::Control;
+use crate::control::people::Joined;
 use clap::Subcommand;
 use std::io::{BufRead, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -26,7 +29,8 @@ pub enum Act {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Let this data folder read and write what a kit has the keys of. The passphrase is asked for where none is given
+    /// Let this data folder read and write what a kit has the keys of, and let someone sign in to each of its
+    /// organizations that is new here. The passphrase is asked for where none is given
     Import {
         /// The kit
         file: PathBuf,
@@ -53,7 +57,16 @@ impl Act {
                 file,
                 passphrase_file,
                 flags,
-            } => import(flags, &file, given(passphrase_file.as_deref())?),
+            } => {
+                let given = given(passphrase_file.as_deref())?;
+                for joined in import(flags, &file, given)? {
+                    eprintln!(
+                        "\n  {}: sign in as {} with this one-time password:\n\n      {}\n",
+                        joined.name, joined.email, joined.password
+                    );
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -106,7 +119,8 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn import(flags: Flags, file: &Path, passphrase: Option<String>) -> Done<()> {
+/// Gives the organizations that are new in this data folder, and how one signs in to them.
+fn import(flags: Flags, file: &Path, passphrase: Option<String>) -> Done<Vec<Joined>> {
     let settings = Settings::load(flags)?;
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
@@ -115,7 +129,8 @@ fn import(flags: Flags, file: &Path, passphrase: Option<String>) -> Done<()> {
         None => ask()?,
     };
     let kit = Kit::open(&text, &passphrase)?;
-    let imported = store::open(&settings)?.import_kit(&kit)?;
+    let archive = store::open(&settings)?;
+    let imported = archive.import_kit(&kit)?;
     for organization in kit.organizations() {
         println!("{} {}", organization.id, organization.name);
     }
@@ -123,7 +138,25 @@ fn import(flags: Flags, file: &Path, passphrase: Option<String>) -> Done<()> {
         "keys: {} added, {} known already; organizations that are not in this object store: {}",
         imported.added, imported.known, imported.absent
     );
-    Ok(())
+    // A server that runs here has the folder, and sees what is added.
+    let _folder = match DataFolder::open(&settings.data) {
+        Err(data::Error::Held { .. }) => None,
+        folder => Some(folder?),
+    };
+    let there = archive.organizations()?;
+    let organizations: Vec<_> = kit
+        .organizations()
+        .iter()
+        .filter(|organization| there.contains(&organization.id))
+        .map(|organization| (organization.id, organization.name.clone()))
+        .collect();
+    let catalog = Catalog::open(&settings.data.join("catalog.db"))?;
+    Ok(Control::join(
+        &catalog,
+        &organizations,
+        &settings.time_zone,
+        &settings.owner,
+    )?)
 }
 
 /// Asks on the terminal; the line is shown as it is typed.

@@ -261,7 +261,7 @@ pub struct RollbackPlan {
 pub struct TemplateRow {
     /// Its id.
     pub id: TemplateId,
-    /// Its name, unique among the organization's templates.
+    /// Its name, unique among the templates that were made here.
     pub name: String,
     /// What its maker wrote.
     pub description: String,
@@ -275,6 +275,8 @@ pub struct TemplateRow {
     pub data: Option<Bytes>,
     /// The name of the snapshot or file it was made from.
     pub origin: String,
+    /// Whether another server made it.
+    pub elsewhere: bool,
     /// When it was asked for.
     pub created: Moment,
     /// The work at hand on it, if any.

@@ -131,14 +131,16 @@ pub struct InstanceLink {
 pub struct SnapshotRow {
     /// Its id.
     pub id: SnapshotId,
-    /// Its name, unique in the organization.
+    /// Its name, unique among the snapshots that were taken here.
     pub name: String,
     /// The name of the volume it was taken of, at that moment.
     pub volume: String,
     /// What that volume was for.
     pub kind: VolumeKind,
-    /// The name of the zone that the volume was in.
-    pub zone: String,
+    /// The name of the zone that the volume was in; none where nobody has told it.
+    pub zone: Option<String>,
+    /// Whether that zone is another server's.
+    pub elsewhere: bool,
     /// Size of the disk.
     pub size: Bytes,
     /// Bytes of it that hold data; none until it is saved.
@@ -246,6 +248,10 @@ pub enum Act {
     RenamePoint,
     /// The clock of a guest that goes on from a memory could not be set.
     SetClock,
+    /// Another server that shares the object store deleted a snapshot.
+    SnapshotGone,
+    /// Another server that shares the object store deleted a template.
+    TemplateGone,
     /// The recovery kit was saved.
     SaveKit,
 }

@@ -1,7 +1,7 @@
 //! Tests of the archive: what they share.
 #![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-mod bucket;
+pub(crate) mod bucket;
 mod copies;
 mod cost;
 mod device;
@@ -17,7 +17,7 @@ mod identity;
 mod kit;
 mod large;
 mod remote;
-mod s3;
+pub(crate) mod s3;
 pub(crate) mod stores;
 mod verify;
 
@@ -72,6 +72,7 @@ fn request<'a>(
         volume_name: "srv-01",
         kind: "data",
         taken_ms: 1_800_000_000_000,
+        labels: &[],
         source,
         base: base.map(|(snapshot, changed)| Base { snapshot, changed }),
     }

@@ -146,7 +146,7 @@ async fn answer(
 }
 
 /// An S3 server in this process, over a folder.
-pub(super) struct Server {
+pub struct Server {
     endpoint: String,
     mood: Arc<Mood>,
     /// What its certificate is signed by, as PEM.
@@ -164,7 +164,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub(super) fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(None)
     }
 
@@ -241,7 +241,7 @@ impl Server {
         }
     }
 
-    pub(super) fn config(&self) -> S3Config {
+    pub fn config(&self) -> S3Config {
         S3Config {
             endpoint: Some(self.endpoint.clone()),
             bucket: BUCKET.to_owned(),

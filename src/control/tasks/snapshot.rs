@@ -3,6 +3,8 @@
 use super::super::core::Core;
 use super::super::error::{About, explain};
 use super::super::snapshots::kind_word;
+use super::super::stock::snapshot_labels;
+use super::super::zones::Zone;
 use super::Told;
 use crate::archive::{self, Base, SaveRequest};
 use crate::catalog;
@@ -18,13 +20,25 @@ use crate::domain::snapshot::SnapshotEvent;
 use crate::engine::{BlockSet, Pool};
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
+use std::sync::Arc;
 
 impl Core {
+    /// The zone whose pool has the snapshot's checkpoint.
+    fn zone_of(&self, snapshot: &Snapshot) -> Result<&Arc<Zone>, Failure> {
+        let zone = snapshot.zone.ok_or_else(|| {
+            self.broken(
+                "find a snapshot's zone",
+                "a snapshot that another server took has no checkpoint here",
+            )
+        })?;
+        self.zones.get(zone).map_err(Failure::Final)
+    }
+
     /// The moment is taken. Its time is written down first; taken again after a crash, it is the same checkpoint, with
     /// the time of the attempt that made it.
     pub(super) fn checkpoint(&self, job: &Job) -> Result<(), Failure> {
         let snapshot = self.subject_snapshot(job)?;
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let zone = self.zone_of(&snapshot)?;
         let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
         let failed = |error| {
             explain(
@@ -68,7 +82,7 @@ impl Core {
     /// volume whose boundary the pool still knows, or all of them.
     pub(super) fn save(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
         let snapshot = self.subject_snapshot(job)?;
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let zone = self.zone_of(&snapshot)?;
         let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
         let failed = |error| explain("save a snapshot", error, zone.about(&snapshot.volume_name));
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
@@ -88,6 +102,7 @@ impl Core {
             volume_name: &snapshot.volume_name,
             kind: kind_word(snapshot.kind),
             taken_ms: snapshot.taken,
+            labels: &snapshot_labels(&zone.name),
             source: &*device,
             base: base.as_ref().map(|(base, changed)| Base {
                 snapshot: *base,
@@ -118,7 +133,7 @@ impl Core {
         snapshot: &Snapshot,
         pool: &Pool,
     ) -> Result<Option<(SnapshotId, BlockSet)>, Failure> {
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let zone = self.zone_of(snapshot)?;
         let failed = |error| explain("look for a base", error, zone.about(&snapshot.volume_name));
         for base in self
             .catalog
@@ -149,14 +164,16 @@ impl Core {
     /// *Saved* is said only of what the object store shows: the manifest is there and is of this disk.
     pub(super) fn verify(&self, job: &Job) -> Result<(), Failure> {
         let snapshot = self.subject_snapshot(job)?;
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let zone = self.zone_of(&snapshot)?;
         let failed = |error| explain("verify a snapshot", error, zone.about(&snapshot.name));
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
         let found = archive
             .manifest(snapshot.organization, snapshot.id)
             .map_err(|error| failed(error.into()))?;
         match found {
-            Some(found) if found.description.size == snapshot.size.0 => Ok(()),
+            Some(found) if found.description.size == snapshot.size.0 => self
+                .know_store(&archive, snapshot.organization)
+                .map_err(failed),
             Some(_) => Err(self.broken(
                 "verify a snapshot",
                 "the manifest is of a disk of another size",
@@ -204,7 +221,7 @@ impl Core {
 
     /// As [`Core::retire`] says, for any saved snapshot.
     pub(in crate::control) fn retire_checkpoint(&self, snapshot: &Snapshot) -> Result<(), Failure> {
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let zone = self.zone_of(snapshot)?;
         let name = &snapshot.volume_name;
         let pool = zone.pool(name).map_err(Failure::Passing)?;
         let failed = |error| explain("retire a checkpoint", error, zone.about(name));
@@ -227,8 +244,11 @@ impl Core {
     /// The snapshot goes from the object store, with what only it needed.
     pub(super) fn delete_saved(&self, job: &Job) -> Result<(), Failure> {
         let snapshot = self.subject_snapshot(job)?;
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
-        let failed = |error| explain("delete a snapshot", error, zone.about(&snapshot.name));
+        let about = About {
+            name: &snapshot.name,
+            ..About::default()
+        };
+        let failed = |error| explain("delete a snapshot", error, about);
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
         let freed = archive
             .delete(snapshot.organization, snapshot.id)
@@ -244,7 +264,7 @@ impl Core {
         if snapshot.held == Held::Gone {
             return Ok(());
         }
-        let zone = self.zones.get(snapshot.zone).map_err(Failure::Final)?;
+        let zone = self.zone_of(&snapshot)?;
         let pool = zone.pool(&snapshot.volume_name).map_err(Failure::Passing)?;
         let failed = |error| {
             explain(

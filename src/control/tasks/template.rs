@@ -9,6 +9,7 @@ use super::super::core::Core;
 use super::super::error::{About, Error, explain};
 use super::super::image::Format;
 use super::super::snapshots::kind_word;
+use super::super::stock::template_labels;
 use super::super::zones::Zone;
 use super::Told;
 use super::import::Target;
@@ -135,13 +136,18 @@ impl Core {
             ..About::default()
         };
         let failed = |error| explain("copy a snapshot", error, about);
+        let labels = template_labels(&template);
+        let labels = labels
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
         let archive = self.archive.get().map_err(|error| failed(error.into()))?;
         archive
-            .copy(
+            .copy_labelled(
                 template.organization,
                 snapshot.id,
                 template.content,
                 &template.name,
+                &labels,
             )
             .map(drop)
             .map_err(|error| failed(error.into()))
@@ -207,6 +213,10 @@ impl Core {
         let lease = pool
             .lease(args.work)
             .map_err(|error| failed(error.into()))?;
+        let labels = template_labels(&template);
+        let labels = labels
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
         let request = SaveRequest {
             organization: template.organization,
             snapshot: template.content,
@@ -215,6 +225,7 @@ impl Core {
             volume_name: &template.origin,
             kind: kind_word(VolumeKind::Root),
             taken_ms: template.created,
+            labels: &labels,
             source: &*lease,
             base: None,
         };
@@ -241,10 +252,13 @@ impl Core {
             .manifest(template.organization, template.content)
             .map_err(|error| failed(error.into()))?;
         match found {
-            Some(found) if found.description.size == template.size.0 => self
-                .catalog
-                .set_template_data(template.id, Bytes(found.description.data_bytes))
-                .map_err(|error| failed(error.into())),
+            Some(found) if found.description.size == template.size.0 => {
+                self.know_store(&archive, template.organization)
+                    .map_err(failed)?;
+                self.catalog
+                    .set_template_data(template.id, Bytes(found.description.data_bytes))
+                    .map_err(|error| failed(error.into()))
+            }
             Some(_) => Err(self.broken(
                 "verify a template",
                 "the manifest is of a disk of another size",

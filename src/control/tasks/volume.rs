@@ -50,7 +50,7 @@ impl Core {
             .snapshots_of_volume(volume.id)
             .map_err(|error| failed(error.into()))?
         {
-            if snapshot.held == Held::Base && snapshot.zone == volume.zone {
+            if snapshot.held == Held::Base && snapshot.zone == Some(volume.zone) {
                 pool.delete_checkpoint(snapshot.checkpoint)
                     .map_err(|error| failed(error.into()))?;
                 self.catalog

@@ -38,7 +38,8 @@ fn fill(house: &House, from: u32, to: u32) {
         let snapshot = Snapshot {
             id: SnapshotId::new(),
             organization: volume.organization,
-            zone: volume.zone,
+            zone: Some(volume.zone),
+            place: None,
             volume: volume.id,
             volume_name: volume.name.clone(),
             kind: volume.kind,

@@ -87,6 +87,7 @@ fn data(dir: &Path) -> (Flags, Disk) {
         volume_name: "srv-01",
         kind: "root",
         taken_ms: 1_794_651_300_000,
+        labels: &[],
         source: &disk,
         base: None,
     };

@@ -78,12 +78,21 @@ fn choose(
         .into_iter()
         .map(|row| {
             let size = format::bytes(locale, row.size);
-            let words = t!(
-                locale,
-                "create-instance-template-option",
-                name = row.name.as_str(),
-                size = size
-            );
+            let name = row.name.as_str();
+            let words = match row.elsewhere {
+                false => t!(
+                    locale,
+                    "create-instance-template-option",
+                    name = name,
+                    size = size
+                ),
+                true => t!(
+                    locale,
+                    "create-instance-template-option-elsewhere",
+                    name = name,
+                    size = size
+                ),
+            };
             (row.id.to_string(), words)
         })
         .collect();

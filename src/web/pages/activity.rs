@@ -133,6 +133,8 @@ fn act(locale: Locale, act: Act) -> String {
         Act::Detach => t!(locale, "activity-detach"),
         Act::RenamePoint => t!(locale, "activity-rename-point"),
         Act::SetClock => t!(locale, "activity-set-clock"),
+        Act::SnapshotGone => t!(locale, "activity-snapshot-gone"),
+        Act::TemplateGone => t!(locale, "activity-template-gone"),
         Act::SaveKit => t!(locale, "activity-save-kit"),
     }
 }

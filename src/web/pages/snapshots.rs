@@ -277,12 +277,7 @@ fn row(
         });
         view! { <td role="cell" class="act">{menu}</td> }.into_any()
     });
-    let of = t!(
-        locale,
-        "snapshots-of",
-        volume = first.volume.as_str(),
-        zone = first.zone.as_str()
-    );
+    let of = origin(locale, &first);
     view! {
         <tr role="row">
             {maybe(pick)}
@@ -300,6 +295,21 @@ fn row(
         </tr>
     }
     .into_any()
+}
+
+/// The volume that it was taken of, and where that was.
+fn origin(locale: Locale, row: &SnapshotRow) -> String {
+    let volume = row.volume.as_str();
+    match (row.zone.as_deref(), row.elsewhere) {
+        (Some(zone), false) => t!(locale, "snapshots-of", volume = volume, zone = zone),
+        (Some(zone), true) => t!(
+            locale,
+            "snapshots-of-elsewhere",
+            volume = volume,
+            zone = zone
+        ),
+        (None, _) => t!(locale, "snapshots-of-unknown", volume = volume),
+    }
 }
 
 fn when(locale: Locale, moment: Moment) -> AnyView {

@@ -285,6 +285,9 @@ fn row(
         view! { <small><bdi class="name" title=first.description.clone()>{first.description.clone()}</bdi></small> }
             .into_any()
     });
+    let elsewhere = first
+        .elsewhere
+        .then(|| view! { <small>{t!(locale, "templates-elsewhere")}</small> }.into_any());
     let created = view! {
         <time datetime=format::machine(first.created)>{format::date_time(locale, first.created)}</time>
     };
@@ -296,7 +299,7 @@ fn row(
                 {maybe(description)}
             </th>
             <td role="cell" class="state-cell" data-label=t!(locale, "templates-column-state")>{state}</td>
-            <td role="cell" data-label=t!(locale, "templates-column-origin")><bdi class="name" title=first.origin.clone()>{first.origin.clone()}</bdi></td>
+            <td role="cell" data-label=t!(locale, "templates-column-origin")><bdi class="name" title=first.origin.clone()>{first.origin.clone()}</bdi>{maybe(elsewhere)}</td>
             <td role="cell" class="number" data-label=t!(locale, "templates-column-size")>{bytes(|row| Some(row.size).filter(|size| size.0 > 0))}</td>
             <td role="cell" class="number" data-label=t!(locale, "templates-column-data")>{bytes(|row| row.data)}</td>
             <td role="cell" data-label=t!(locale, "templates-column-created")>{created}</td>

@@ -80,7 +80,7 @@ fn made(brought: &[Brought], configured: bool, ends: bool) -> Made {
         if last == Some(one.block) {
             flags |= 0x20;
         }
-        let mut record = (one.page * PAGE as u64 | flags).to_be_bytes().to_vec();
+        let mut record = ((one.page * PAGE as u64) | flags).to_be_bytes().to_vec();
         if last != Some(one.block) {
             record.extend(name(BLOCKS[one.block].0));
         }
@@ -103,8 +103,11 @@ fn made(brought: &[Brought], configured: bool, ends: bool) -> Made {
     made
 }
 
-/// What a stream that comes in such pieces is taken apart to: the memory, and what is left.
-fn parted(stream: &[u8], pieces: &[usize]) -> Result<(BTreeMap<u64, Vec<u8>>, Vec<u8>), Unknown> {
+/// The memory, and what is left.
+type Parted = (BTreeMap<u64, Vec<u8>>, Vec<u8>);
+
+/// What a stream that comes in such pieces is taken apart to.
+fn parted(stream: &[u8], pieces: &[usize]) -> Result<Parted, Unknown> {
     let mut parting = Parting::new(BLOCKS[0].0, PAGES * PAGE as u64);
     let mut memory = BTreeMap::new();
     let mut told = HashSet::new();
