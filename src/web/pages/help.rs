@@ -80,7 +80,7 @@ pub fn page() -> AnyView {
             <h2>{t!(locale, "help-point-title")}</h2>
             <p>{t!(locale, "help-point-what")}</p>
             <p>{t!(locale, "help-point-when")}</p>
-            <p class="note">{t!(locale, "help-point-later")}</p>
+            <p class="note">{t!(locale, "help-point-memory")}</p>
             <p class="quiet">{t!(locale, "help-words")}</p>
         </article>
     }
