@@ -57,9 +57,11 @@ fn i11_another_data_folder_joins_by_the_kit_alone() {
     let [joined] = joined.as_slice() else {
         panic!("one organization: {joined:?}")
     };
+    // No catalog told its name when the kit was written.
+    let unnamed = ORGANIZATION.to_string();
     assert_eq!(
         (joined.name.as_str(), joined.email.as_str()),
-        ("Boréale", "owner@localhost")
+        (unnamed.as_str(), "owner@localhost")
     );
     assert_eq!(
         std::fs::metadata(&two).unwrap().permissions().mode() & 0o777,
@@ -69,7 +71,10 @@ fn i11_another_data_folder_joins_by_the_kit_alone() {
     // What is there already stays as it is.
     assert_eq!(import(flags(&two), &kit, words.clone()).unwrap(), vec![]);
     let catalog = Catalog::open(&two.join("catalog.db")).unwrap();
-    assert_eq!(catalog.organizations().unwrap(), named);
+    assert_eq!(
+        catalog.organizations().unwrap(),
+        [(ORGANIZATION, unnamed.clone())]
+    );
 
     // One that is not in the object store is not added: nothing would be there to sign in to.
     let three = dir.path().join("three");
