@@ -237,8 +237,8 @@ fn i12_a_real_stream_is_taken_apart_to_the_memory_and_a_small_rest() {
         assert!(own[0x7c00..].starts_with(sector), "{way:?}");
         assert!(!rest.windows(sector.len()).any(|bytes| bytes == sector));
         // Not told of another block, nor of one of another size.
-        for (block, length) in [("pc.raw", 64 << 20), ("pc.ram", 128 << 20)] {
-            let refused = image.fill(block, length, &Nowhere);
+        for (block, mib) in [("pc.raw", 64), ("pc.ram", 128), ("pc.ram", 32)] {
+            let refused = image.fill(block, mib << 20, &Nowhere);
             assert!(matches!(refused, Err(Error::NotRestored { .. })));
         }
         // What the place says is told.
