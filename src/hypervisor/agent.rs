@@ -4,7 +4,7 @@
 //! with `guest-sync-delimited` (whatever an earlier one left unanswered ends before the byte 0xFF that the agent sends
 //! first), and has a deadline over all of it. After a time-out the next operation finds the agent as new.
 //!
-//! QEMU knows whether any program in the guest has the agent's port open. Where none has, nobody is waited for.
+//! QEMU knows whether any program in the guest has the agent's port open. Where none has, nobody is waited for long.
 
 use super::{
     Error, ProtocolError,
@@ -30,6 +30,8 @@ const THAW_PAUSE: Duration = Duration::from_millis(100);
 const OPEN_DEADLINE: Duration = Duration::from_secs(1);
 /// How long a guest that goes on may take until it is seen that it has the port open, as it had then.
 const OPENING: Duration = Duration::from_millis(500);
+/// How long one may take to answer whose port is closed, as QEMU says: who stands in for the port is not seen by it.
+const CLOSED: Duration = Duration::from_millis(200);
 /// Ahead of a command, it ends what the agent may have read of one that was cut off; it answers with the same byte.
 const MARK: u8 = 0xff;
 
@@ -73,10 +75,15 @@ impl Agent {
         let _ = self.port.monitor.set(Arc::downgrade(monitor));
     }
 
-    /// Whether an agent answers. Where none is there that is told at once.
+    /// Whether an agent answers. Where QEMU knows of none, it has little time for it.
     #[must_use]
     pub fn ping(&self, within: Duration) -> bool {
-        !self.port.is_closed() && self.ask("guest-ping", within).is_ok()
+        let within = if self.port.is_closed() {
+            within.min(CLOSED)
+        } else {
+            within
+        };
+        self.ask("guest-ping", within).is_ok()
     }
 
     /// Freezes the guest's file systems: what they hold is on the disks, and nothing is written until they are thawed.
