@@ -61,11 +61,7 @@ fn start_and_count(house: &House, id: InstanceId, times: usize) {
 fn assert_never_was(house: &House, id: InstanceId) {
     assert!(points(house, id).points.is_empty());
     assert!(files(house).is_empty(), "{:?}", files(house));
-    for zone in &house.control.core.zones.0 {
-        let held = zone.pool("").expect("a pool").checkpoints();
-        let snapshots = house.control.catalog().snapshots_of_zone(zone.id);
-        assert_eq!(held.len(), snapshots.expect("an answer").len());
-    }
+    assert_tidy(house);
 }
 
 #[test]
