@@ -506,7 +506,7 @@ fn a_disk_that_goes_away_and_comes_back_is_waited_for() {
 }
 
 #[test]
-fn a_disk_error_stops_the_guest_and_is_tried_again() {
+fn a_full_disk_stops_the_guest_and_is_tried_again() {
     let Some(hypervisor) = hypervisor() else {
         return;
     };
@@ -515,7 +515,7 @@ fn a_disk_error_stops_the_guest_and_is_tried_again() {
         "--image-opts",
         &format!(
             "driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename={},\
-             file.inject-error.0.event=write_aio,file.inject-error.0.iotype=write,file.inject-error.0.errno=5",
+             file.inject-error.0.event=write_aio,file.inject-error.0.iotype=write,file.inject-error.0.errno=28",
             stage.disk().display()
         ),
     ]);
@@ -524,7 +524,7 @@ fn a_disk_error_stops_the_guest_and_is_tried_again() {
     machine.on_block_error(Box::new(move || tell.send(()).unwrap_or_default()));
     told.recv_timeout(LONG).unwrap();
     assert_eq!(machine.run_state().unwrap(), RunState::IoError);
-    // The disk is mended.
+    // There is room again.
     stage.serve(&["-f", "raw", stage.disk().to_str().unwrap()]);
     machine.resume().unwrap();
     stage.wait_for_more_ticks();
