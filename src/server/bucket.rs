@@ -2,7 +2,7 @@
 
 mod holds;
 
-use super::config::{Flags, Settings};
+use super::config::{Place, Settings};
 use super::image::Image;
 use super::store;
 use crate::archive::{Archive, Description, Error, Finding, ManifestInfo, Progress, PruneOptions};
@@ -18,7 +18,7 @@ pub enum Act {
     /// List the snapshots and templates of every organization
     List {
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// Check that every snapshot is whole. Ends with 1 if something is damaged
     Check {
@@ -26,7 +26,7 @@ pub enum Act {
         #[arg(long)]
         deep: bool,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// Remove what no snapshot needs. In a bucket that several servers use, what is found now is removed by a prune
     /// that comes after the grace
@@ -35,12 +35,12 @@ pub enum Act {
         #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
         grace: u32,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// List the holds: what keeps the content of snapshots that volumes still fill from, also of deleted ones
     Holds {
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// Release the holds of volumes that are gone for ever, so that a prune can remove what they kept. A volume that is
     /// not gone loses what it has not fetched yet
@@ -55,7 +55,7 @@ pub enum Act {
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// Restore a snapshot to a new file, as a raw disk image
     Restore {
@@ -65,7 +65,7 @@ pub enum Act {
         #[arg(long, value_name = "FILE")]
         to: PathBuf,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
 }
 
@@ -95,7 +95,7 @@ impl Act {
 }
 
 /// The object store. A local folder is used by one process: the server must be stopped.
-fn open(flags: Flags) -> Done<Archive> {
+fn open(flags: Place) -> Done<Archive> {
     store::open(&Settings::load(flags)?)
 }
 

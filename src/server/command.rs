@@ -1,7 +1,7 @@
 //! The command line.
 
 use super::bucket;
-use super::config::{EXAMPLE, Flags, Settings};
+use super::config::{EXAMPLE, Flags, Place, Settings};
 use super::keys;
 use crate::catalog::Catalog;
 use crate::control::Control;
@@ -32,7 +32,7 @@ enum Act {
         /// The member's address
         email: String,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// Print a commented configuration file
     Config,
@@ -79,7 +79,7 @@ pub(super) fn existing(settings: &Settings, part: &str) -> Done<PathBuf> {
     }
 }
 
-fn password(email: &str, flags: Flags) -> Done<()> {
+fn password(email: &str, flags: Place) -> Done<()> {
     let catalog = Catalog::open(&existing(&Settings::load(flags)?, "catalog.db")?)?;
     let password = Control::reset_password(&catalog, email)?;
     println!("{password}");

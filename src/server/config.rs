@@ -12,15 +12,26 @@ use std::time::Duration;
 /// The commented configuration file that `reprise config` prints.
 pub const EXAMPLE: &str = include_str!("../../docs/reprise.toml");
 
-/// What `reprise serve` can be told on the command line or by variables.
+/// What every command can be told of where things are, on the command line or by variables.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Flags {
+pub struct Place {
     /// Configuration file (TOML); `reprise config` prints a commented one
     #[arg(long, env = "REPRISE_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Data folder: everything that is kept lies under it
     #[arg(long, env = "REPRISE_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Where the object store is
+    #[command(flatten)]
+    pub archive: StoreSettings,
+}
+
+/// What `reprise serve` can be told as well.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Flags {
+    /// Where things are
+    #[command(flatten)]
+    pub place: Place,
     /// Address and port to listen on
     #[arg(long, env = "REPRISE_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -30,12 +41,18 @@ pub struct Flags {
     /// Fill an empty data folder with two sample organizations and their volumes
     #[arg(long, env = "REPRISE_DEMO")]
     pub demo: bool,
-    /// Where the object store is
-    #[command(flatten)]
-    pub archive: StoreSettings,
     /// End the instances when the server ends; else they run on and the next server finds them again
     #[arg(long, env = "REPRISE_STOP_GUESTS")]
     pub stop_guests: bool,
+}
+
+impl From<Place> for Flags {
+    fn from(place: Place) -> Self {
+        Self {
+            place,
+            ..Self::default()
+        }
+    }
 }
 
 /// A setting that cannot be used.
@@ -174,8 +191,9 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error`], with the file and the setting that is wrong.
-    pub fn load(flags: Flags) -> Result<Self, Error> {
-        let file = match &flags.config {
+    pub fn load(flags: impl Into<Flags>) -> Result<Self, Error> {
+        let flags = flags.into();
+        let file = match &flags.place.config {
             Some(path) => read(path)?,
             None => File::default(),
         };
@@ -211,7 +229,7 @@ impl Settings {
                 "it must be a name such as America/Montreal or Europe/Paris",
             ));
         }
-        let archive = flags.archive.or(file.archive);
+        let archive = flags.place.archive.or(file.archive);
         // In the demo the names are those of the sample region.
         let (region, names) = if flags.demo {
             ("Québec", ["Montréal", "Lévis"])
@@ -220,6 +238,7 @@ impl Settings {
         };
         Ok(Self {
             data: flags
+                .place
                 .data
                 .or(file.data)
                 .unwrap_or_else(|| PathBuf::from("reprise-data")),
@@ -302,14 +321,12 @@ pub(super) fn unusable(setting: &'static str, problem: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn load(text: &str, flags: Flags) -> Result<Settings, Error> {
+    fn load(text: &str, mut flags: Flags) -> Result<Settings, Error> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("reprise.toml");
         std::fs::write(&path, text).expect("a file");
-        Settings::load(Flags {
-            config: Some(path),
-            ..flags
-        })
+        flags.place.config = Some(path);
+        Settings::load(flags)
     }
 
     #[test]
@@ -328,10 +345,10 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
-        let flags = Flags {
+        let flags = Flags::from(Place {
             data: Some("from-flag".into()),
-            ..Flags::default()
-        };
+            ..Place::default()
+        });
         let settings =
             load("data = 'from-file'\nlisten = '127.0.0.1:4000'", flags).expect("settings");
         assert_eq!(settings.data, PathBuf::from("from-flag"));

@@ -1,6 +1,6 @@
 //! `reprise keys …`: the recovery kit.
 
-use super::config::{Flags, Settings};
+use super::config::{Place, Settings};
 use super::data::{self, DataFolder};
 use super::store;
 use crate::archive::{self, Kit};
@@ -27,7 +27,7 @@ pub enum Act {
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
     /// Let this data folder read and write what a kit has the keys of, and let someone sign in to each of its
     /// organizations that is new here. The passphrase is asked for where none is given
@@ -38,7 +38,7 @@ pub enum Act {
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
         #[command(flatten)]
-        flags: Flags,
+        flags: Place,
     },
 }
 
@@ -83,7 +83,7 @@ fn given(file: Option<&Path>) -> Done<Option<String>> {
     Ok(text.and_then(|text| text.lines().next().map(str::to_owned)))
 }
 
-fn export(flags: Flags, to: Option<&Path>, passphrase: Option<String>) -> Done<()> {
+fn export(flags: Place, to: Option<&Path>, passphrase: Option<String>) -> Done<()> {
     let settings = Settings::load(flags)?;
     let catalog = settings.data.join("catalog.db");
     let organizations = if catalog.exists() {
@@ -120,7 +120,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Gives the organizations that are new in this data folder, and how one signs in to them.
-fn import(flags: Flags, file: &Path, passphrase: Option<String>) -> Done<Vec<Joined>> {
+fn import(flags: Place, file: &Path, passphrase: Option<String>) -> Done<Vec<Joined>> {
     let settings = Settings::load(flags)?;
     let text = std::fs::read_to_string(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;

@@ -66,16 +66,16 @@ impl BlockDevice for Disk {
 }
 
 /// A data folder with one snapshot in its object store, and the disk that it was taken of.
-fn data(dir: &Path) -> (Flags, Disk) {
+fn data(dir: &Path) -> (Place, Disk) {
     let disk = Disk(Image::create(&dir.join("disk"), SIZE).unwrap());
     for (at, byte) in [(0, 1), (70 << 20, 2), (SIZE - BLOCK_SIZE, 3)] {
         disk.0
             .write_at(at, &[byte; BLOCK_SIZE as usize], false)
             .unwrap();
     }
-    let flags = Flags {
+    let flags = Place {
         data: Some(dir.to_owned()),
-        ..Flags::default()
+        ..Place::default()
     };
     let master = MasterKey::open(&dir.join("keys")).unwrap();
     let archive = Archive::open_folder(&dir.join("archive"), ArchiveOptions::new(master)).unwrap();
@@ -143,7 +143,7 @@ fn the_object_store_is_listed_checked_and_pruned() {
     );
     assert!(line.ends_with("srv-01: avant la mise à jour"), "{line}");
     drop(archive);
-    let prune = |flags: Flags| Act::Prune { grace: 24, flags }.run().unwrap();
+    let prune = |flags: Place| Act::Prune { grace: 24, flags }.run().unwrap();
     assert!(prune(flags.clone()));
     assert!(
         open(flags.clone())
@@ -242,13 +242,13 @@ fn holds_of_a_data_folder_that_is_gone_are_released_by_another() {
         .unwrap();
     drop(archive);
     // The server is lost, the object store and the kit are not.
-    let other = Flags {
+    let other = Place {
         data: Some(dir.path().join("other")),
         archive: crate::server::store::StoreSettings {
             store: Some(dir.path().join("archive").display().to_string()),
             ..Default::default()
         },
-        ..Flags::default()
+        ..Place::default()
     };
     let archive = open(other.clone()).unwrap();
     let kit = crate::archive::Kit::open(&kit, "a passphrase of the test").unwrap();

@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 const ORGANIZATION: OrganizationId = OrganizationId::from_bytes([7; 16]);
 
-fn flags(data: &Path) -> Flags {
-    Flags {
+fn flags(data: &Path) -> Place {
+    Place {
         data: Some(data.to_owned()),
-        ..Flags::default()
+        ..Place::default()
     }
 }
 
@@ -162,7 +162,7 @@ fn i08_when_the_data_folder_is_lost_the_bucket_and_the_kit_bring_the_snapshots_b
         dir.path().join("bucket"),
         dir.path().join("kit.txt"),
     );
-    let flags = |data: &Path| Flags {
+    let flags = |data: &Path| Place {
         archive: StoreSettings {
             store: Some(bucket.to_string_lossy().into_owned()),
             ..StoreSettings::default()

@@ -1,7 +1,7 @@
 //! The recovery kit through the console: who gets it, what it opens, and who is reminded of it.
 
 use super::super::bucket;
-use super::super::config::Flags;
+use super::super::config::Place;
 use super::super::keys;
 use super::{House, ORIGIN, Visitor, house};
 use crate::archive::Kit;
@@ -201,9 +201,9 @@ async fn i11_what_the_downloaded_kit_opens_is_the_organizations_snapshots() {
         &there.join("store/objects"),
     );
     drop(house);
-    let mut flags = Flags {
+    let mut flags = Place {
         data: Some(there.join("data")),
-        ..Flags::default()
+        ..Place::default()
     };
     flags.archive.store = Some(there.join("store").display().to_string());
     let to = there.join("restored.raw");

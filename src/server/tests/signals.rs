@@ -1,6 +1,6 @@
 //! A server that is told to end while a guest of it runs. It is this test program again, told by a variable to serve.
 
-use super::super::config::Flags;
+use super::super::config::{Flags, Place};
 use super::super::serve;
 use crate::control::tests::guest::{Orphans, boot_sector};
 use crate::hypervisor::Hypervisor;
@@ -33,7 +33,10 @@ fn served() {
         return;
     };
     let flags = Flags {
-        data: Some(data.into()),
+        place: Place {
+            data: Some(data.into()),
+            ..Place::default()
+        },
         listen: Some(([127, 0, 0, 1], 0).into()),
         demo: true,
         stop_guests: true,
