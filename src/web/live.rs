@@ -1,7 +1,7 @@
 //! Live changes: the server says *what kind of thing* changed, the page asks anew for what it shows of it.
 //!
 //! Changes that come close together are taken together. `EventSource` reconnects by itself; after a gap the server says
-//! that everything may have changed. On the server all of this does nothing.
+//! that everything may have changed, and so it is taken when the browser is online again. On the server all of this does nothing.
 
 use leptos::prelude::*;
 
@@ -134,12 +134,17 @@ mod browser {
                 live.refresh();
             }
         });
+        // A change that was told while nothing could be asked for: the stream need not have been cut by that.
+        let online = window_event_listener(leptos::ev::online, move |_| live.refresh());
         _ = source.add_event_listener_with_callback("change", changed.as_ref().unchecked_ref());
         source.set_onerror(Some(failed.as_ref().unchecked_ref()));
         source.set_onopen(Some(opened.as_ref().unchecked_ref()));
         // The closures live as long as the stream does.
         let held = StoredValue::new_local((source, changed, failed, opened));
-        on_cleanup(move || _ = held.try_with_value(|(source, ..)| source.close()));
+        on_cleanup(move || {
+            online.remove();
+            _ = held.try_with_value(|(source, ..)| source.close());
+        });
     }
 
     fn refresh(live: Live, bits: u8) {
