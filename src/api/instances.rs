@@ -8,16 +8,16 @@
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId, ZoneId};
 use crate::view::{
-    InstanceDeletion, InstanceRow, InstanceView, Page, PointDeletion, PointPlan, PointsView,
-    RollbackPlan, SerialView, Started,
+    InstanceDeletion, InstanceRow, InstanceView, Listing, Page, PointDeletion, PointPlan,
+    PointsView, RollbackPlan, SerialView, Started,
 };
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
-/// A page of the organization's instances, newest first; `page` counts from 1.
+/// A page of the organization's instances, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "instances/list", input = GetUrl)]
-pub async fn list_instances(page: u32) -> Result<Page<InstanceRow>, Fault> {
-    super::door::run(move |control, caller| control.list_instances(caller, page)).await
+pub async fn list_instances(listing: Listing) -> Result<Page<InstanceRow>, Fault> {
+    super::door::run(move |control, caller| control.list_instances(caller, listing)).await
 }
 
 /// One instance with its volumes.

@@ -7,7 +7,7 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
-use crate::view::{ActivityRow, JobView, Page};
+use crate::view::{ActivityRow, JobView, Listing, Page};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
@@ -17,10 +17,10 @@ pub async fn current_jobs() -> Result<Vec<JobView>, Fault> {
     super::door::run(|control, caller| control.current_jobs(caller)).await
 }
 
-/// A page of the activity log, newest first; `page` counts from 1.
+/// A page of the activity log, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "activity/list", input = GetUrl)]
-pub async fn list_activity(page: u32) -> Result<Page<ActivityRow>, Fault> {
-    super::door::run(move |control, caller| control.list_activity(caller, page)).await
+pub async fn list_activity(listing: Listing) -> Result<Page<ActivityRow>, Fault> {
+    super::door::run(move |control, caller| control.list_activity(caller, listing)).await
 }
 
 /// Asks a task to stop. It ends as *interrompue*, with nothing half-done left behind.

@@ -7,14 +7,14 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{SnapshotId, ZoneId};
-use crate::view::{DeletionPlan, Page, SnapshotRow, Started};
+use crate::view::{DeletionPlan, Listing, Page, SnapshotRow, Started};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
-/// A page of the organization's snapshots, newest first; `page` counts from 1.
+/// A page of the organization's snapshots, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "snapshots/list", input = GetUrl)]
-pub async fn list_snapshots(page: u32) -> Result<Page<SnapshotRow>, Fault> {
-    super::door::run(move |control, caller| control.list_snapshots(caller, page)).await
+pub async fn list_snapshots(listing: Listing) -> Result<Page<SnapshotRow>, Fault> {
+    super::door::run(move |control, caller| control.list_snapshots(caller, listing)).await
 }
 
 /// One snapshot, as its row shows it.

@@ -7,14 +7,14 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{SnapshotId, TemplateId};
-use crate::view::{DeletionPlan, Page, Started, TemplateRow};
+use crate::view::{DeletionPlan, Listing, Page, Started, TemplateRow};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
-/// A page of the organization's templates, newest first; `page` counts from 1.
+/// A page of the organization's templates, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "templates/list", input = GetUrl)]
-pub async fn list_templates(page: u32) -> Result<Page<TemplateRow>, Fault> {
-    super::door::run(move |control, caller| control.list_templates(caller, page)).await
+pub async fn list_templates(listing: Listing) -> Result<Page<TemplateRow>, Fault> {
+    super::door::run(move |control, caller| control.list_templates(caller, listing)).await
 }
 
 /// The templates that an instance can be made from, by name: at most a thousand.

@@ -7,14 +7,14 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{VolumeId, ZoneId};
-use crate::view::{DeletionPlan, Page, SnapshotPlan, Started, VolumeRow};
+use crate::view::{DeletionPlan, Listing, Page, SnapshotPlan, Started, VolumeRow};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
-/// A page of the organization's volumes, newest first; `page` counts from 1.
+/// A page of the organization's volumes, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "volumes/list", input = GetUrl)]
-pub async fn list_volumes(page: u32) -> Result<Page<VolumeRow>, Fault> {
-    super::door::run(move |control, caller| control.list_volumes(caller, page)).await
+pub async fn list_volumes(listing: Listing) -> Result<Page<VolumeRow>, Fault> {
+    super::door::run(move |control, caller| control.list_volumes(caller, listing)).await
 }
 
 /// Makes an empty data volume of `size_gib` GiB.

@@ -11,7 +11,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::{Door, Permission};
-use crate::view::{Act, ActivityRow, Change, Outcome, PAGE_ROWS, Page};
+use crate::view::{Act, ActivityRow, Change, Listing, Outcome, PAGE_ROWS, Page};
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -21,12 +21,18 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn list_activity(&self, caller: &Caller, page: u32) -> Result<Page<ActivityRow>, Fault> {
+    pub fn list_activity(
+        &self,
+        caller: &Caller,
+        listing: impl Into<Listing>,
+    ) -> Result<Page<ActivityRow>, Fault> {
+        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(
-            self.catalog()
-                .list_events(actor.organization, page, PAGE_ROWS),
-        )?;
+        let found = self.ask(self.catalog().list_events(
+            actor.organization,
+            listing.page,
+            PAGE_ROWS,
+        ))?;
         let zone = time_zone(&actor.time_zone);
         let mut rows = Vec::with_capacity(found.rows.len());
         for event in found.rows {

@@ -15,7 +15,9 @@ use crate::domain::size::Bytes;
 use crate::domain::volume::VolumeState;
 use crate::engine::Reference;
 use crate::hypervisor::Serial;
-use crate::view::{InstanceDeletion, InstanceRow, InstanceView, PAGE_ROWS, Page, SerialView};
+use crate::view::{
+    InstanceDeletion, InstanceRow, InstanceView, Listing, PAGE_ROWS, Page, SerialView,
+};
 use jiff::tz::TimeZone;
 
 const NO_INSTANCE: Fault = Fault::NotFound {
@@ -29,12 +31,18 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn list_instances(&self, caller: &Caller, page: u32) -> Result<Page<InstanceRow>, Fault> {
+    pub fn list_instances(
+        &self,
+        caller: &Caller,
+        listing: impl Into<Listing>,
+    ) -> Result<Page<InstanceRow>, Fault> {
+        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(
-            self.catalog()
-                .list_instances(actor.organization, page, PAGE_ROWS),
-        )?;
+        let found = self.ask(self.catalog().list_instances(
+            actor.organization,
+            listing.page,
+            PAGE_ROWS,
+        ))?;
         let zone = time_zone(&actor.time_zone);
         Ok(page_of(found, |listed| {
             self.instance_row(actor, &zone, listed)

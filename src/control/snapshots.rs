@@ -20,7 +20,7 @@ use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::{SnapshotEvent, SnapshotState};
 use crate::domain::volume::{VolumeKind, VolumeState};
-use crate::view::{DeletionPlan, PAGE_ROWS, Page, SnapshotPlan, SnapshotRow, Started};
+use crate::view::{DeletionPlan, Listing, PAGE_ROWS, Page, SnapshotPlan, SnapshotRow, Started};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
@@ -34,12 +34,18 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn list_snapshots(&self, caller: &Caller, page: u32) -> Result<Page<SnapshotRow>, Fault> {
+    pub fn list_snapshots(
+        &self,
+        caller: &Caller,
+        listing: impl Into<Listing>,
+    ) -> Result<Page<SnapshotRow>, Fault> {
+        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(
-            self.catalog()
-                .list_snapshots(actor.organization, page, PAGE_ROWS),
-        )?;
+        let found = self.ask(self.catalog().list_snapshots(
+            actor.organization,
+            listing.page,
+            PAGE_ROWS,
+        ))?;
         let zone = time_zone(&actor.time_zone);
         Ok(page_of(found, |listed| {
             self.snapshot_row(actor, &zone, listed)

@@ -20,7 +20,7 @@ use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::template::{TemplateEvent, TemplateState};
 use crate::domain::volume::VolumeKind;
-use crate::view::{DeletionPlan, PAGE_ROWS, Page, Started, TemplateRow};
+use crate::view::{DeletionPlan, Listing, PAGE_ROWS, Page, Started, TemplateRow};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 use std::path::PathBuf;
@@ -55,12 +55,18 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn list_templates(&self, caller: &Caller, page: u32) -> Result<Page<TemplateRow>, Fault> {
+    pub fn list_templates(
+        &self,
+        caller: &Caller,
+        listing: impl Into<Listing>,
+    ) -> Result<Page<TemplateRow>, Fault> {
+        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(
-            self.catalog()
-                .list_templates(actor.organization, page, PAGE_ROWS),
-        )?;
+        let found = self.ask(self.catalog().list_templates(
+            actor.organization,
+            listing.page,
+            PAGE_ROWS,
+        ))?;
         let zone = time_zone(&actor.time_zone);
         Ok(page_of(found, |listed| {
             self.template_row(actor, &zone, listed)

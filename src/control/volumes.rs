@@ -19,7 +19,7 @@ use crate::domain::role::Permission;
 use crate::domain::size::{Bytes, MAX_VOLUME_GIB, MIN_VOLUME_GIB};
 use crate::domain::volume::{VolumeEvent, VolumeKind, VolumeState};
 use crate::engine::{Reference, VolumeInfo};
-use crate::view::{DeletionPlan, InstanceLink, PAGE_ROWS, Page, Started, VolumeRow};
+use crate::view::{DeletionPlan, InstanceLink, Listing, PAGE_ROWS, Page, Started, VolumeRow};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
@@ -30,12 +30,18 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn list_volumes(&self, caller: &Caller, page: u32) -> Result<Page<VolumeRow>, Fault> {
+    pub fn list_volumes(
+        &self,
+        caller: &Caller,
+        listing: impl Into<Listing>,
+    ) -> Result<Page<VolumeRow>, Fault> {
+        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
-        let found = self.ask(
-            self.catalog()
-                .list_volumes(actor.organization, page, PAGE_ROWS),
-        )?;
+        let found = self.ask(self.catalog().list_volumes(
+            actor.organization,
+            listing.page,
+            PAGE_ROWS,
+        ))?;
         let zone = time_zone(&actor.time_zone);
         Ok(page_of(found, |listed| {
             self.volume_row(actor, &zone, listed)

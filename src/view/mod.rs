@@ -2,12 +2,17 @@
 //!
 //! Sorted, ready to be drawn, without secrets. Everything a member may not see has been left out before it comes here.
 
+mod listing;
 mod machines;
+mod several;
+
+pub use listing::Listing;
 
 pub use machines::{
     DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk,
     PointPlan, PointRow, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
+pub use several::{SeveralAct, SeveralObject, SeveralPlan};
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, JobId, SnapshotId, VolumeId, ZoneId};

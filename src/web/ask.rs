@@ -10,9 +10,9 @@ use crate::api::{instances, jobs, session, snapshots, templates, volumes};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
-    ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView, Page,
-    PointDeletion, PointPlan, PointsView, RollbackPlan, SerialView, SnapshotPlan, SnapshotRow,
-    Started, TemplateRow, VolumeRow,
+    ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView,
+    Listing, Page, PointDeletion, PointPlan, PointsView, RollbackPlan, SerialView, SnapshotPlan,
+    SnapshotRow, Started, TemplateRow, VolumeRow,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -22,14 +22,14 @@ use serde::{Deserialize, Serialize};
 use std::pin::Pin;
 
 /// What a page may ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
     /// This page of the volumes.
-    Volumes(u32),
+    Volumes(Listing),
     /// This page of the snapshots.
-    Snapshots(u32),
+    Snapshots(Listing),
     /// This page of the activity log.
-    Activity(u32),
+    Activity(Listing),
     /// The tasks that go on.
     Jobs,
     /// What would a snapshot of the volume mean?
@@ -41,7 +41,7 @@ pub enum Question {
     /// One snapshot.
     Snapshot(SnapshotId),
     /// This page of the instances.
-    Instances(u32),
+    Instances(Listing),
     /// One instance.
     Instance(InstanceId),
     /// What would the instance's deletion mean?
@@ -57,7 +57,7 @@ pub enum Question {
     /// What would bringing the instance back to the point change?
     Rollback(PointId),
     /// This page of the templates.
-    Templates(u32),
+    Templates(Listing),
     /// Which templates can an instance be made from?
     ReadyTemplates,
     /// What would the template's deletion mean?
@@ -126,9 +126,11 @@ fn resource(question: Box<dyn Fn() -> (Question, u32) + Send + Sync>) -> Asked {
 /// Asks once.
 pub fn answer(question: Question) -> Later {
     match question {
-        Question::Volumes(page) => get(volumes::ListVolumes { page }, Answer::Volumes),
-        Question::Snapshots(page) => get(snapshots::ListSnapshots { page }, Answer::Snapshots),
-        Question::Activity(page) => get(jobs::ListActivity { page }, Answer::Activity),
+        Question::Volumes(listing) => get(volumes::ListVolumes { listing }, Answer::Volumes),
+        Question::Snapshots(listing) => {
+            get(snapshots::ListSnapshots { listing }, Answer::Snapshots)
+        }
+        Question::Activity(listing) => get(jobs::ListActivity { listing }, Answer::Activity),
         Question::Jobs => get(jobs::CurrentJobs {}, Answer::Jobs),
         Question::SnapshotPlan(volume) => get(volumes::PlanSnapshot { volume }, Answer::Plan),
         Question::VolumeDeletion(volume) => {
@@ -140,7 +142,9 @@ pub fn answer(question: Question) -> Later {
         Question::Snapshot(snapshot) => get(snapshots::GetSnapshot { snapshot }, |row| {
             Answer::Snapshot(Box::new(row))
         }),
-        Question::Instances(page) => get(instances::ListInstances { page }, Answer::Instances),
+        Question::Instances(listing) => {
+            get(instances::ListInstances { listing }, Answer::Instances)
+        }
         Question::Instance(instance) => get(instances::GetInstance { instance }, |view| {
             Answer::Instance(Box::new(view))
         }),
@@ -164,7 +168,9 @@ pub fn answer(question: Question) -> Later {
         Question::Rollback(point) => get(instances::PlanRollback { point }, |plan| {
             Answer::Rollback(Box::new(plan))
         }),
-        Question::Templates(page) => get(templates::ListTemplates { page }, Answer::Templates),
+        Question::Templates(listing) => {
+            get(templates::ListTemplates { listing }, Answer::Templates)
+        }
         Question::ReadyTemplates => get(templates::ReadyTemplates {}, Answer::ReadyTemplates),
         Question::TemplateDeletion(template) => {
             get(templates::TemplateDeletion { template }, Answer::Deletion)

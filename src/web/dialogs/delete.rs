@@ -41,7 +41,7 @@ pub fn template(template: TemplateId, close: String) -> AnyView {
 
 fn delete(question: Question, act: Act, about: (&'static str, String), close: String) -> AnyView {
     let locale = use_locale();
-    let plan = ask(move || (question, 0));
+    let plan = ask(move || (question.clone(), 0));
     let acting = acting(act);
     let (refusal, pending) = follow(acting, &close);
     planned(plan, close, move |plan, close| {

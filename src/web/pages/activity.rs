@@ -27,7 +27,7 @@ fn list(frame: Frame) -> AnyView {
     // A task's progress changes its entry too.
     let asked = ask(move || {
         (
-            Question::Activity(page.get()),
+            Question::Activity(page.get().into()),
             live.activity.get().wrapping_add(live.jobs.get()),
         )
     });

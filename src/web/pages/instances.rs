@@ -30,7 +30,7 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let query = use_query_map();
     let live = frame.live;
-    let asked = ask(move || (Question::Instances(page.get()), live.instances.get()));
+    let asked = ask(move || (Question::Instances(page.get().into()), live.instances.get()));
     let dialog = memo(move |_| query.with(Dialog::of_instances));
     let done =
         query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));

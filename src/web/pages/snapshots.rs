@@ -34,7 +34,7 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let query = use_query_map();
     let live = frame.live;
-    let asked = ask(move || (Question::Snapshots(page.get()), live.snapshots.get()));
+    let asked = ask(move || (Question::Snapshots(page.get().into()), live.snapshots.get()));
     let dialog = memo(move |_| query.with(Dialog::of_snapshots));
     let done =
         query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));

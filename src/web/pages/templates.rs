@@ -32,7 +32,7 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let query = use_query_map();
     let live = frame.live;
-    let asked = ask(move || (Question::Templates(page.get()), live.templates.get()));
+    let asked = ask(move || (Question::Templates(page.get().into()), live.templates.get()));
     let dialog = memo(move |_| query.with(Dialog::of_templates));
     let done =
         query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));

@@ -31,7 +31,7 @@ fn list(frame: Frame) -> AnyView {
     let page = use_page();
     let query = use_query_map();
     let live = frame.live;
-    let asked = ask(move || (Question::Volumes(page.get()), live.volumes.get()));
+    let asked = ask(move || (Question::Volumes(page.get().into()), live.volumes.get()));
     let dialog = memo(move |_| query.with(Dialog::of_volumes));
     let done =
         query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
