@@ -96,11 +96,12 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0005_memory.sql")),
     M::up(include_str!("migrations/0006_origins.sql")),
     M::up(include_str!("migrations/0007_elsewhere.sql")),
+    M::up(include_str!("migrations/0009_operators.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
 /// The version of the schema that this program writes.
-pub const SCHEMA_VERSION: usize = 7;
+pub const SCHEMA_VERSION: usize = STEPS.len();
 
 impl Catalog {
     /// Opens the catalog, makes it when it is absent, and brings its schema up to date.

@@ -26,9 +26,11 @@ pub struct User {
     pub password: String,
     /// Whether that password was printed by the program and must be replaced before anything else.
     pub one_time: bool,
+    /// Whether the member looks after the installation.
+    pub operator: bool,
 }
 
-const USER: &str = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time
+const USER: &str = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, u.operator
                     FROM users u JOIN organizations o ON o.id = u.organization";
 
 /// The word that the catalog keeps for a role.
@@ -57,6 +59,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
         (row.get(0)?, row.get(1)?, row.get(6)?);
     let (organization_name, time_zone, email) = (row.get(2)?, row.get(3)?, row.get(4)?);
     let (name, password, one_time) = (row.get(5)?, row.get(7)?, row.get(8)?);
+    let operator = row.get(9)?;
     Ok((|| {
         let role = Role::ALL.into_iter().find(|role| role_word(*role) == word);
         let role = role.ok_or(Error::Unknown {
@@ -74,6 +77,7 @@ fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
             role,
             password,
             one_time,
+            operator,
         })
     })())
 }
@@ -141,12 +145,12 @@ impl Catalog {
         now: i64,
     ) -> Result<Option<(User, i64)>, Error> {
         self.read(|tx| {
-            let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, s.seen
+            let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, u.operator, s.seen
                        FROM sessions s JOIN users u ON u.id = s.user JOIN organizations o ON o.id = u.organization
                        WHERE s.token = ?1 AND s.expires > ?2";
             let mut query = tx.prepare_cached(sql).context("find a session")?;
             let found = query
-                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get::<_, i64>(9)?)))
+                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get::<_, i64>(10)?)))
                 .optional()
                 .context("find a session")?;
             found.map(|(user, seen)| Ok((user?, seen))).transpose()
@@ -218,6 +222,38 @@ impl Catalog {
         })
     }
 
+    /// Makes the member with this address an operator, or no longer one; false when nobody has it.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn set_operator(&self, email: &str, operator: bool) -> Result<bool, Error> {
+        self.write(|tx| {
+            let changed = tx
+                .execute(
+                    "UPDATE users SET operator = ?2 WHERE email = ?1",
+                    (email.to_lowercase(), operator),
+                )
+                .context("appoint an operator")?;
+            Ok(changed > 0)
+        })
+    }
+
+    /// The operators: addresses and names, by address.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn operators(&self) -> Result<Vec<(String, String)>, Error> {
+        self.read(|tx| {
+            let mut query = tx
+                .prepare_cached("SELECT email, name FROM users WHERE operator = 1 ORDER BY email")
+                .context("list the operators")?;
+            query
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .and_then(Iterator::collect)
+                .context("list the operators")
+        })
+    }
+
     /// Ends a session.
     ///
     /// # Errors
@@ -250,6 +286,16 @@ pub fn insert_organization(
     Ok(())
 }
 
+/// Whether there is no member at all yet.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn has_no_members(tx: &Transaction<'_>) -> Result<bool, Error> {
+    tx.prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM users)")
+        .and_then(|mut query| query.query_row([], |row| row.get(0)))
+        .context("look for members")
+}
+
 /// Whether a member has this address, lower-cased.
 ///
 /// # Errors
@@ -265,8 +311,8 @@ pub fn is_address_taken(tx: &Transaction<'_>, email: &str) -> Result<bool, Error
 /// # Errors
 /// [`Error::Sqlite`], also when the address is taken.
 pub fn insert_user(tx: &Transaction<'_>, user: &User, now: i64) -> Result<(), Error> {
-    let sql = "INSERT INTO users (id, organization, email, name, role, password, one_time, created)
-               VALUES (:id, :organization, :email, :name, :role, :password, :one_time, :created)";
+    let sql = "INSERT INTO users (id, organization, email, name, role, password, one_time, operator, created)
+               VALUES (:id, :organization, :email, :name, :role, :password, :one_time, :operator, :created)";
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
@@ -277,6 +323,7 @@ pub fn insert_user(tx: &Transaction<'_>, user: &User, now: i64) -> Result<(), Er
                 ":role": role_word(user.role),
                 ":password": user.password,
                 ":one_time": user.one_time,
+                ":operator": user.operator,
                 ":created": now,
             })
         })

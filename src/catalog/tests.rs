@@ -142,3 +142,29 @@ fn names_are_unique_among_what_was_made_here_and_not_else() {
     assert!(write(false).is_err());
     write(true).expect("written");
 }
+
+#[test]
+fn of_those_that_were_there_the_oldest_owner_becomes_the_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("catalog.db");
+    of_version_6(&path);
+    let file = Connection::open(&path).expect("a database");
+    let member =
+        "INSERT INTO users (id, organization, email, name, role, password, one_time, created)
+                  VALUES (?1, '11111111-1111-4111-8111-111111111111', ?1, ?1, ?2, '', 0, ?3)";
+    // Not the oldest member, not the Owner whose address comes first.
+    for (name, role, created) in [
+        ("a@us", "editor", 1),
+        ("b@us", "owner", 3),
+        ("c@us", "owner", 2),
+    ] {
+        file.execute(member, (name, role, created))
+            .expect("a member");
+    }
+    drop(file);
+    for _ in 0..2 {
+        let catalog = Catalog::open(&path).expect("a catalog");
+        let operators = catalog.operators().expect("a list");
+        assert_eq!(operators, [("c@us".to_owned(), "c@us".to_owned())]);
+    }
+}

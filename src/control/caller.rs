@@ -22,6 +22,8 @@ pub struct Actor {
     pub organization: OrganizationId,
     /// What the member may do.
     pub role: Role,
+    /// Whether the member looks after the installation.
+    pub operator: bool,
     /// The member's name.
     pub name: String,
     /// The member's address.
@@ -37,6 +39,20 @@ impl Caller {
     #[must_use]
     pub const fn stranger(door: Door) -> Self {
         Self { actor: None, door }
+    }
+
+    /// The member, if it is one who looks after the installation: zones, room, the object store, the hypervisor. What an
+    /// answer says then is about no organization but the member's own: numbers and kinds, never another's names.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`], [`Fault::NotAllowed`].
+    pub fn must_operate(&self) -> Result<&Actor, Fault> {
+        let actor = self.must(Permission::Read)?;
+        if actor.operator {
+            Ok(actor)
+        } else {
+            Err(Fault::NotAllowed)
+        }
     }
 
     /// The member, if the role is enough for an act that needs `permission`.

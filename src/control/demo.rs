@@ -7,12 +7,12 @@
 
 use super::error::Error;
 use super::instances::act::Wanted;
-use super::people::NewMember;
+use super::people::{NewMember, actor};
 use super::volumes::write_new;
 use super::work::Asked;
-use super::{Actor, Caller, Control, TemplateImport, image};
+use super::{Caller, Control, TemplateImport, image};
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{InstanceId, JobId, OrganizationId, PointId, TemplateId, VolumeId, ZoneId};
+use crate::domain::id::{InstanceId, JobId, PointId, TemplateId, VolumeId, ZoneId};
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::{Door, Role};
 use crate::domain::size::{Bytes, GIB};
@@ -136,7 +136,7 @@ pub fn seed(control: &Control, guest: Option<&Path>) -> Result<(), Fault> {
     let other = member("jb@laurentides.example", "Julie Bouchard", Role::Owner);
     control.create_organization("Coopérative Laurentides", MONTREAL, other)?;
 
-    let caller = as_member(control, boreale, OWNER)?;
+    let caller = as_member(control, OWNER)?;
     let root = match control.sample_template(&caller, guest)? {
         Some(template) => {
             control.make_sample(&caller, &ESSAI)?;
@@ -162,10 +162,13 @@ pub fn seed(control: &Control, guest: Option<&Path>) -> Result<(), Fault> {
 /// # Errors
 /// What the first act that does not succeed says.
 pub fn seed_guests(control: &Control) -> Result<(), Fault> {
-    let Some(user) = control.ask(control.catalog().user_by_email(OWNER))? else {
+    if control
+        .ask(control.catalog().user_by_email(OWNER))?
+        .is_none()
+    {
         return Ok(());
-    };
-    let caller = as_member(control, user.organization, OWNER)?;
+    }
+    let caller = as_member(control, OWNER)?;
     let rows = control.list_instances(&caller, 1)?.rows;
     let Some(instance) = rows.into_iter().find(|row| row.name == RUNNING) else {
         return Ok(());
@@ -192,25 +195,12 @@ const fn member(email: &'static str, name: &'static str, role: Role) -> NewMembe
     }
 }
 
-fn as_member(
-    control: &Control,
-    organization: OrganizationId,
-    email: &str,
-) -> Result<Caller, Fault> {
+fn as_member(control: &Control, email: &str) -> Result<Caller, Fault> {
     let user = control
         .ask(control.catalog().user_by_email(email))?
         .ok_or(Fault::WrongCredentials)?;
-    let actor = Actor {
-        user: user.id,
-        organization,
-        role: user.role,
-        name: user.name,
-        email: user.email,
-        organization_name: user.organization_name,
-        time_zone: user.time_zone,
-    };
     Ok(Caller {
-        actor: Some(actor),
+        actor: Some(actor(&user)),
         door: Door::System,
     })
 }

@@ -8,7 +8,7 @@ mod join;
 pub use join::Joined;
 
 use super::{Actor, Caller, Control};
-use crate::catalog::people::{User, insert_organization, insert_user};
+use crate::catalog::people::{User, has_no_members, insert_organization, insert_user};
 use crate::domain::fault::Fault;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::role::{Door, Permission, Role};
@@ -113,13 +113,14 @@ pub fn one_time_password() -> String {
     text
 }
 
-fn actor(user: &User) -> Actor {
+pub(super) fn actor(user: &User) -> Actor {
     Actor {
         user: user.id,
         organization: user.organization,
         organization_name: user.organization_name.clone(),
         time_zone: user.time_zone.clone(),
         role: user.role,
+        operator: user.operator,
         name: user.name.clone(),
         email: user.email.clone(),
     }
@@ -266,6 +267,7 @@ impl Control {
             name: actor.name.clone(),
             email: actor.email.clone(),
             role: actor.role,
+            operator: actor.operator,
             organization: actor.organization_name.clone(),
             region: self.region().to_owned(),
             zones: self.zone_views(),
@@ -273,7 +275,8 @@ impl Control {
         })
     }
 
-    /// Makes an organization with one member, for the first start and for the demo.
+    /// Makes an organization with one member, for the first start and for the demo. The first member of all is who started
+    /// Reprise, and an operator.
     ///
     /// # Errors
     /// [`Fault::Internal`], also when the address is taken.
@@ -284,9 +287,10 @@ impl Control {
         member: NewMember<'_>,
     ) -> Result<OrganizationId, Fault> {
         let (organization, now) = (OrganizationId::new(), self.now_ms());
-        let user = new_user(organization, member)?;
+        let mut user = new_user(organization, member)?;
         self.catalog()
             .write(|tx| {
+                user.operator = has_no_members(tx)?;
                 insert_organization(tx, organization, name, time_zone, now)?;
                 insert_user(tx, &user, now)
             })
@@ -352,6 +356,7 @@ fn new_user(organization: OrganizationId, member: NewMember<'_>) -> Result<User,
         role: member.role,
         password: hash(member.password)?,
         one_time: member.one_time,
+        operator: false,
     })
 }
 

@@ -3,6 +3,7 @@
 use super::bucket;
 use super::config::{EXAMPLE, Flags, Place, Settings};
 use super::keys;
+use super::operators;
 use crate::catalog::Catalog;
 use crate::control::Control;
 use clap::{Parser, Subcommand};
@@ -27,6 +28,9 @@ enum Act {
     /// Keep and use the recovery kit: the keys to what is in the object store
     #[command(subcommand)]
     Keys(keys::Act),
+    /// Say who looks after the installation
+    #[command(subcommand)]
+    Operator(operators::Act),
     /// Give a member a new one-time password and end the member's sessions
     Password {
         /// The member's address
@@ -46,6 +50,7 @@ impl Command {
             Act::Serve(flags) => super::serve(flags).map(|()| true).map_err(Into::into),
             Act::Archive(act) => act.run(),
             Act::Keys(act) => act.run().map(|()| true),
+            Act::Operator(act) => act.run().map(|()| true),
             Act::Password { email, flags } => password(&email, flags).map(|()| true),
             Act::Config => {
                 print!("{EXAMPLE}");

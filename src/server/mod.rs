@@ -18,6 +18,7 @@ mod image;
 mod keys;
 mod kit;
 mod live;
+mod operators;
 mod pages;
 mod security;
 mod session;

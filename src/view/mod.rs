@@ -68,6 +68,8 @@ pub struct SessionView {
     pub email: String,
     /// What the member may do.
     pub role: Role,
+    /// Whether the member looks after the installation, and sees its zones.
+    pub operator: bool,
     /// The organization's name.
     pub organization: String,
     /// The region's name.

@@ -1,7 +1,7 @@
 //! Organizations that come with a recovery kit: someone must be able to sign in to them.
 
 use super::{NewMember, PasswordError, new_user, one_time_password};
-use crate::catalog::people::{insert_organization, insert_user, is_address_taken};
+use crate::catalog::people::{has_no_members, insert_organization, insert_user, is_address_taken};
 use crate::control::{Clock, Control, SystemClock};
 use crate::domain::id::OrganizationId;
 use crate::domain::role::Role;
@@ -21,7 +21,7 @@ pub struct Joined {
 impl Control {
     /// Adds those of the organizations that are not there yet, each with an Owner who signs in with a one-time password:
     /// at this address, or one made of it where it is taken (`name+2@host`). For the operator at the machine, who has
-    /// brought a recovery kit.
+    /// brought a recovery kit. Where nobody was there yet, the first of them is an operator.
     ///
     /// # Errors
     /// [`PasswordError`]; then none was added.
@@ -58,6 +58,7 @@ impl Control {
             for (name, password, mut user) in owners {
                 user.email = free_address(tx, owner)?;
                 user.name.clone_from(&user.email);
+                user.operator = has_no_members(tx)?;
                 insert_organization(tx, user.organization, &name, time_zone, now)?;
                 insert_user(tx, &user, now)?;
                 joined.push(Joined {

@@ -1,8 +1,8 @@
 //! A region in a temporary folder, with two organizations and everybody in them.
 
 use super::super::core::Core;
-use super::super::people::NewMember;
-use super::super::{Actor, Caller, Control, First, Settings, Tuning, ZoneSettings};
+use super::super::people::{NewMember, actor};
+use super::super::{Caller, Control, First, Settings, Tuning, ZoneSettings};
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, OrganizationId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::job::JobState;
@@ -297,15 +297,7 @@ pub fn caller(control: &Control, email: &str) -> Caller {
         .expect("an answer")
         .expect("a member");
     Caller {
-        actor: Some(Actor {
-            user: user.id,
-            organization: user.organization,
-            role: user.role,
-            name: user.name,
-            email: user.email,
-            organization_name: user.organization_name,
-            time_zone: user.time_zone,
-        }),
+        actor: Some(actor(&user)),
         door: Door::Console,
     }
 }
