@@ -24,13 +24,13 @@ test('every page', async ({ page, api, w }, info) => {
   const snapshot = (await api.snapshot(name)) ?? (await api.takeSnapshot(volume, name));
   for (const [picture, path] of Object.entries({
     volumes: '/volumes',
-    'volumes-snapshot': `/volumes?dialog=snapshot&volume=${volume.id}`,
-    'volumes-create': '/volumes?dialog=create',
-    'volumes-import': '/volumes?dialog=import',
-    'volumes-delete': `/volumes?dialog=delete&volume=${volume.id}`,
+    'volumes-snapshot': `/volumes?dialog=take-snapshot&volume=${volume.id}`,
+    'volumes-create': '/volumes?dialog=create-volume',
+    'volumes-import': '/volumes?dialog=import-volume',
+    'volumes-delete': `/volumes?dialog=delete-volume&volume=${volume.id}`,
     snapshots: '/snapshots',
     'snapshots-restore': `/snapshots?dialog=restore&snapshot=${snapshot.id}`,
-    'snapshots-delete': `/snapshots?dialog=delete&snapshot=${snapshot.id}`,
+    'snapshots-delete': `/snapshots?dialog=delete-snapshot&snapshot=${snapshot.id}`,
     activity: '/activity',
     kit: '/kit',
     help: '/help/snapshot-or-recovery-point',

@@ -37,7 +37,7 @@ export class Ui {
 
   /** Selects the row, then chooses an act in the menu above the list, as the article does. */
   async selectAndAct(name: string, act: string, menu = 'act-menu-selected'): Promise<void> {
-    await this.row(name).getByRole('radio', { name: this.w('act-select', { name }), exact: true }).check();
+    await this.row(name).getByRole('checkbox', { name: this.w('act-select', { name }), exact: true }).check();
     await this.page.getByRole('button', { name: this.w(menu), exact: true }).click();
     await this.choose(act);
   }

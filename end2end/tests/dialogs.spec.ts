@@ -18,7 +18,7 @@ interface Case {
 const cases: Case[] = [
   {
     what: 'take a snapshot', title: 'act-take-snapshot', endpoint: '/api/volumes/take-snapshot',
-    path: ({ volume }) => `/volumes?dialog=snapshot&volume=${volume}`,
+    path: ({ volume }) => `/volumes?dialog=take-snapshot&volume=${volume}`,
     send: async (dialog, _, fresh) => {
       await dialog.field('take-snapshot-name').fill(fresh);
       await dialog.button('dialog-confirm').click();
@@ -26,7 +26,7 @@ const cases: Case[] = [
   },
   {
     what: 'create a volume', title: 'act-create-volume', endpoint: '/api/volumes/create',
-    path: () => '/volumes?dialog=create',
+    path: () => '/volumes?dialog=create-volume',
     send: async (dialog, _, fresh) => {
       await dialog.field('field-name').fill(fresh);
       await dialog.submit.click();
@@ -34,7 +34,7 @@ const cases: Case[] = [
   },
   {
     what: 'delete a volume', title: 'delete-volume-title', endpoint: '/api/volumes/delete',
-    path: ({ volume }) => `/volumes?dialog=delete&volume=${volume}`,
+    path: ({ volume }) => `/volumes?dialog=delete-volume&volume=${volume}`,
     send: (dialog, { volume }) => dialog.confirmDeletion(volume),
   },
   {
@@ -47,7 +47,7 @@ const cases: Case[] = [
   },
   {
     what: 'delete a snapshot', title: 'delete-snapshot-title', endpoint: '/api/snapshots/delete',
-    path: ({ snapshot }) => `/snapshots?dialog=delete&snapshot=${snapshot}`,
+    path: ({ snapshot }) => `/snapshots?dialog=delete-snapshot&snapshot=${snapshot}`,
     send: (dialog, { snapshot }) => dialog.confirmDeletion(snapshot),
   },
 ];

@@ -43,7 +43,7 @@ test('I-14 an instance goes back to a recovery point, and the restoration is und
   await signIn(page);
 
   await ui.open('/instances');
-  await ui.selectAndAct(node, 'point-create', 'act-menu-instance-selected');
+  await ui.selectAndAct(node, 'point-create', 'act-menu-selected');
   const create = ui.dialog('point-create');
   await expect(create.root).toContainText(w('create-point-frozen'));
   await accessible(page, 'the dialog that creates a point');

@@ -9,7 +9,7 @@ test('what one does, the other sees, without reloading', async ({ visitor, w, un
   const [me, them] = [new Ui(mine, w), new Ui(theirs, w)];
   const name = unique('partage');
   await them.open('/volumes');
-  await me.open('/volumes?dialog=create');
+  await me.open('/volumes?dialog=create-volume');
   const create = me.dialog('act-create-volume');
   await create.field('field-name').fill(name);
   await create.submit.click();

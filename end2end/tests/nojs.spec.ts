@@ -80,7 +80,7 @@ test('an image is imported by a plain form, and what is refused is said', async 
   const ui = new Ui(page, w);
   const name = unique('image');
   await signIn(page);
-  await page.goto('/volumes?dialog=import');
+  await page.goto('/volumes?dialog=import-volume');
   const dialog = ui.dialog('act-import');
   await dialog.field('field-name').fill('ROOT-465');
   await dialog.field('import-file').setInputFiles(rawImage(name, 8));

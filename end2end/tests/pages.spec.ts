@@ -25,7 +25,7 @@ test('no page is wider than its window', async ({ page, w }) => {
   await signIn(page);
   for (const width of [320, 768, 1280]) {
     await page.setViewportSize({ width, height: 800 });
-    for (const path of [...pages, '/sign-in', '/volumes?dialog=create']) {
+    for (const path of [...pages, '/sign-in', '/volumes?dialog=create-volume']) {
       await ui.open(path);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       expect.soft(over, `${path} at ${width}`).toBeLessThanOrEqual(0);

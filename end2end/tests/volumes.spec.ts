@@ -75,7 +75,7 @@ test('what is not a disk image is refused, and leaves no volume', async ({ page,
   const name = unique('pas-une-image');
   const file = rawImage(name, 1).replace(/\.raw$/, '.qcow2');
   writeFileSync(file, Buffer.concat([Buffer.from('QFI\xfb', 'latin1'), Buffer.alloc(4096, 0x41)]));
-  await ui.open('/volumes?dialog=import');
+  await ui.open('/volumes?dialog=import-volume');
   const dialog = ui.dialog('act-import');
   await dialog.field('field-name').fill(name);
   await dialog.field('import-file').setInputFiles(file);
@@ -92,7 +92,7 @@ test('an image of a disk larger than any volume is refused', async ({ page, api,
   const name = unique('immense');
   const file = rawImage(name, 1).replace(/\.raw$/, '.qcow2');
   execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', file, '9T']);
-  await ui.open('/volumes?dialog=import');
+  await ui.open('/volumes?dialog=import-volume');
   const dialog = ui.dialog('act-import');
   await dialog.field('field-name').fill(name);
   await dialog.field('import-file').setInputFiles(file);
@@ -186,7 +186,7 @@ test('I-15 another organization’s volume is not found, by page and by request'
   expected.answer(404, /^\/(api\/|volumes)/);
   const page = await visitor(people.stranger);
   const ui = new Ui(page, w);
-  await ui.open(`/volumes?dialog=delete&volume=${volume.id}`);
+  await ui.open(`/volumes?dialog=delete-volume&volume=${volume.id}`);
   await expect(page.getByText(w('fault-not-found', { what: 'volume' })).first()).toBeVisible();
   await expect(page.getByText(volume.name)).toHaveCount(0);
   const stranger = await Api.as(server, people.stranger);

@@ -28,9 +28,40 @@ live-lost = The connection to the server is lost: what you see may be out of dat
 load-busy = Loading
 load-retry = Retry
 pager-label = Pages of the list
-pager-where = Page { $page } of { $pages }
+pager-where = { $first } to { $last } of { $total }
 pager-previous = Previous page
 pager-next = Next page
+pager-first = First page
+pager-last = Last page
+pager-all =
+    { $count ->
+        [one] { $count_text } row
+       *[other] { $count_text } rows
+    }
+list-find = Search by name
+list-narrow-label = Narrow the list
+list-narrow = Apply
+list-all =
+    { $field ->
+        [zone] All
+       *[other] All
+    }
+list-clear = Clear the filters
+list-from = From
+list-until = To
+list-sort = Sort by
+list-sort-own = Most recent first
+list-sort-up = { $column }, ascending
+list-sort-down = { $column }, descending
+list-select-all = Select every row of this page
+list-unselect = Clear the selection
+list-selected =
+    { $count ->
+        [one] { $count_text } selected
+       *[other] { $count_text } selected
+    }
+list-none-title = Nothing matches
+list-none = No object matches these filters. Remove a word, or clear the filters to see everything.
 
 ## Tasks
 
@@ -192,17 +223,22 @@ sign-in-tagline = Your volumes and their snapshots, on your own machines.
 
 act-menu = Action
 act-menu-named = Action on { $name }
-act-menu-selected = Action on the selected volume
-act-menu-snapshot-selected = Action on the selected snapshot
+act-menu-selected = Action on the selection
+act-none-selected = Select one or more rows in the list first.
+reason-viewer = Your role, Viewer, can look but not change.
+reason-busy = A task is already at work on it.
+reason-failed = It was never completed: it can only be deleted.
+reason-in-snapshot = A snapshot of it is being taken.
+reason-not-root = Only a snapshot of a root volume can become a template.
+reason-not-running = The instance is not running.
+reason-not-stopped = Stop the instance first.
+reason-not-resting = The instance is already running.
 act-select = Select { $name }
 act-take-snapshot = Take a snapshot
 act-create-volume = Create a volume
 act-import = Import a disk image
 act-restore = Create a data volume
 act-delete = Delete
-act-none-selected-volume = Select a volume in the list first.
-act-none-selected-snapshot = Select a snapshot in the list first.
-act-none-possible = Nothing can be done while this task is in progress.
 dialog-cancel = Cancel
 dialog-close = Close
 dialog-confirm = Confirm
@@ -242,8 +278,6 @@ instance-machine-value = { $machine }, QEMU { $qemu }
 instance-cpu = Virtual processor
 instance-never = Not started yet
 instance-volumes-caption = The instance’s volumes, the root volume first
-act-menu-instance-selected = Action on the selected instance
-act-none-selected-instance = Select an instance in the list first.
 act-create-instance = Create an instance
 act-start = Start
 act-stop = Stop
@@ -318,7 +352,6 @@ volumes-column-snapshots = Snapshots
 volume-filling = Some of its data is still in the object store: it is read on demand and brought in.
 volume-fill-interrupted = Bringing in its data was interrupted: what is missing stays in the object store and is read from there on demand.
 volume-fill-failed = Its data could not be brought in: what is missing stays in the object store and is read from there on demand.
-volumes-column-select = Selection
 volumes-column-action = Action
 volumes-empty-title = No volumes
 volumes-empty = A volume is a virtual disk. Create an empty one, or import a disk image: qcow2, VMDK, VDI, VHD, VHDX or raw.
@@ -478,8 +511,6 @@ templates-elsewhere = Another server
 templates-empty-title = No templates
 templates-empty = A template holds a system that is ready to start: an instance is created from it. Import a disk image, or create a template from the snapshot of a root volume.
 templates-empty-viewer = A template holds a system that is ready to start: an instance is created from it. Nobody has created one in this organization yet.
-act-menu-template-selected = Action on the selected template
-act-none-selected-template = Select a template in the list first.
 act-create-template = Create a template
 act-import-template = Import a template
 act-verify = Verify
@@ -505,6 +536,9 @@ activity-column-who = Who
 activity-column-act = Action
 activity-column-subject = Object
 activity-column-outcome = Result
+activity-column-door = Through
+door-console = Console
+door-system = Reprise itself
 activity-empty-title = No activity
 activity-empty = What the organization’s members do will appear here.
 activity-system = Reprise, by itself

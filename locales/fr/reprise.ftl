@@ -29,9 +29,40 @@ live-lost = La connexion avec le serveur est coupée : ce qui est affiché peut
 load-busy = Chargement en cours
 load-retry = Réessayer
 pager-label = Pages de la liste
-pager-where = Page { $page } sur { $pages }
+pager-where = { $first } à { $last } sur { $total }
 pager-previous = Page précédente
 pager-next = Page suivante
+pager-first = Première page
+pager-last = Dernière page
+pager-all =
+    { $count ->
+        [one] { $count_text } ligne
+       *[other] { $count_text } lignes
+    }
+list-find = Chercher par le nom
+list-narrow-label = Filtrer la liste
+list-narrow = Appliquer
+list-all =
+    { $field ->
+        [zone] Toutes
+       *[other] Tous
+    }
+list-clear = Effacer les filtres
+list-from = Du
+list-until = Au
+list-sort = Trier par
+list-sort-own = Les plus récents d’abord
+list-sort-up = { $column }, ordre croissant
+list-sort-down = { $column }, ordre décroissant
+list-select-all = Sélectionner toutes les lignes de cette page
+list-unselect = Vider la sélection
+list-selected =
+    { $count ->
+        [one] { $count_text } élément sélectionné
+       *[other] { $count_text } éléments sélectionnés
+    }
+list-none-title = Aucun résultat
+list-none = Aucun élément ne correspond à ces filtres. Retirez un mot, ou effacez les filtres pour tout voir.
 
 ## Tâches
 
@@ -193,17 +224,22 @@ sign-in-tagline = Vos volumes et leurs copies instantanées, sur vos propres mac
 
 act-menu = Action
 act-menu-named = Action sur { $name }
-act-menu-selected = Action sur le volume sélectionné
-act-menu-snapshot-selected = Action sur la copie instantanée sélectionnée
+act-menu-selected = Action sur la sélection
+act-none-selected = Sélectionnez d’abord une ou plusieurs lignes de la liste.
+reason-viewer = Votre rôle, Observateur, permet de consulter, pas de modifier.
+reason-busy = Une tâche y est déjà en cours.
+reason-failed = La création n’a pas abouti : seule la suppression est possible.
+reason-in-snapshot = Une copie instantanée est en train d’en être prise.
+reason-not-root = Seule la copie instantanée d’un volume principal peut devenir un modèle.
+reason-not-running = L’instance n’est pas en marche.
+reason-not-stopped = Arrêtez d’abord l’instance.
+reason-not-resting = L’instance est déjà en marche.
 act-select = Sélectionner { $name }
 act-take-snapshot = Prendre une copie instantanée
 act-create-volume = Créer un volume
 act-import = Importer une image disque
 act-restore = Créer un volume de données
 act-delete = Supprimer
-act-none-selected-volume = Sélectionnez d’abord un volume dans la liste.
-act-none-selected-snapshot = Sélectionnez d’abord une copie instantanée dans la liste.
-act-none-possible = Rien n’est possible tant que cette tâche est en cours.
 dialog-cancel = Annuler
 dialog-close = Fermer
 dialog-confirm = Confirmer
@@ -243,8 +279,6 @@ instance-machine-value = { $machine }, QEMU { $qemu }
 instance-cpu = Processeur virtuel
 instance-never = Pas encore démarrée
 instance-volumes-caption = Volumes de l’instance, le volume principal en premier
-act-menu-instance-selected = Action sur l’instance sélectionnée
-act-none-selected-instance = Sélectionnez d’abord une instance dans la liste.
 act-create-instance = Créer une instance
 act-start = Démarrer
 act-stop = Arrêter
@@ -319,7 +353,6 @@ volumes-column-snapshots = Copies instantanées
 volume-filling = Des données sont encore dans le stockage d’objets : elles sont lues à la demande et rapatriées.
 volume-fill-interrupted = Le rapatriement de ses données a été interrompu : ce qui manque reste dans le stockage d’objets et y est lu à la demande.
 volume-fill-failed = Le rapatriement de ses données a échoué : ce qui manque reste dans le stockage d’objets et y est lu à la demande.
-volumes-column-select = Sélection
 volumes-column-action = Action
 volumes-empty-title = Aucun volume
 volumes-empty = Un volume est un disque virtuel. Créez-en un vide, ou importez une image disque : qcow2, VMDK, VDI, VHD, VHDX ou brute.
@@ -479,8 +512,6 @@ templates-elsewhere = Autre serveur
 templates-empty-title = Aucun modèle
 templates-empty = Un modèle contient un système prêt à démarrer : une instance est créée à partir de lui. Importez une image disque, ou créez un modèle à partir de la copie instantanée d’un volume principal.
 templates-empty-viewer = Un modèle contient un système prêt à démarrer : une instance est créée à partir de lui. Personne n’en a encore créé dans cette organisation.
-act-menu-template-selected = Action sur le modèle sélectionné
-act-none-selected-template = Sélectionnez d’abord un modèle dans la liste.
 act-create-template = Créer un modèle
 act-import-template = Importer un modèle
 act-verify = Vérifier
@@ -506,6 +537,9 @@ activity-column-who = Qui
 activity-column-act = Action
 activity-column-subject = Objet
 activity-column-outcome = Résultat
+activity-column-door = Par
+door-console = Console
+door-system = Reprise
 activity-empty-title = Aucune activité
 activity-empty = Ce que font les membres de l’organisation s’inscrira ici.
 activity-system = Reprise, sans intervention

@@ -16,7 +16,9 @@ use leptos::server_fn::codec::GetUrl;
 
 /// A page of the organization's instances, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "instances/list", input = GetUrl)]
-pub async fn list_instances(listing: Listing) -> Result<Page<InstanceRow>, Fault> {
+pub async fn list_instances(
+    #[server(flatten)] listing: Listing,
+) -> Result<Page<InstanceRow>, Fault> {
     super::door::run(move |control, caller| control.list_instances(caller, listing)).await
 }
 

@@ -19,7 +19,9 @@ pub async fn current_jobs() -> Result<Vec<JobView>, Fault> {
 
 /// A page of the activity log, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "activity/list", input = GetUrl)]
-pub async fn list_activity(listing: Listing) -> Result<Page<ActivityRow>, Fault> {
+pub async fn list_activity(
+    #[server(flatten)] listing: Listing,
+) -> Result<Page<ActivityRow>, Fault> {
     super::door::run(move |control, caller| control.list_activity(caller, listing)).await
 }
 

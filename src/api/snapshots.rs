@@ -13,7 +13,9 @@ use leptos::server_fn::codec::GetUrl;
 
 /// A page of the organization's snapshots, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "snapshots/list", input = GetUrl)]
-pub async fn list_snapshots(listing: Listing) -> Result<Page<SnapshotRow>, Fault> {
+pub async fn list_snapshots(
+    #[server(flatten)] listing: Listing,
+) -> Result<Page<SnapshotRow>, Fault> {
     super::door::run(move |control, caller| control.list_snapshots(caller, listing)).await
 }
 

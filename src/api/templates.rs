@@ -13,7 +13,9 @@ use leptos::server_fn::codec::GetUrl;
 
 /// A page of the organization's templates, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "templates/list", input = GetUrl)]
-pub async fn list_templates(listing: Listing) -> Result<Page<TemplateRow>, Fault> {
+pub async fn list_templates(
+    #[server(flatten)] listing: Listing,
+) -> Result<Page<TemplateRow>, Fault> {
     super::door::run(move |control, caller| control.list_templates(caller, listing)).await
 }
 

@@ -13,7 +13,7 @@ use leptos::server_fn::codec::GetUrl;
 
 /// A page of the organization's volumes, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "volumes/list", input = GetUrl)]
-pub async fn list_volumes(listing: Listing) -> Result<Page<VolumeRow>, Fault> {
+pub async fn list_volumes(#[server(flatten)] listing: Listing) -> Result<Page<VolumeRow>, Fault> {
     super::door::run(move |control, caller| control.list_volumes(caller, listing)).await
 }
 

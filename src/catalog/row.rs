@@ -132,3 +132,61 @@ impl FromSql for Bytes {
             .map_err(|_| FromSqlError::OutOfRange(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lists_are_narrowed_by_is_what_is_stored() {
+        let stored = |value: &dyn ToSql| match value.to_sql() {
+            Ok(ToSqlOutput::Owned(rusqlite::types::Value::Text(text))) => text,
+            other => panic!("not a word: {other:?}"),
+        };
+        for state in [
+            VolumeState::Creating,
+            VolumeState::Importing,
+            VolumeState::Restoring,
+            VolumeState::Ready,
+            VolumeState::Deleting,
+            VolumeState::Failed,
+        ] {
+            assert_eq!(stored(&state), state.code());
+        }
+        for state in [
+            SnapshotState::Creating,
+            SnapshotState::Saving,
+            SnapshotState::Saved,
+            SnapshotState::Verified,
+            SnapshotState::Failed,
+            SnapshotState::Deleting,
+        ] {
+            assert_eq!(stored(&state), state.code());
+        }
+        for state in [
+            TemplateState::Creating,
+            TemplateState::Ready,
+            TemplateState::Failed,
+            TemplateState::Deleting,
+        ] {
+            assert_eq!(stored(&state), state.code());
+        }
+        for state in [
+            InstanceState::Creating,
+            InstanceState::Stopped,
+            InstanceState::Starting,
+            InstanceState::Running,
+            InstanceState::Stopping,
+            InstanceState::Failed,
+            InstanceState::Deleting,
+        ] {
+            assert_eq!(stored(&state), state.code());
+        }
+        for kind in [VolumeKind::Root, VolumeKind::Data] {
+            assert_eq!(stored(&kind), kind.code());
+        }
+        for door in [Door::Console, Door::System] {
+            assert_eq!(stored(&door), door.code());
+        }
+    }
+}

@@ -66,6 +66,20 @@ pub enum InstanceEvent {
 pub struct Denied;
 
 impl InstanceState {
+    /// The word it is stored, sent and asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Failed => "failed",
+            Self::Deleting => "deleting",
+        }
+    }
+
     /// Every state, for tests and for the catalog.
     pub const ALL: [Self; 7] = [
         Self::Creating,

@@ -55,3 +55,14 @@ pub enum Door {
     /// The program itself: a job, a schedule, a start.
     System,
 }
+
+impl Door {
+    /// The word it is stored, sent and asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::System => "system",
+        }
+    }
+}

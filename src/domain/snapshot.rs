@@ -49,6 +49,19 @@ pub enum SnapshotEvent {
 }
 
 impl SnapshotState {
+    /// The word it is stored, sent and asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Saving => "saving",
+            Self::Saved => "saved",
+            Self::Verified => "verified",
+            Self::Failed => "failed",
+            Self::Deleting => "deleting",
+        }
+    }
+
     /// Every state, for tests and for the catalog.
     pub const ALL: [Self; 6] = [
         Self::Creating,

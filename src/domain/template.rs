@@ -38,6 +38,17 @@ pub enum TemplateEvent {
 pub struct Denied;
 
 impl TemplateState {
+    /// The word it is stored, sent and asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Ready => "ready",
+            Self::Failed => "failed",
+            Self::Deleting => "deleting",
+        }
+    }
+
     /// Every state, for tests and for the catalog.
     pub const ALL: [Self; 4] = [Self::Creating, Self::Ready, Self::Failed, Self::Deleting];
 

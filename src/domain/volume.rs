@@ -24,6 +24,17 @@ pub enum VolumeKind {
     Data,
 }
 
+impl VolumeKind {
+    /// The word it is stored, sent and asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Data => "data",
+        }
+    }
+}
+
 /// See the diagram at the head of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -59,6 +70,19 @@ pub enum VolumeEvent {
 pub struct Denied;
 
 impl VolumeState {
+    /// The word it is stored, sent and asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Creating => "creating",
+            Self::Importing => "importing",
+            Self::Restoring => "restoring",
+            Self::Ready => "ready",
+            Self::Deleting => "deleting",
+            Self::Failed => "failed",
+        }
+    }
+
     /// Every state, for tests and for the catalog.
     pub const ALL: [Self; 6] = [
         Self::Creating,

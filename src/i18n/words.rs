@@ -5,7 +5,7 @@ use crate::domain::instance::InstanceState;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::locale::Locale;
 use crate::domain::recovery::Consistency;
-use crate::domain::role::Role;
+use crate::domain::role::{Door, Role};
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::template::TemplateState;
 use crate::domain::volume::{VolumeKind, VolumeState};
@@ -99,42 +99,19 @@ pub fn volume_kind(locale: Locale, kind: VolumeKind) -> String {
 /// *Sauvegardée*, *Vérifiée*: in the feminine of *une copie instantanée*.
 #[must_use]
 pub fn snapshot_state(locale: Locale, state: SnapshotState) -> String {
-    let key = match state {
-        SnapshotState::Creating => "creating",
-        SnapshotState::Saving => "saving",
-        SnapshotState::Saved => "saved",
-        SnapshotState::Verified => "verified",
-        SnapshotState::Failed => "failed",
-        SnapshotState::Deleting => "deleting",
-    };
-    t!(locale, "snapshot-state", state = key)
+    t!(locale, "snapshot-state", state = state.code())
 }
 
 /// *En marche*, *Arrêtée*: in the feminine of *une instance*.
 #[must_use]
 pub fn instance_state(locale: Locale, state: InstanceState) -> String {
-    let key = match state {
-        InstanceState::Creating => "creating",
-        InstanceState::Stopped => "stopped",
-        InstanceState::Starting => "starting",
-        InstanceState::Running => "running",
-        InstanceState::Stopping => "stopping",
-        InstanceState::Failed => "failed",
-        InstanceState::Deleting => "deleting",
-    };
-    t!(locale, "instance-state", state = key)
+    t!(locale, "instance-state", state = state.code())
 }
 
 /// *Prêt*: in the masculine of *un modèle*.
 #[must_use]
 pub fn template_state(locale: Locale, state: TemplateState) -> String {
-    let key = match state {
-        TemplateState::Creating => "creating",
-        TemplateState::Ready => "ready",
-        TemplateState::Failed => "failed",
-        TemplateState::Deleting => "deleting",
-    };
-    t!(locale, "template-state", state = key)
+    t!(locale, "template-state", state = state.code())
 }
 
 /// *Comme après une coupure de courant*: what state the disks of a point are in.
@@ -156,5 +133,14 @@ pub fn role(locale: Locale, role: Role) -> String {
         Role::Owner => t!(locale, "role-owner"),
         Role::Editor => t!(locale, "role-editor"),
         Role::Viewer => t!(locale, "role-viewer"),
+    }
+}
+
+/// *Console*, *Reprise*: the door that an act came through.
+#[must_use]
+pub fn door(locale: Locale, door: Door) -> String {
+    match door {
+        Door::Console => t!(locale, "door-console"),
+        Door::System => t!(locale, "door-system"),
     }
 }

@@ -32,10 +32,10 @@ enum Becomes {
 
 impl Becomes {
     /// The list that shows it.
-    const fn page(self) -> &'static str {
+    const fn page(self) -> (&'static str, &'static str) {
         match self {
-            Self::Volume => "/volumes",
-            Self::Template => "/templates",
+            Self::Volume => ("/volumes", "import-volume"),
+            Self::Template => ("/templates", "import-template"),
         }
     }
 }
@@ -60,7 +60,7 @@ pub async fn template(
 
 async fn answer(becomes: Becomes, state: &AppState, visit: &Visit, request: Request) -> Response {
     let by_script = wants_json(request.headers());
-    let page = becomes.page();
+    let (page, key) = becomes.page();
     match receive(becomes, state, visit, request).await {
         Ok(started) if by_script => {
             let body = serde_json::to_string(&started).unwrap_or_default();
@@ -71,16 +71,16 @@ async fn answer(becomes: Becomes, state: &AppState, visit: &Visit, request: Requ
             )
                 .into_response()
         }
-        Ok(_) => redirect(&format!("{page}?done=import")),
+        Ok(_) => redirect(&format!("{page}?done={key}")),
         Err(fault) if by_script => refusal(&fault),
         Err(Fault::SignInNeeded) => {
-            let next = query_value(&format!("{page}?dialog=import"));
+            let next = query_value(&format!("{page}?dialog={key}"));
             redirect(&format!("/sign-in?next={next}"))
         }
         Err(fault) => {
             let fault = serde_json::to_string(&fault).unwrap_or_default();
             let fault = query_value(&fault);
-            redirect(&format!("{page}?dialog=import&fault={fault}"))
+            redirect(&format!("{page}?dialog={key}&fault={fault}"))
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// The page, from 1; 0 is 1.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "number")]
     pub page: u32,
     /// Words that the name, or what stands beside it, has in it, all of them, whatever their case and accents. Empty: all rows.
     #[serde(default)]
@@ -39,6 +39,12 @@ pub struct Listing {
     /// The last day, itself included. Empty: until now. (Activity log alone.)
     #[serde(default)]
     pub until: String,
+}
+
+/// A number that stands in a query, which is text to a structure within another one.
+fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 impl Listing {

@@ -81,6 +81,16 @@ impl Key for u64 {
     }
 }
 
+impl Key for u128 {
+    fn code(self) -> u128 {
+        self
+    }
+
+    fn of(code: u128) -> Self {
+        code
+    }
+}
+
 /// A list that follows its keys; a row stays the same elements as long as its key is there. `For` itself would be compiled
 /// once a list, nine kilobytes each.
 pub fn each<K: Key>(

@@ -3,6 +3,7 @@
 use super::ask::{self, Act, Answer, Asked, Question, acting};
 use super::components::{icon, lists, progress};
 use super::context::{Frame, MustChoosePassword, Visitor, use_locale};
+use super::dialogs;
 use super::erased::{each, follow, mark, maybe, memo, text, value};
 use super::links;
 use super::live::Live;
@@ -59,6 +60,7 @@ fn surround(session: SessionView) -> AnyView {
     tell_ends(toasts, jobs);
     told(&frame);
     Effect::new(move |_| alive.set(true));
+    let done = dialogs::done_words(locale);
     view! {
         <a class="skip" href="#main" rel="external">{t!(locale, "frame-skip")}</a>
         <div class="frame">
@@ -76,7 +78,9 @@ fn surround(session: SessionView) -> AnyView {
                 </div>
                 {reminder(locale, kit_due)}
                 <main id="main" tabindex="-1">
+                    {maybe(done.map(|words| view! { <p class="note good" role="status">{words}</p> }.into_any()))}
                     <Outlet/>
+                    {dialogs::host()}
                 </main>
             </div>
         </div>

@@ -1,7 +1,12 @@
 //! Addresses. Which page, which page of a list and which dialog is open all stand in the URL, so that acts are links.
 
+use super::erased::memo;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
+use crate::view::{Listing, SeveralAct};
+use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 use leptos_router::params::ParamsMap;
+use std::str::FromStr;
 
 /// The list of instances.
 pub const INSTANCES: &str = "/instances";
@@ -71,183 +76,252 @@ pub enum Dialog {
     Rollback(InstanceId, PointId),
     /// *Annuler la restauration*: the same, with a safety point
     Undo(InstanceId, PointId),
+    /// One act on all the objects that the address names
+    Several(SeveralAct),
 }
 
 impl Dialog {
-    /// The value of `dialog=` in the query.
-    const fn key(self) -> &'static str {
+    /// The value of `dialog=` in the query, one of its own for each dialog.
+    pub const fn key(self) -> &'static str {
         match self {
-            Self::TakeSnapshot(_) => "snapshot",
-            Self::CreateVolume => "create",
-            Self::Import => "import",
+            Self::TakeSnapshot(_) => "take-snapshot",
+            Self::CreateVolume => "create-volume",
+            Self::Import => "import-volume",
+            Self::DeleteVolume(_) => "delete-volume",
             Self::Restore(_) => "restore",
-            Self::DeleteVolume(_)
-            | Self::DeleteSnapshot(_)
-            | Self::DeleteTemplate(_)
-            | Self::DeletePoint(..) => "delete",
-            Self::CreateTemplate(_) => "template",
+            Self::DeleteSnapshot(_) => "delete-snapshot",
+            Self::CreateTemplate(_) => "create-template",
             Self::VerifySnapshot(_) => "verify",
-            Self::ImportTemplate => "import",
-            Self::CreateInstance => "create",
-            Self::CreatePoint(_) => "point",
+            Self::ImportTemplate => "import-template",
+            Self::DeleteTemplate(_) => "delete-template",
+            Self::CreateInstance => "create-instance",
             Self::Start(_) => "start",
             Self::Stop(_) => "stop",
-            Self::ForceStop(_) => "force",
+            Self::ForceStop(_) => "force-stop",
             Self::Reboot(_) => "reboot",
-            Self::DeleteInstance(_) => "remove",
+            Self::DeleteInstance(_) => "delete-instance",
             Self::Attach(_) => "attach",
             Self::Detach(..) => "detach",
-            Self::RenamePoint(..) => "rename",
+            Self::CreatePoint(_) => "create-point",
+            Self::RenamePoint(..) => "rename-point",
+            Self::DeletePoint(..) => "delete-point",
             Self::Rollback(..) => "rollback",
             Self::Undo(..) => "undo",
+            Self::Several(act) => several_key(act),
         }
     }
 
-    /// The dialog that a query of the list of volumes names.
-    pub fn of_volumes(query: &ParamsMap) -> Option<Self> {
-        let volume = || query.get_str("volume").and_then(|id| id.parse().ok());
-        match query.get_str("dialog")? {
-            "snapshot" => volume().map(Self::TakeSnapshot),
-            "delete" => volume().map(Self::DeleteVolume),
-            "create" => Some(Self::CreateVolume),
-            "import" => Some(Self::Import),
+    /// The dialog that a query names; `get` finds all values of a field. An act that can be done to several objects and is
+    /// asked for of several is one dialog about all of them.
+    fn named(get: &dyn Fn(&str) -> Vec<String>) -> Option<Self> {
+        fn id<T: FromStr>(get: &dyn Fn(&str) -> Vec<String>, noun: &str) -> Option<T> {
+            get(noun).first()?.parse().ok()
+        }
+        let key = get("dialog").into_iter().next()?;
+        if let Some((act, _)) = SEVERAL
+            .into_iter()
+            .find(|(act, noun)| several_key(*act) == key && get(noun).len() > 1)
+        {
+            return Some(Self::Several(act));
+        }
+        let instance = || id(get, "instance");
+        let both = |dialog: fn(InstanceId, PointId) -> Self| {
+            Some(dialog(id(get, "instance")?, id(get, "point")?))
+        };
+        match key.as_str() {
+            "take-snapshot" => id(get, "volume").map(Self::TakeSnapshot),
+            "create-volume" => Some(Self::CreateVolume),
+            "import-volume" => Some(Self::Import),
+            "delete-volume" => id(get, "volume").map(Self::DeleteVolume),
+            "restore" => id(get, "snapshot").map(Self::Restore),
+            "delete-snapshot" => id(get, "snapshot").map(Self::DeleteSnapshot),
+            "create-template" => id(get, "snapshot").map(Self::CreateTemplate),
+            "verify" => id(get, "snapshot").map(Self::VerifySnapshot),
+            "import-template" => Some(Self::ImportTemplate),
+            "delete-template" => id(get, "template").map(Self::DeleteTemplate),
+            "create-instance" => Some(Self::CreateInstance),
+            "start" => instance().map(Self::Start),
+            "stop" => instance().map(Self::Stop),
+            "force-stop" => instance().map(Self::ForceStop),
+            "reboot" => instance().map(Self::Reboot),
+            "delete-instance" => instance().map(Self::DeleteInstance),
+            "attach" => instance().map(Self::Attach),
+            "detach" => Some(Self::Detach(id(get, "instance")?, id(get, "volume")?)),
+            "create-point" => instance().map(Self::CreatePoint),
+            "rename-point" => both(Self::RenamePoint),
+            "delete-point" => both(Self::DeletePoint),
+            "rollback" => both(Self::Rollback),
+            "undo" => both(Self::Undo),
             _ => None,
         }
     }
 
-    /// The dialog that a query of the list of snapshots names.
-    pub fn of_snapshots(query: &ParamsMap) -> Option<Self> {
-        let snapshot = query.get_str("snapshot").and_then(|id| id.parse().ok())?;
-        match query.get_str("dialog")? {
-            "restore" => Some(Self::Restore(snapshot)),
-            "delete" => Some(Self::DeleteSnapshot(snapshot)),
-            "template" => Some(Self::CreateTemplate(snapshot)),
-            "verify" => Some(Self::VerifySnapshot(snapshot)),
-            _ => None,
-        }
+    /// The dialog that the query of a page names.
+    pub fn of(query: &ParamsMap) -> Option<Self> {
+        Self::named(&|name| query.get_all(name).unwrap_or_default())
     }
 
-    /// The dialog that a query of the list of templates names.
-    pub fn of_templates(query: &ParamsMap) -> Option<Self> {
-        match query.get_str("dialog")? {
-            "import" => Some(Self::ImportTemplate),
-            "delete" => query
-                .get_str("template")
-                .and_then(|id| id.parse().ok())
-                .map(Self::DeleteTemplate),
-            _ => None,
-        }
-    }
-
-    /// The dialog that a query of an instance's recovery points names; which point it is about stands in the path.
-    pub fn of_points(
-        instance: InstanceId,
-        point: Option<PointId>,
-        query: &ParamsMap,
-    ) -> Option<Self> {
-        let about =
-            |dialog: fn(InstanceId, PointId) -> Self| point.map(|point| dialog(instance, point));
-        match query.get_str("dialog")? {
-            "rename" => about(Self::RenamePoint),
-            "delete" => about(Self::DeletePoint),
-            "rollback" => about(Self::Rollback),
-            "undo" => about(Self::Undo),
-            _ => None,
-        }
-    }
-
-    /// The dialog that a query of the list of instances names.
-    pub fn of_instances(query: &ParamsMap) -> Option<Self> {
-        if query.get_str("dialog") == Some("create") {
-            return Some(Self::CreateInstance);
-        }
-        let instance = query.get_str("instance").and_then(|id| id.parse().ok())?;
-        Self::of_instance(instance, query)
-    }
-
-    /// The dialog about this instance that a query of one of its pages names.
-    pub fn of_instance(instance: InstanceId, query: &ParamsMap) -> Option<Self> {
-        match query.get_str("dialog")? {
-            "start" => Some(Self::Start(instance)),
-            "stop" => Some(Self::Stop(instance)),
-            "force" => Some(Self::ForceStop(instance)),
-            "reboot" => Some(Self::Reboot(instance)),
-            "remove" => Some(Self::DeleteInstance(instance)),
-            "attach" => Some(Self::Attach(instance)),
-            "detach" => query
-                .get_str("volume")
-                .and_then(|id| id.parse().ok())
-                .map(|volume| Self::Detach(instance, volume)),
-            "point" => Some(Self::CreatePoint(instance)),
-            _ => None,
-        }
-    }
-
-    /// The address that opens a dialog about an instance above this page: the list of instances, or one of the pages
-    /// of the instance itself.
-    pub fn above(self, path: &str, page: u32) -> String {
-        let key = self.key();
-        let mut href = list(path, page);
-        href.push(if href.contains('?') { '&' } else { '?' });
-        href.push_str("dialog=");
-        href.push_str(key);
-        let about = match self {
+    /// The address that opens it above the page `here` ([`use_here`]).
+    pub fn on(self, here: &str) -> String {
+        let mut href = opened(here, self.key());
+        let mut about = |noun: &str, id: String| {
+            href.push_str(&format!("&{noun}={id}"));
+        };
+        match self {
+            Self::TakeSnapshot(id) | Self::DeleteVolume(id) => about("volume", id.to_string()),
+            Self::Restore(id)
+            | Self::DeleteSnapshot(id)
+            | Self::CreateTemplate(id)
+            | Self::VerifySnapshot(id) => about("snapshot", id.to_string()),
+            Self::DeleteTemplate(id) => about("template", id.to_string()),
             Self::Start(id)
             | Self::Stop(id)
             | Self::ForceStop(id)
             | Self::Reboot(id)
             | Self::DeleteInstance(id)
-            | Self::CreatePoint(id) => Some(id),
-            _ => None,
-        };
-        if let Some(id) = about.filter(|_| path == INSTANCES) {
-            href.push_str(&format!("&instance={id}"));
-        }
-        if let Self::Detach(_, volume) = self {
-            href.push_str(&format!("&volume={volume}"));
+            | Self::Attach(id)
+            | Self::CreatePoint(id) => about("instance", id.to_string()),
+            Self::Detach(instance, volume) => {
+                about("instance", instance.to_string());
+                about("volume", volume.to_string());
+            }
+            Self::RenamePoint(instance, point)
+            | Self::DeletePoint(instance, point)
+            | Self::Rollback(instance, point)
+            | Self::Undo(instance, point) => {
+                about("instance", instance.to_string());
+                about("point", point.to_string());
+            }
+            Self::CreateVolume
+            | Self::Import
+            | Self::ImportTemplate
+            | Self::CreateInstance
+            | Self::Several(_) => {}
         }
         href
     }
 
     /// The address that opens *Créer une instance* with this template chosen.
-    pub fn create_from(template: TemplateId) -> String {
-        format!("{}&template={template}", Self::CreateInstance.href(1))
+    pub fn create_from(template: TemplateId, here: &str) -> String {
+        format!("{}&template={template}", Self::CreateInstance.on(here))
     }
 
-    /// The address that opens it above this page of its list.
-    pub fn href(self, page: u32) -> String {
-        let key = self.key();
-        let (path, about) = match self {
-            Self::TakeSnapshot(id) | Self::DeleteVolume(id) => (VOLUMES, format!("&volume={id}")),
-            Self::CreateVolume | Self::Import => (VOLUMES, String::new()),
-            Self::Restore(id)
-            | Self::DeleteSnapshot(id)
-            | Self::CreateTemplate(id)
-            | Self::VerifySnapshot(id) => (SNAPSHOTS, format!("&snapshot={id}")),
-            Self::CreateInstance
-            | Self::Start(_)
-            | Self::Stop(_)
-            | Self::ForceStop(_)
-            | Self::Reboot(_)
-            | Self::DeleteInstance(_) => return self.above(INSTANCES, page),
-            Self::Attach(instance) | Self::Detach(instance, _) => {
-                return self.above(&instance_volumes(instance), 1);
+    /// The page to be on once its act was done above `here`: the same, unless that is a page of what is then gone.
+    pub fn after(self, here: &str) -> String {
+        let path = here.split('?').next().unwrap_or(here);
+        let (page, then) = match self {
+            Self::DeleteVolume(id) => (volume(id), VOLUMES.to_owned()),
+            Self::DeleteSnapshot(id) => (snapshot(id), SNAPSHOTS.to_owned()),
+            Self::DeleteInstance(id) => (instance(id), INSTANCES.to_owned()),
+            // A safety point that was used to undo a rollback does not stay for long.
+            Self::DeletePoint(instance, point) | Self::Undo(instance, point) => {
+                (points(instance, Some(point)), points(instance, None))
             }
-            Self::ImportTemplate => (TEMPLATES, String::new()),
-            Self::DeleteTemplate(id) => (TEMPLATES, format!("&template={id}")),
-            Self::CreatePoint(instance) => return self.above(&points(instance, None), 1),
-            Self::RenamePoint(instance, point)
-            | Self::DeletePoint(instance, point)
-            | Self::Rollback(instance, point)
-            | Self::Undo(instance, point) => {
-                return format!("{}?dialog={key}", points(instance, Some(point)));
-            }
+            _ => return here.to_owned(),
         };
-        match page {
-            0 | 1 => format!("{path}?dialog={key}{about}"),
-            page => format!("{path}?page={page}&dialog={key}{about}"),
+        match path.strip_prefix(&page) {
+            Some("") => then,
+            Some(below) if below.starts_with('/') => then,
+            _ => here.to_owned(),
         }
     }
+}
+
+/// The acts that several objects can be chosen for, and the field that their ids stand in.
+const SEVERAL: [(SeveralAct, &str); 9] = [
+    (SeveralAct::TakeSnapshots, "volume"),
+    (SeveralAct::DeleteVolumes, "volume"),
+    (SeveralAct::VerifySnapshots, "snapshot"),
+    (SeveralAct::DeleteSnapshots, "snapshot"),
+    (SeveralAct::DeleteTemplates, "template"),
+    (SeveralAct::StartInstances, "instance"),
+    (SeveralAct::StopInstances, "instance"),
+    (SeveralAct::DeleteInstances, "instance"),
+    (SeveralAct::DeletePoints, "point"),
+];
+
+/// The same as that of the dialog about one of them.
+const fn several_key(act: SeveralAct) -> &'static str {
+    match act {
+        SeveralAct::TakeSnapshots => "take-snapshot",
+        SeveralAct::DeleteVolumes => "delete-volume",
+        SeveralAct::VerifySnapshots => "verify",
+        SeveralAct::DeleteSnapshots => "delete-snapshot",
+        SeveralAct::DeleteTemplates => "delete-template",
+        SeveralAct::StartInstances => "start",
+        SeveralAct::StopInstances => "stop",
+        SeveralAct::DeleteInstances => "delete-instance",
+        SeveralAct::DeletePoints => "delete-point",
+    }
+}
+
+/// The address that opens the dialog of an act on all of these above `here`.
+#[cfg(test)]
+pub fn on_several(act: SeveralAct, ids: &[String], here: &str) -> String {
+    let noun = SEVERAL
+        .into_iter()
+        .find_map(|(known, noun)| (known == act).then_some(noun))
+        .unwrap_or_default();
+    let mut href = opened(here, several_key(act));
+    for id in ids {
+        href.push_str(&format!("&{noun}={id}"));
+    }
+    href
+}
+
+fn opened(here: &str, key: &str) -> String {
+    let join = if here.contains('?') { '&' } else { '?' };
+    format!("{here}{join}dialog={key}")
+}
+
+/// What in a query belongs to the dialog and not to the page below it, or was said once.
+fn of_dialog(pair: &str) -> bool {
+    matches!(
+        pair.split('=').next().unwrap_or_default(),
+        "dialog"
+            | "volume"
+            | "snapshot"
+            | "template"
+            | "instance"
+            | "point"
+            | "done"
+            | "fault"
+            | "__err"
+            | "__path"
+    )
+}
+
+/// The address of a page without the dialog above it.
+pub fn below(path: &str, query: &str) -> String {
+    let mut address = path.to_owned();
+    let pairs = query.trim_start_matches('?').split('&');
+    let mut join = '?';
+    for pair in pairs.filter(|pair| !pair.is_empty() && !of_dialog(pair)) {
+        address.push(join);
+        address.push_str(pair);
+        join = '&';
+    }
+    address
+}
+
+/// The address of this page without the dialog above it; it follows the page.
+pub fn use_here() -> Memo<String> {
+    let location = use_location();
+    memo(move |_| {
+        location
+            .pathname
+            .with(|path| location.search.with(|query| below(path, query)))
+    })
+}
+
+/// A volume.
+pub fn volume(volume: VolumeId) -> String {
+    format!("{VOLUMES}/{volume}")
+}
+
+/// A snapshot.
+pub fn snapshot(snapshot: SnapshotId) -> String {
+    format!("{SNAPSHOTS}/{snapshot}")
 }
 
 /// An instance.
@@ -276,21 +350,68 @@ pub fn points(instance: InstanceId, point: Option<PointId>) -> String {
     }
 }
 
-/// A page of a list; the first one has the short address.
-pub fn list(path: &str, page: u32) -> String {
-    match page {
-        0 | 1 => path.to_owned(),
-        page => format!("{path}?page={page}"),
+/// A list as it is asked for. What is not asked for does not stand in the address.
+pub fn list(path: &str, listing: &Listing) -> String {
+    let page = match listing.page {
+        0 | 1 => String::new(),
+        page => page.to_string(),
+    };
+    let mut address = path.to_owned();
+    for (name, value) in [("page", &page)].into_iter().chain(fields(listing)) {
+        if !value.is_empty() {
+            address.push(if address.contains('?') { '&' } else { '?' });
+            address.push_str(&format!("{name}={}", escaped(value)));
+        }
     }
+    address
 }
 
-/// The page of the list that a query asks for.
-pub fn page_of(query: &ParamsMap) -> u32 {
-    query
-        .get_str("page")
-        .and_then(|page| page.parse().ok())
-        .filter(|page| *page > 0)
-        .unwrap_or(1)
+/// What stands in the address of a list, as the fields of a plain form.
+pub fn fields_of(listing: &Listing) -> Vec<(&'static str, String)> {
+    let page = (listing.page > 1).then(|| ("page", listing.page.to_string()));
+    let rest = fields(listing)
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name, value.clone()));
+    page.into_iter().chain(rest).collect()
+}
+
+/// The fields of a listing by their names in the query, but for the page.
+pub fn fields(listing: &Listing) -> [(&'static str, &String); 10] {
+    [
+        ("find", &listing.find),
+        ("sort", &listing.sort),
+        ("state", &listing.state),
+        ("zone", &listing.zone),
+        ("kind", &listing.kind),
+        ("of", &listing.of),
+        ("who", &listing.who),
+        ("door", &listing.door),
+        ("from", &listing.from),
+        ("until", &listing.until),
+    ]
+}
+
+/// What a query asks of a list.
+pub fn listing(query: &ParamsMap) -> Listing {
+    let field = |name: &str| query.get(name).unwrap_or_default();
+    Listing {
+        page: query
+            .get_str("page")
+            .and_then(|page| page.parse().ok())
+            .filter(|page| *page > 0)
+            .unwrap_or(1),
+        find: field("find"),
+        sort: field("sort"),
+        state: field("state"),
+        zone: field("zone"),
+        kind: field("kind"),
+        of: field("of"),
+        who: field("who"),
+        door: field("door"),
+        from: field("from"),
+        until: field("until"),
+    }
 }
 
 /// `text` as a value in a query (RFC 3986: all but unreserved characters are escaped).
@@ -320,20 +441,28 @@ pub fn escaped(text: &str) -> String {
 #[must_use]
 pub fn after_form(location: &str) -> Option<String> {
     let (path, query) = location.split_once('?')?;
-    let pairs = || query.split('&');
-    let dialog = pairs().find_map(|pair| pair.strip_prefix("dialog="))?;
-    if pairs().any(|pair| pair.starts_with("__err=")) {
+    let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
+    if pairs().any(|(name, _)| name == "__err") {
         return None;
     }
-    // A point that is deleted, or was used to undo a rollback, has no page for long: all points have one.
-    let path = match path.rsplit_once("/points/") {
-        Some((above, _)) if dialog == "delete" || dialog == "undo" => format!("{above}/points"),
-        _ => path.to_owned(),
+    let all = |name: &str| {
+        let of = pairs().filter(|(known, _)| *known == name);
+        of.map(|(_, value)| value.to_owned()).collect::<Vec<_>>()
     };
-    let mut rest: Vec<&str> = pairs().filter(|pair| pair.starts_with("page=")).collect();
-    let done = format!("done={dialog}");
-    rest.push(&done);
-    Some(format!("{path}?{}", rest.join("&")))
+    let dialog = Dialog::named(&all)?;
+    // The address may be a whole one; pages are compared by their paths.
+    let origin = match path.split_once("://") {
+        Some((_, rest)) => path.len() - rest.len() + rest.find('/').unwrap_or(rest.len()),
+        None => 0,
+    };
+    let (origin, path) = path.split_at(origin);
+    let then = dialog.after(&below(path, query));
+    let done = match dialog {
+        Dialog::Several(_) => "several",
+        one => one.key(),
+    };
+    let join = if then.contains('?') { '&' } else { '?' };
+    Some(format!("{origin}{then}{join}done={done}"))
 }
 
 #[cfg(test)]
@@ -341,117 +470,131 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_names_one_dialog_and_one_object() {
+    fn an_address_names_one_dialog_and_one_object_above_any_page() {
         let volume = VolumeId::from_bytes([7; 16]);
         let snapshot = SnapshotId::from_bytes([9; 16]);
+        let template = TemplateId::from_bytes([3; 16]);
+        let instance = InstanceId::from_bytes([4; 16]);
+        let point = PointId::from_bytes([5; 16]);
         for dialog in [
             Dialog::TakeSnapshot(volume),
             Dialog::CreateVolume,
             Dialog::Import,
             Dialog::DeleteVolume(volume),
-        ] {
-            assert_eq!(Dialog::of_volumes(&query(&dialog.href(3))), Some(dialog));
-            assert_eq!(page_of(&query(&dialog.href(3))), 3);
-        }
-        for dialog in [
             Dialog::Restore(snapshot),
             Dialog::DeleteSnapshot(snapshot),
             Dialog::CreateTemplate(snapshot),
             Dialog::VerifySnapshot(snapshot),
-        ] {
-            assert_eq!(Dialog::of_snapshots(&query(&dialog.href(1))), Some(dialog));
-        }
-        let template = TemplateId::from_bytes([3; 16]);
-        for dialog in [Dialog::ImportTemplate, Dialog::DeleteTemplate(template)] {
-            assert_eq!(Dialog::of_templates(&query(&dialog.href(1))), Some(dialog));
-        }
-        let (instance, point) = (
-            InstanceId::from_bytes([4; 16]),
-            PointId::from_bytes([5; 16]),
-        );
-        for dialog in [
-            Dialog::RenamePoint(instance, point),
-            Dialog::DeletePoint(instance, point),
-            Dialog::Rollback(instance, point),
-            Dialog::Undo(instance, point),
-        ] {
-            let href = dialog.href(1);
-            assert!(href.starts_with(&points(instance, Some(point))), "{href}");
-            assert_eq!(
-                Dialog::of_points(instance, Some(point), &query(&href)),
-                Some(dialog)
-            );
-            assert_eq!(Dialog::of_points(instance, None, &query(&href)), None);
-        }
-        for dialog in [
+            Dialog::ImportTemplate,
+            Dialog::DeleteTemplate(template),
+            Dialog::CreateInstance,
             Dialog::Start(instance),
             Dialog::Stop(instance),
             Dialog::ForceStop(instance),
             Dialog::Reboot(instance),
             Dialog::DeleteInstance(instance),
+            Dialog::Attach(instance),
+            Dialog::Detach(instance, volume),
             Dialog::CreatePoint(instance),
+            Dialog::RenamePoint(instance, point),
+            Dialog::DeletePoint(instance, point),
+            Dialog::Rollback(instance, point),
+            Dialog::Undo(instance, point),
         ] {
-            let href = dialog.above(INSTANCES, 2);
-            assert_eq!(Dialog::of_instances(&query(&href)), Some(dialog), "{href}");
-            assert_eq!(page_of(&query(&href)), 2);
-            let href = dialog.above(&serial(instance, None), 1);
-            assert_eq!(
-                Dialog::of_instance(instance, &query(&href)),
-                Some(dialog),
-                "{href}"
-            );
+            for here in ["/volumes", "/volumes?page=3&find=a%20b", "/"] {
+                let href = dialog.on(here);
+                assert_eq!(Dialog::of(&query(&href)), Some(dialog), "{href}");
+                let (path, rest) = href.split_once('?').expect("a query");
+                assert_eq!(below(path, rest), here);
+            }
         }
-        for dialog in [Dialog::Attach(instance), Dialog::Detach(instance, volume)] {
-            let href = dialog.href(1);
-            assert!(href.starts_with(&instance_volumes(instance)), "{href}");
-            assert_eq!(
-                Dialog::of_instance(instance, &query(&href)),
-                Some(dialog),
-                "{href}"
-            );
-        }
-        assert_eq!(
-            Dialog::of_instances(&query(&Dialog::CreateInstance.href(1))),
-            Some(Dialog::CreateInstance)
-        );
-        let create = Dialog::CreatePoint(instance);
-        assert_eq!(
-            Dialog::of_instance(instance, &query(&create.href(1))),
-            Some(create)
-        );
         for wrong in [
-            "/volumes?dialog=snapshot",
-            "/volumes?dialog=delete&volume=../x",
-            "/volumes?dialog=restore",
+            "/volumes?dialog=take-snapshot",
+            "/volumes?dialog=delete-volume&volume=../x",
+            "/volumes?dialog=undo&instance=x",
+            "/volumes?dialog=unknown",
             "/volumes",
         ] {
-            assert_eq!(Dialog::of_volumes(&query(wrong)), None, "{wrong}");
+            assert_eq!(Dialog::of(&query(wrong)), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn several_objects_have_one_dialog() {
+        let ids = [[1; 16], [2; 16]].map(|id| VolumeId::from_bytes(id).to_string());
+        for (act, _) in SEVERAL {
+            let two = on_several(act, &ids, "/x?page=2");
+            assert_eq!(Dialog::of(&query(&two)), Some(Dialog::Several(act)));
+            assert_eq!(
+                below("/x", two.split_once('?').expect("a query").1),
+                "/x?page=2"
+            );
+        }
+        let one = on_several(SeveralAct::DeleteVolumes, &ids[..1], "/volumes");
+        let volume = VolumeId::from_bytes([1; 16]);
+        assert_eq!(Dialog::of(&query(&one)), Some(Dialog::DeleteVolume(volume)));
+    }
+
+    #[test]
+    fn a_page_of_what_is_gone_leads_to_its_list() {
+        let id = VolumeId::from_bytes([7; 16]);
+        let delete = Dialog::DeleteVolume(id);
+        assert_eq!(delete.after(&volume(id)), VOLUMES);
+        assert_eq!(delete.after("/volumes?page=2"), "/volumes?page=2");
+        assert_eq!(Dialog::TakeSnapshot(id).after(&volume(id)), volume(id));
+        let other = volume(VolumeId::from_bytes([8; 16]));
+        assert_eq!(delete.after(&other), other);
+        let (machine, point) = (
+            InstanceId::from_bytes([4; 16]),
+            PointId::from_bytes([5; 16]),
+        );
+        assert_eq!(
+            Dialog::DeleteInstance(machine).after(&instance_volumes(machine)),
+            INSTANCES
+        );
+        assert_eq!(
+            Dialog::DeletePoint(machine, point).after(&points(machine, Some(point))),
+            points(machine, None)
+        );
+    }
+
+    #[test]
+    fn a_listing_stands_in_the_address_and_comes_back() {
+        let asked = Listing {
+            page: 3,
+            find: "é&b=c".to_owned(),
+            sort: "-size".to_owned(),
+            ..Listing::default()
+        };
+        let address = list(VOLUMES, &asked);
+        assert_eq!(address, "/volumes?page=3&find=%C3%A9%26b%3Dc&sort=-size");
+        assert_eq!(list(VOLUMES, &Listing::from(1)), VOLUMES);
         for page in ["/volumes?page=0", "/volumes?page=-1", "/volumes?page=x"] {
-            assert_eq!(page_of(&query(page)), 1, "{page}");
+            assert_eq!(listing(&query(page)).page, 1, "{page}");
         }
     }
 
     #[test]
     fn a_plain_form_closes_its_dialog_and_says_what_was_done() {
+        let id = VolumeId::from_bytes([7; 16]);
         assert_eq!(
-            after_form("http://h/volumes?page=2&dialog=snapshot&volume=1").as_deref(),
-            Some("http://h/volumes?page=2&done=snapshot")
+            after_form(&format!(
+                "http://h/volumes?page=2&dialog=take-snapshot&volume={id}"
+            )),
+            Some("http://h/volumes?page=2&done=take-snapshot".to_owned())
         );
         assert_eq!(
-            after_form("http://h/volumes?dialog=snapshot&volume=1&__path=x&__err=y"),
-            None
+            after_form(&format!("/volumes/{id}?dialog=delete-volume&volume={id}")),
+            Some("/volumes?done=delete-volume".to_owned())
         );
-        for (dialog, leads) in [
-            ("delete", "/points?done=delete"),
-            ("undo", "/points?done=undo"),
-            ("rename", "/points/p?done=rename"),
-            ("rollback", "/points/p?done=rollback"),
-        ] {
-            let form = format!("http://h/instances/i/points/p?dialog={dialog}");
-            let there = format!("http://h/instances/i{leads}");
-            assert_eq!(after_form(&form), Some(there));
-        }
+        assert_eq!(
+            after_form(&format!(
+                "/volumes?dialog=delete-volume&volume={id}&volume={id}"
+            )),
+            Some("/volumes?done=several".to_owned())
+        );
+        let refused = format!("http://h/volumes?dialog=take-snapshot&volume={id}&__path=x&__err=y");
+        assert_eq!(after_form(&refused), None);
         assert_eq!(after_form("http://h/volumes?page=2"), None);
         assert_eq!(after_form("http://h/volumes"), None);
     }

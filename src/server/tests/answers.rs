@@ -133,7 +133,7 @@ async fn a_page_asks_each_question_once() {
         ("/snapshots", 3),
         ("/activity", 3),
         (
-            "/volumes?dialog=snapshot&volume=00000000-0000-0000-0000-000000000000",
+            "/volumes?dialog=take-snapshot&volume=00000000-0000-0000-0000-000000000000",
             4,
         ),
     ] {
@@ -205,7 +205,7 @@ async fn a_plain_form_closes_its_dialog_or_brings_its_refusal_back() {
             .header(header::ACCEPT, "text/html,application/xhtml+xml")
             .header(
                 header::REFERER,
-                format!("{ORIGIN}/volumes?dialog=create&page=2"),
+                format!("{ORIGIN}/volumes?dialog=create-volume&page=2"),
             )
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(format!("name={name}&zone={zone}&size_gib=1")))
@@ -215,7 +215,7 @@ async fn a_plain_form_closes_its_dialog_or_brings_its_refusal_back() {
     assert_eq!(answer.status(), StatusCode::FOUND);
     assert_eq!(
         answer.headers()[header::LOCATION],
-        format!("{ORIGIN}/volumes?page=2&done=create")
+        format!("{ORIGIN}/volumes?page=2&done=create-volume")
     );
     let answer = house.send(form("one")).await;
     assert_eq!(
@@ -225,7 +225,7 @@ async fn a_plain_form_closes_its_dialog_or_brings_its_refusal_back() {
     );
     let back = answer.headers()[header::LOCATION].to_str().expect("text");
     assert!(
-        back.contains("dialog=create") && back.contains("__err="),
+        back.contains("dialog=create-volume") && back.contains("__err="),
         "{back}"
     );
 }

@@ -15,6 +15,10 @@ use leptos::prelude::*;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
+/// The page to be on once a dialog's act was done: the one below it, unless that is a page of what is then gone.
+#[derive(Debug, Clone)]
+pub struct After(pub String);
+
 /// Goes to the address of the page without its dialog. The place in the list is kept.
 fn leave(close: &str) {
     use_navigate()(
@@ -148,7 +152,7 @@ pub fn follow(acting: Acting, close: &str) -> (Refusal, Memo<bool>) {
     let (value, pending) = (acting.value(), acting.pending());
     let refusal = ask::refusal(acting);
     let frame = use_frame();
-    let close = close.to_owned();
+    let close = use_context::<After>().map_or_else(|| close.to_owned(), |after| after.0);
     Effect::new(move |_| match (value.get(), frame.as_ref()) {
         (Some(Ok(Some(started))), Some(frame)) => finish(frame, started, &close),
         (Some(Ok(None)), Some(frame)) => {

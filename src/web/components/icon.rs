@@ -18,6 +18,16 @@ pub fn instance() -> AnyView {
     )
 }
 
+/// Looking for something.
+pub fn search() -> AnyView {
+    drawn("M10.5 18a7.5 7.5 0 1 1 0-15 7.5 7.5 0 0 1 0 15zM21 21l-5.2-5.2")
+}
+
+/// The order of a column.
+pub fn sort() -> AnyView {
+    drawn("M8 9l4-4 4 4M8 15l4 4 4-4")
+}
+
 /// A virtual disk.
 pub fn volume() -> AnyView {
     drawn(

@@ -2,13 +2,14 @@
 
 use crate::domain::fault::Fault;
 use crate::i18n::{fault, format, t};
+use crate::view::{Listing, PAGE_ROWS};
 use crate::web::ask::{Answer, Asked};
 use crate::web::context::use_locale;
 use crate::web::erased::{follow, maybe, memo};
 use crate::web::links;
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
-use leptos_router::hooks::{use_location, use_query_map};
+use leptos_router::hooks::use_location;
 
 /// What is to be drawn of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,12 +70,6 @@ pub fn rows<T: Clone + PartialEq + Send + Sync + 'static>(
     })
 }
 
-/// The page of the list that the address asks for.
-pub fn use_page() -> Memo<u32> {
-    let query = use_query_map();
-    memo(move |_| query.with(links::page_of))
-}
-
 /// While the first rows are on their way: as tall as some rows, so that nothing jumps.
 pub fn loading() -> AnyView {
     let locale = use_locale();
@@ -114,38 +109,56 @@ pub fn failed(reason: &Fault) -> AnyView {
     }
 }
 
-/// Links to the pages before and after; nothing when there is one page only.
-pub fn pager(path: &'static str, asked: Asked) -> AnyView {
+/// Which rows of how many are here, and links to the other pages; only the number when there is one page.
+pub fn pager(path: String, asked: Asked, listing: Memo<Listing>) -> AnyView {
     let locale = use_locale();
-    let at = memo(move |before: Option<&(u32, u32)>| {
+    let at = memo(move |before: Option<&(u32, u32, u32)>| {
         asked.with(|answer| {
             let numbers = answer
                 .as_ref()
                 .and_then(|answer| answer.as_ref().ok())
                 .and_then(numbers);
-            numbers
-                .map(|(_, page, pages)| (page, pages))
-                .or(before.copied())
-                .unwrap_or((1, 1))
+            numbers.or(before.copied()).unwrap_or((0, 1, 1))
         })
     });
     let number = move |number: u32| format::count(locale, u64::from(number));
-    let link = move |rel: &'static str, page: u32, words: String| {
-        view! { <a class="button small" rel=rel href=links::list(path, page)>{words}</a> }
-            .into_any()
-    };
     follow(move || {
-        let (page, pages) = at.get();
-        if pages < 2 {
-            return ().into_any();
-        }
-        let previous = (page > 1).then(|| link("prev", page - 1, t!(locale, "pager-previous")));
-        let next = (page < pages).then(|| link("next", page + 1, t!(locale, "pager-next")));
+        let (total, page, pages) = at.get();
+        let link = |shown: bool, rel: Option<&'static str>, to: u32, words: String| {
+            maybe(shown.then(|| {
+                let then = Listing {
+                    page: to,
+                    ..listing.get()
+                };
+                view! { <a class="button small" rel=rel href=links::list(&path, &then)>{words}</a> }
+                    .into_any()
+            }))
+        };
+        let first = (page - 1).saturating_mul(PAGE_ROWS) + 1;
+        let last = page.saturating_mul(PAGE_ROWS).min(total);
+        let words = if pages < 2 {
+            t!(
+                locale,
+                "pager-all",
+                count = u64::from(total),
+                count_text = number(total)
+            )
+        } else {
+            t!(
+                locale,
+                "pager-where",
+                first = number(first),
+                last = number(last),
+                total = number(total)
+            )
+        };
         view! {
             <nav class="pager" aria-label=t!(locale, "pager-label")>
-                {maybe(previous)}
-                <span>{t!(locale, "pager-where", page = number(page), pages = number(pages))}</span>
-                {maybe(next)}
+                {link(page > 2, None, 1, t!(locale, "pager-first"))}
+                {link(page > 1, Some("prev"), page - 1, t!(locale, "pager-previous"))}
+                <span>{words}</span>
+                {link(page < pages, Some("next"), page + 1, t!(locale, "pager-next"))}
+                {link(page + 1 < pages, None, pages, t!(locale, "pager-last"))}
             </nav>
         }
         .into_any()

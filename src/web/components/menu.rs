@@ -14,6 +14,82 @@ pub enum Size {
     Small,
 }
 
+/// An item of a menu: a link to a dialog or a page, or an act that is not possible now, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    words: String,
+    target: Result<String, String>,
+    danger: bool,
+    apart: bool,
+    noscroll: bool,
+}
+
+impl Entry {
+    /// An act: where it is asked for, unless there is a reason against it.
+    pub fn new(words: String, reason: Option<String>, href: impl FnOnce() -> String) -> Self {
+        Self {
+            words,
+            target: reason.map_or_else(|| Ok(href()), Err),
+            danger: false,
+            apart: false,
+            noscroll: true,
+        }
+    }
+
+    /// A way to another page.
+    pub fn link(words: String, href: String) -> Self {
+        Self {
+            words,
+            target: Ok(href),
+            danger: false,
+            apart: false,
+            noscroll: false,
+        }
+    }
+
+    /// One that destroys something.
+    pub fn danger(mut self) -> Self {
+        self.danger = true;
+        self
+    }
+
+    /// One that a line stands above.
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+}
+
+/// The items of a menu. What is not possible stays in sight and in reach of the keyboard, and says why.
+pub fn entries(entries: Vec<Entry>) -> AnyView {
+    let items: Vec<AnyView> = entries
+        .into_iter()
+        .map(|entry| {
+            let class = match (entry.danger, entry.apart) {
+                (true, true) => "danger apart",
+                (true, false) => "danger",
+                (false, true) => "apart",
+                (false, false) => "",
+            };
+            match entry.target {
+                Ok(href) => {
+                    let noscroll = entry.noscroll.then_some("");
+                    view! { <a class=class href=href data-noscroll=noscroll>{entry.words}</a> }
+                        .into_any()
+                }
+                Err(reason) => view! {
+                    <span class=format!("off {class}") role="link" aria-disabled="true" tabindex="0">
+                        {entry.words}
+                        <small>{reason}</small>
+                    </span>
+                }
+                .into_any(),
+            }
+        })
+        .collect();
+    items.into_any()
+}
+
 /// A menu under a button. `label` is read, `title` is seen.
 pub fn menu(id: String, title: String, label: String, size: Size, items: AnyView) -> AnyView {
     let class = match size {
@@ -55,7 +131,9 @@ fn arrows(event: KeyboardEvent) {
     {
         button.click();
     }
-    let Ok(items) = menu.query_selector_all(":popover-open a, :popover-open button") else {
+    let Ok(items) = menu
+        .query_selector_all(":popover-open a, :popover-open button, :popover-open [aria-disabled]")
+    else {
         return;
     };
     let count = items.length();

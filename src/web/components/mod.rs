@@ -7,4 +7,5 @@ pub mod lists;
 pub mod menu;
 pub mod progress;
 pub mod status;
+pub mod table;
 pub mod tree;

@@ -248,7 +248,7 @@ pub fn attach(instance: InstanceId, close: String) -> AnyView {
             return Asking {
                 body: view! {
                     <p>{words}</p>
-                    <p><a href=Dialog::CreateVolume.href(1)>{t!(locale, "act-create-volume")}</a></p>
+                    <p><a href=Dialog::CreateVolume.on(links::VOLUMES)>{t!(locale, "act-create-volume")}</a></p>
                 }
                 .into_any(),
                 submit: None,

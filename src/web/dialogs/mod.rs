@@ -13,17 +13,62 @@ mod template;
 mod upload;
 mod verify;
 
-use super::components::dialog::{Dialog as Window, unavailable};
-use super::context::use_frame;
-use super::links::Dialog;
+use super::components::dialog::{After, Dialog as Window, unavailable};
+use super::context::{use_frame, use_locale};
+use super::erased::{follow, maybe, memo};
+use super::links::{self, Dialog};
 use crate::domain::fault::Fault;
-use crate::i18n::t;
-use crate::web::context::use_locale;
+use crate::domain::job::JobKind;
+use crate::domain::locale::Locale;
+use crate::i18n::{t, words};
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
-/// The dialog that the address names, above the page `close`.
-pub fn open(dialog: Dialog, close: String) -> AnyView {
+/// The dialogs of all pages: the one that the address names, above the page that it names. For the frame, once.
+pub fn host() -> AnyView {
+    let query = use_query_map();
+    let here = links::use_here();
+    let dialog = memo(move |_| query.with(Dialog::of));
+    follow(move || {
+        maybe(
+            dialog
+                .get()
+                .map(|dialog| open(dialog, here.get_untracked())),
+        )
+    })
+}
+
+/// What a form that was sent without scripts has set going, if the address tells.
+pub fn done_words(locale: Locale) -> Option<String> {
+    let done = use_query_map().with_untracked(|query| query.get("done"))?;
+    let kind = match done.as_str() {
+        "take-snapshot" => JobKind::TakeSnapshot,
+        "create-volume" => JobKind::CreateVolume,
+        "import-volume" => JobKind::ImportVolume,
+        "delete-volume" => JobKind::DeleteVolume,
+        "restore" => JobKind::RestoreVolume,
+        "delete-snapshot" => JobKind::DeleteSnapshot,
+        "create-template" => JobKind::CreateTemplate,
+        "verify" => JobKind::VerifySnapshot,
+        "import-template" => JobKind::ImportTemplate,
+        "delete-template" => JobKind::DeleteTemplate,
+        "create-instance" => JobKind::CreateInstance,
+        "start" => JobKind::StartInstance,
+        "stop" | "force-stop" => JobKind::StopInstance,
+        "reboot" => JobKind::RebootInstance,
+        "delete-instance" => JobKind::DeleteInstance,
+        "create-point" => JobKind::CreatePoint,
+        "delete-point" => JobKind::DeletePoint,
+        "rollback" | "undo" => JobKind::Rollback,
+        _ => return None,
+    };
+    Some(words::started(locale, kind))
+}
+
+/// The dialog above the page `close`.
+fn open(dialog: Dialog, close: String) -> AnyView {
     let locale = use_locale();
+    provide_context(After(dialog.after(&close)));
     let title = match dialog {
         Dialog::TakeSnapshot(_) => t!(locale, "act-take-snapshot"),
         Dialog::CreateVolume => t!(locale, "act-create-volume"),
@@ -48,6 +93,7 @@ pub fn open(dialog: Dialog, close: String) -> AnyView {
         Dialog::DeletePoint(..) => t!(locale, "delete-point-title"),
         Dialog::Rollback(..) => t!(locale, "point-restore"),
         Dialog::Undo(..) => t!(locale, "point-undo"),
+        Dialog::Several(_) => t!(locale, "act-menu"),
     };
     let inside = close.clone();
     let body = move || match (use_frame(), dialog) {
@@ -77,6 +123,7 @@ pub fn open(dialog: Dialog, close: String) -> AnyView {
         (Some(_), Dialog::Rollback(_, point) | Dialog::Undo(_, point)) => {
             rollback::body(point, inside)
         }
+        (Some(_), Dialog::Several(_)) => unavailable(&Fault::BadRequest, inside),
     };
     view! { <Window title close>{body()}</Window> }.into_any()
 }

@@ -1,60 +1,74 @@
-//! The activity log: who did what, when, and how it ended.
+//! The activity log: who did what, when, through which door, and how it ended.
 
 use super::head;
 use crate::domain::locale::Locale;
+use crate::domain::role::Door;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{Act, ActivityRow, Outcome};
 use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_page};
 use crate::web::components::status::{Tone, status};
+use crate::web::components::table::{Column, Filter, List, list, name, use_listing};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{each, follow, maybe, memo};
+use crate::web::erased::maybe;
 use crate::web::links;
 use leptos::prelude::*;
 
-type Rows = Memo<Vec<ActivityRow>>;
-
 /// The page.
 pub fn page() -> AnyView {
-    use_frame().map(list).into_any()
+    use_frame().map(shown).into_any()
 }
 
-fn list(frame: Frame) -> AnyView {
+fn shown(frame: Frame) -> AnyView {
     let locale = use_locale();
-    let page = use_page();
-    let live = frame.live;
-    // A task's progress changes its entry too.
-    let asked = ask(move || {
-        (
-            Question::Activity(page.get().into()),
-            live.activity.get().wrapping_add(live.jobs.get()),
-        )
-    });
-    let inside = move || {
-        let rows: Rows = rows(asked, |answer| match answer {
-            Answer::Activity(page) => Some(&page.rows),
-            _ => None,
-        });
-        let phase = Phase::of(asked);
-        let frame = frame.clone();
-        follow(move || match phase.get() {
-            None => loading(),
-            Some(Phase::Failed(reason)) => failed(&reason),
-            Some(Phase::Empty) => empty(),
-            Some(Phase::Rows) => {
-                view! { {table(frame.clone(), rows)} {pager(links::ACTIVITY, asked)} }.into_any()
-            }
-        })
-    };
     view! {
         {head(t!(locale, "activity-title"), Some(t!(locale, "activity-intro")), ().into_any())}
-        <Transition fallback=loading>{inside()}</Transition>
+        {log(frame, links::ACTIVITY.to_owned(), String::new())}
     }
     .into_any()
 }
 
-fn empty() -> AnyView {
+/// The log, at this address; of everything, or of one object and what belongs to it.
+pub fn log(frame: Frame, path: String, of: String) -> AnyView {
+    let locale = use_locale();
+    let (listing, live) = (use_listing(), frame.live);
+    // A task's progress changes its entry too.
+    let asked = ask(move || {
+        let mut listing = listing.get();
+        if !of.is_empty() {
+            listing.of.clone_from(&of);
+        }
+        (
+            Question::Activity(listing),
+            live.activity.get().wrapping_add(live.jobs.get()),
+        )
+    });
+    let doors = [Door::Console, Door::System];
+    let doors = doors.map(|door| (door.code().to_owned(), words::door(locale, door)));
+    let table = List {
+        name: "activity",
+        path,
+        caption: t!(locale, "activity-caption"),
+        noun: "",
+        pick: |answer| match answer {
+            Answer::Activity(page) => Some(page),
+            _ => None,
+        },
+        row: |row| (u128::from(row.id), row.id.to_string(), row.subject.clone()),
+        columns: columns(locale),
+        filters: vec![Filter {
+            field: "door",
+            label: t!(locale, "activity-column-door"),
+            options: doors.into(),
+        }],
+        acts: |_, _, _| Vec::new(),
+        plain: Vec::new(),
+        empty,
+    };
+    list(frame, asked, table)
+}
+
+fn empty(_: &Frame) -> AnyView {
     let locale = use_locale();
     view! {
         <div class="card empty">
@@ -66,62 +80,55 @@ fn empty() -> AnyView {
     .into_any()
 }
 
-fn table(frame: Frame, rows: Rows) -> AnyView {
-    let locale = use_locale();
-    view! {
-        <div class="card scroll">
-            <table class="list activity" role="table">
-                <caption class="unseen">{t!(locale, "activity-caption")}</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        <th role="columnheader" scope="col">{t!(locale, "activity-column-when")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "activity-column-who")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "activity-column-act")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "activity-column-subject")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "activity-column-outcome")}</th>
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">
-                    {each(
-                        move || rows.with(|rows| rows.iter().map(|row| row.id).collect()),
-                        move |id| row(frame.clone(), rows, id),
-                    )}
-                </tbody>
-            </table>
-        </div>
-    }
-    .into_any()
+fn columns(locale: Locale) -> Vec<Column<ActivityRow>> {
+    vec![
+        Column {
+            sort: "kind",
+            title: t!(locale, "activity-column-act"),
+            class: "",
+            draw: |locale, _, row| act(locale, row.act).into_any(),
+        },
+        Column {
+            sort: "subject",
+            title: t!(locale, "activity-column-subject"),
+            class: "",
+            draw: |_, _, row| name(&row.subject),
+        },
+        Column {
+            sort: "when",
+            title: t!(locale, "activity-column-when"),
+            class: "",
+            draw: |locale, _, row| {
+                view! { <time datetime=format::machine(row.when)>{format::date_time(locale, row.when)}</time> }
+                    .into_any()
+            },
+        },
+        Column {
+            sort: "who",
+            title: t!(locale, "activity-column-who"),
+            class: "",
+            draw: |locale, _, row| match &row.who {
+                Some(who) => name(who),
+                None => t!(locale, "activity-system").into_any(),
+            },
+        },
+        Column {
+            sort: "",
+            title: t!(locale, "activity-column-door"),
+            class: "",
+            draw: |locale, _, row| words::door(locale, row.door).into_any(),
+        },
+        Column {
+            sort: "",
+            title: t!(locale, "activity-column-outcome"),
+            class: "state-cell",
+            draw: outcome,
+        },
+    ]
 }
 
-fn row(frame: Frame, rows: Rows, id: u64) -> AnyView {
-    let locale = use_locale();
-    let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let Some(first) = row.get_untracked() else {
-        return ().into_any();
-    };
-    let who = first
-        .who
-        .clone()
-        .unwrap_or_else(|| t!(locale, "activity-system"));
-    let outcome =
-        follow(move || row.with(|row| maybe(row.as_ref().map(|row| outcome(locale, &frame, row)))));
-    view! {
-        <tr role="row">
-            <td role="cell" data-label=t!(locale, "activity-column-when")>
-                <time datetime=format::machine(first.when)>{format::date_time(locale, first.when)}</time>
-            </td>
-            <td role="cell" data-label=t!(locale, "activity-column-who")><bdi class="name" title=who.clone()>{who.clone()}</bdi></td>
-            <th role="rowheader" scope="row">{act(locale, first.act)}</th>
-            <td role="cell" data-label=t!(locale, "activity-column-subject")>
-                <bdi class="name" title=first.subject.clone()>{first.subject.clone()}</bdi>
-            </td>
-            <td role="cell" class="state-cell" data-label=t!(locale, "activity-column-outcome")>{outcome}</td>
-        </tr>
-    }
-    .into_any()
-}
-
-fn act(locale: Locale, act: Act) -> String {
+/// What was done, in words.
+pub fn act(locale: Locale, act: Act) -> String {
     match act {
         Act::SignIn => t!(locale, "activity-sign-in"),
         Act::SignInRefused => t!(locale, "activity-sign-in-refused"),
@@ -139,6 +146,7 @@ fn act(locale: Locale, act: Act) -> String {
     }
 }
 
+/// How it ended, and what can be done about it.
 fn outcome(locale: Locale, frame: &Frame, row: &ActivityRow) -> AnyView {
     let (tone, words) = match &row.outcome {
         Outcome::Done => (Tone::Good, t!(locale, "outcome-done")),

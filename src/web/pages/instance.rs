@@ -3,9 +3,8 @@
 //! The header is drawn once and stays while one goes from tab to tab; only what changes in it is drawn anew, so that an
 //! open menu stays open.
 
-use super::instances::done_words;
 use super::volumes::filling;
-use super::{cell, column, configuration, done_note, head, unseen_header};
+use super::{cell, column, configuration, head, unseen_header};
 use crate::domain::id::{InstanceId, VolumeId};
 use crate::domain::instance::{Accelerator, InstanceState};
 use crate::domain::job::{JobKind, JobState};
@@ -16,17 +15,16 @@ use crate::i18n::{fault, format, t, words};
 use crate::view::{InstanceRow, InstanceView, JobView, VolumeRow};
 use crate::web::ask::{Answer, Asked, Question, ask};
 use crate::web::components::lists::{Phase, failed, loading};
-use crate::web::components::menu::{Size, menu};
+use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::progress;
 use crate::web::components::status::{Tone, status};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::dialogs;
 use crate::web::erased::{follow, mark, maybe, memo, text, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Outlet;
-use leptos_router::hooks::{use_location, use_params_map, use_query_map};
+use leptos_router::hooks::{use_location, use_params_map};
 use leptos_router::params::ParamsMap;
 
 /// What the pages of an instance share: what the server says of it.
@@ -79,18 +77,6 @@ fn surround(frame: Frame) -> AnyView {
     provide_context(Shared(asked));
     #[cfg(feature = "hydrate")]
     keep_to(id);
-    let query = use_query_map();
-    let path = use_location().pathname;
-    let dialog = memo(move |_| query.with(|query| Dialog::of_instance(id, query)));
-    // *Créer* is of the list here, and of the points below.
-    let done = query.with_untracked(|query| {
-        let done = query.get_str("done").filter(|done| *done != "create");
-        done.and_then(|done| done_words(locale, done))
-    });
-    let close = move |dialog: Dialog| match dialog {
-        Dialog::DeleteInstance(_) => links::INSTANCES.to_owned(),
-        _ => path.get_untracked(),
-    };
     let inside = move || {
         let found = found(asked);
         let phase = Phase::of(asked);
@@ -107,16 +93,14 @@ fn surround(frame: Frame) -> AnyView {
     };
     view! {
         <Transition fallback=loading>{inside()}</Transition>
-        {maybe(done.map(done_note))}
         <div class="tab"><Outlet/></div>
-        {follow(move || maybe(dialog.get().map(|dialog| dialogs::open(dialog, close(dialog)))))}
     }
     .into_any()
 }
 
 fn header(frame: Frame, id: InstanceId, found: Found) -> AnyView {
     let locale = use_locale();
-    let path = use_location().pathname;
+    let here = links::use_here();
     let may_change = frame.may_change();
     let name = memo(move |_| {
         found.with(|found| {
@@ -131,9 +115,9 @@ fn header(frame: Frame, id: InstanceId, found: Found) -> AnyView {
     });
     let act = may_change.then(|| {
         let items = follow(move || {
-            found.with(|found| maybe(found.as_ref().map(|view| acts(locale, &view.row, &path.get(), 1))))
+            found.with(|found| maybe(found.as_ref().map(|view| entries(acts(locale, may_change, &view.row, &here.get())))))
         });
-        let point = value(move || Dialog::CreatePoint(id).above(&path.get(), 1));
+        let point = value(move || Dialog::CreatePoint(id).on(&here.get()));
         view! {
             {menu("act-instance".to_owned(), t!(locale, "act-menu"), t!(locale, "act-menu"), Size::Normal, items)}
             <a class="button primary" href=point data-noscroll="">{t!(locale, "point-create")}</a>
@@ -181,36 +165,69 @@ fn tabs(locale: Locale, id: InstanceId) -> AnyView {
     .into_any()
 }
 
-/// The acts that the instance's state allows, as links to their dialogs above the page `path`.
-pub fn acts(locale: Locale, row: &InstanceRow, path: &str, page: u32) -> AnyView {
+/// The acts on an instance, as links to their dialogs above the page `here`; one that its state does not allow says why.
+pub fn acts(locale: Locale, may_change: bool, row: &InstanceRow, here: &str) -> Vec<Entry> {
     let id = row.id;
     let busy = row.job.as_ref().is_some_and(|job| job.state.is_live());
-    let running = row.state == InstanceState::Running && !busy;
-    let resting = matches!(row.state, InstanceState::Stopped | InstanceState::Failed) && !busy;
-    let act = |possible: bool, class: &'static str, dialog: Dialog, words: String| {
-        let link = possible.then(|| {
-            view! { <a class=class href=dialog.above(path, page) data-noscroll="">{words}</a> }
-                .into_any()
-        });
-        maybe(link)
+    let running = row.state == InstanceState::Running;
+    let resting = matches!(row.state, InstanceState::Stopped | InstanceState::Failed);
+    let act = |words: String, dialog: Dialog, state: bool, otherwise: &dyn Fn() -> String| {
+        let reason = if !may_change {
+            Some(t!(locale, "reason-viewer"))
+        } else if busy {
+            Some(t!(locale, "reason-busy"))
+        } else {
+            (!state).then(otherwise)
+        };
+        Entry::new(words, reason, || dialog.on(here))
     };
-    let seen = [
-        (links::points(id, None), t!(locale, "act-see-points")),
-        (links::serial(id, None), t!(locale, "act-see-serial")),
-    ];
-    let seen = seen.map(|(href, words)| view! { <a href=href>{words}</a> }.into_any());
-    let [points, serial] = seen;
-    view! {
-        {act(resting, "", Dialog::Start(id), t!(locale, "act-start"))}
-        {act(running, "", Dialog::Stop(id), t!(locale, "act-stop"))}
-        {act(running, "", Dialog::Reboot(id), t!(locale, "act-reboot"))}
-        {act(running, "", Dialog::ForceStop(id), t!(locale, "act-force-stop"))}
-        {act(running || resting, "apart", Dialog::CreatePoint(id), t!(locale, "point-create"))}
-        {points}
-        {serial}
-        {act(resting, "danger apart", Dialog::DeleteInstance(id), t!(locale, "act-delete"))}
-    }
-    .into_any()
+    let not_running = || t!(locale, "reason-not-running");
+    let not_stopped = || t!(locale, "reason-not-stopped");
+    let already = || t!(locale, "reason-not-resting");
+    let passing = || t!(locale, "reason-busy");
+    vec![
+        act(
+            t!(locale, "act-start"),
+            Dialog::Start(id),
+            resting,
+            &already,
+        ),
+        act(
+            t!(locale, "act-stop"),
+            Dialog::Stop(id),
+            running,
+            &not_running,
+        ),
+        act(
+            t!(locale, "act-reboot"),
+            Dialog::Reboot(id),
+            running,
+            &not_running,
+        ),
+        act(
+            t!(locale, "act-force-stop"),
+            Dialog::ForceStop(id),
+            running,
+            &not_running,
+        ),
+        act(
+            t!(locale, "point-create"),
+            Dialog::CreatePoint(id),
+            running || resting,
+            &passing,
+        )
+        .apart(),
+        Entry::link(t!(locale, "act-see-points"), links::points(id, None)),
+        Entry::link(t!(locale, "act-see-serial"), links::serial(id, None)),
+        act(
+            t!(locale, "act-delete"),
+            Dialog::DeleteInstance(id),
+            resting,
+            &not_stopped,
+        )
+        .danger()
+        .apart(),
+    ]
 }
 
 /// The state, what is being done beside it, and why where something went wrong.
@@ -371,7 +388,7 @@ fn disks(frame: Frame, found: Found) -> AnyView {
         match id.get().filter(|_| may_change) {
         Some(id) if still.get() => view! {
             <div class="above">
-                <a class="button" href=Dialog::Attach(id).href(1) data-noscroll="">{t!(locale, "act-attach")}</a>
+                <a class="button" href=Dialog::Attach(id).on(&links::instance_volumes(id)) data-noscroll="">{t!(locale, "act-attach")}</a>
             </div>
         }
         .into_any(),
@@ -436,7 +453,7 @@ fn disk(locale: Locale, frame: &Frame, detach: Option<InstanceId>, row: &VolumeR
 }
 
 fn link(locale: Locale, instance: InstanceId, volume: VolumeId, name: &str) -> AnyView {
-    let href = Dialog::Detach(instance, volume).href(1);
+    let href = Dialog::Detach(instance, volume).on(&links::instance_volumes(instance));
     let named = t!(locale, "act-detach-named", name = name);
     view! { <a class="button small" href=href aria-label=named data-noscroll="">{t!(locale, "act-detach")}</a> }
         .into_any()

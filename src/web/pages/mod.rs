@@ -44,11 +44,6 @@ fn viewer_note() -> AnyView {
     view! { <p class="note viewer">{t!(locale, "role-viewer-note")}</p> }.into_any()
 }
 
-/// What a form that was sent without scripts has set going.
-fn done_note(words: String) -> AnyView {
-    view! { <p class="note good" role="status">{words}</p> }.into_any()
-}
-
 /// The header of a column that needs no words for those who see it.
 fn unseen_header(shown: bool, class: &'static str, words: String) -> AnyView {
     let cell = shown.then(|| {

@@ -1,10 +1,9 @@
 //! The recovery points of an instance: the tree, and beside it the details of one point. Each point has an address.
 
 use super::instance::use_instance;
-use super::{configuration, done_note, viewer_note};
+use super::{configuration, viewer_note};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, PointId};
-use crate::domain::job::JobKind;
 use crate::domain::locale::Locale;
 use crate::domain::moment::Moment;
 use crate::domain::recovery::{PointKind, PointState};
@@ -17,12 +16,11 @@ use crate::web::components::status::{Tone, status};
 use crate::web::components::tree::{Twig, tree, twigs};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::dialogs;
 use crate::web::erased::{follow, maybe, memo, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
+use leptos_router::hooks::{use_navigate, use_params_map};
 
 /// A tree of more rows than this offers a link to *Vous êtes ici*.
 const FAR: usize = 20;
@@ -34,17 +32,11 @@ pub fn page() -> AnyView {
 
 fn tab(frame: Frame) -> AnyView {
     let params = use_params_map();
-    let query = use_query_map();
     let instance = use_instance();
     let asked_for: Memo<Option<PointId>> =
         memo(move |_| params.with(|params| params.get_str("point").and_then(|id| id.parse().ok())));
     let live = frame.live;
     let asked = ask(move || (Question::Points(instance), live.points.get()));
-    let dialog =
-        memo(move |_| query.with(|query| Dialog::of_points(instance, asked_for.get(), query)));
-    let locale = use_locale();
-    let done =
-        query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
     let may_change = frame.may_change();
     let inside = move || {
         // The newest answer that has points; a failed refresh leaves it as it was.
@@ -69,26 +61,10 @@ fn tab(frame: Frame) -> AnyView {
         })
     };
     view! {
-        {maybe(done.map(done_note))}
         {maybe((!may_change).then(viewer_note))}
         <Transition fallback=loading>{inside()}</Transition>
-        {follow(move || {
-            maybe(dialog.get().map(|dialog| {
-                dialogs::open(dialog, links::points(instance, asked_for.get_untracked()))
-            }))
-        })}
     }
     .into_any()
-}
-
-/// What a form that was sent without scripts has set going.
-fn done_words(locale: Locale, done: &str) -> Option<String> {
-    let kind = match done {
-        "delete" => JobKind::DeletePoint,
-        "rollback" | "undo" => JobKind::Rollback,
-        _ => return None,
-    };
-    Some(words::started(locale, kind))
 }
 
 /// From the address of a point that was there and is no more, to that of all points.
@@ -125,7 +101,7 @@ fn empty(instance: InstanceId, may_change: bool, zone: &str) -> AnyView {
     let create = may_change.then(|| {
         view! {
             <p class="acts">
-                <a class="button primary" href=Dialog::CreatePoint(instance).href(1) data-noscroll="">
+                <a class="button primary" href=Dialog::CreatePoint(instance).on(&links::points(instance, None)) data-noscroll="">
                     {t!(locale, "point-create")}
                 </a>
             </p>
@@ -232,7 +208,7 @@ fn undo_banner(
     let until = format::date_time_sentence(locale, until);
     let act = may_change.then(|| {
         view! {
-            <a class="button small" href=Dialog::Undo(instance, point).href(1) data-noscroll="">{t!(locale, "point-undo")}</a>
+            <a class="button small" href=Dialog::Undo(instance, point).on(&links::points(instance, None)) data-noscroll="">{t!(locale, "point-undo")}</a>
         }
         .into_any()
     });
@@ -444,8 +420,9 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
 }
 
 fn acts(locale: Locale, instance: InstanceId, row: &PointRow) -> AnyView {
+    let here = links::points(instance, Some(row.id));
     let link = |class: &'static str, dialog: Dialog, words: String| {
-        view! { <a class=class href=dialog.href(1) data-noscroll="">{words}</a> }.into_any()
+        view! { <a class=class href=dialog.on(&here) data-noscroll="">{words}</a> }.into_any()
     };
     let safety = row.kind == PointKind::Safety;
     // Why not is said above.

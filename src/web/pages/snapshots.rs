@@ -1,89 +1,93 @@
 //! The list of volume snapshots.
 
-use super::{done_note, head, unseen_header, viewer_note};
-use crate::domain::id::SnapshotId;
-use crate::domain::job::JobKind;
+use super::{head, viewer_note};
 use crate::domain::locale::Locale;
 use crate::domain::moment::Moment;
-use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::SnapshotRow;
 use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_page};
-use crate::web::components::menu::{Size, menu};
+use crate::web::components::menu::Entry;
 use crate::web::components::status::{Tone, status};
+use crate::web::components::table::{Column, Filter, List, list, name, named, use_listing, zones};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::dialogs;
-use crate::web::erased::{Flag, each, flag, follow, maybe, memo, text, value};
+use crate::web::erased::{Key, maybe};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
-
-type Rows = Memo<Vec<SnapshotRow>>;
 
 /// The page.
 pub fn page() -> AnyView {
-    use_frame().map(list).into_any()
+    use_frame().map(shown).into_any()
 }
 
-fn list(frame: Frame) -> AnyView {
+fn shown(frame: Frame) -> AnyView {
     let locale = use_locale();
-    let page = use_page();
-    let query = use_query_map();
-    let live = frame.live;
-    let asked = ask(move || (Question::Snapshots(page.get().into()), live.snapshots.get()));
-    let dialog = memo(move |_| query.with(Dialog::of_snapshots));
-    let done =
-        query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
-    let selected = RwSignal::new(None::<SnapshotId>);
+    let (listing, live) = (use_listing(), frame.live);
+    let asked = ask(move || (Question::Snapshots(listing.get()), live.snapshots.get()));
     let may_change = frame.may_change();
-    let inside = move || {
-        let rows: Rows = rows(asked, |answer| match answer {
-            Answer::Snapshots(page) => Some(&page.rows),
+    let states = [
+        SnapshotState::Creating,
+        SnapshotState::Saving,
+        SnapshotState::Saved,
+        SnapshotState::Verified,
+        SnapshotState::Failed,
+        SnapshotState::Deleting,
+    ];
+    let states = states.map(|state| {
+        (
+            state.code().to_owned(),
+            words::snapshot_state(locale, state),
+        )
+    });
+    let kinds = [VolumeKind::Root, VolumeKind::Data];
+    let kinds = kinds.map(|kind| (kind.code().to_owned(), words::volume_kind(locale, kind)));
+    let table = List {
+        name: "snapshots",
+        path: links::SNAPSHOTS.to_owned(),
+        caption: t!(locale, "snapshots-caption"),
+        noun: "snapshot",
+        pick: |answer| match answer {
+            Answer::Snapshots(page) => Some(page),
             _ => None,
-        });
-        let phase = Phase::of(asked);
-        let frame = frame.clone();
-        follow(move || {
-            let acts = (may_change && matches!(phase.get(), Some(Phase::Rows)))
-                .then(|| selected_menu(&frame, rows, selected, page));
-            let body = match phase.get() {
-                None => loading(),
-                Some(Phase::Failed(reason)) => failed(&reason),
-                Some(Phase::Empty) => empty(),
-                Some(Phase::Rows) => {
-                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::SNAPSHOTS, asked)} }.into_any()
-                }
-            };
-            view! { <div class="above">{maybe(acts)}</div> {body} }.into_any()
-        })
+        },
+        row: |row| (row.id.code(), row.id.to_string(), row.name.clone()),
+        columns: columns(locale),
+        filters: vec![
+            Filter {
+                field: "state",
+                label: t!(locale, "snapshots-column-state"),
+                options: states.into(),
+            },
+            Filter {
+                field: "kind",
+                label: t!(locale, "volumes-column-kind"),
+                options: kinds.into(),
+            },
+            zones(locale, &frame),
+        ],
+        acts: |frame, rows, here| match rows {
+            [row] => acts(frame, row, here),
+            _ => Vec::new(),
+        },
+        plain: vec![
+            ("restore", t!(locale, "act-restore"), false),
+            ("create-template", t!(locale, "act-create-template"), false),
+            ("verify", t!(locale, "act-verify"), false),
+            ("delete-snapshot", t!(locale, "act-delete"), true),
+        ],
+        empty,
     };
     view! {
         {head(t!(locale, "snapshots-title"), Some(t!(locale, "snapshots-intro")), ().into_any())}
-        {maybe(done.map(done_note))}
         {maybe((!may_change).then(viewer_note))}
-        <Transition fallback=loading>{inside()}</Transition>
-        {follow(move || maybe(dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::SNAPSHOTS, page.get_untracked())))))}
+        {list(frame, asked, table)}
     }
     .into_any()
 }
 
-/// What a form that was sent without scripts has set going.
-fn done_words(locale: Locale, done: &str) -> Option<String> {
-    let kind = match done {
-        "restore" => JobKind::RestoreVolume,
-        "delete" => JobKind::DeleteSnapshot,
-        "template" => JobKind::CreateTemplate,
-        "verify" => JobKind::VerifySnapshot,
-        _ => return None,
-    };
-    Some(words::started(locale, kind))
-}
-
-fn empty() -> AnyView {
+fn empty(_: &Frame) -> AnyView {
     let locale = use_locale();
     view! {
         <div class="card empty">
@@ -97,208 +101,85 @@ fn empty() -> AnyView {
     .into_any()
 }
 
-/// The acts that the snapshot's state allows, as links to their dialogs. None: no act is possible now.
-fn acts(locale: Locale, row: &SnapshotRow, page: u32) -> Option<AnyView> {
-    let usable = row.state.is_usable();
-    let deletable = !row.state.is_passing();
-    let template = (usable && row.kind == VolumeKind::Root).then(|| {
-        let href = Dialog::CreateTemplate(row.id).href(page);
-        view! { <a href=href data-noscroll="">{t!(locale, "act-create-template")}</a> }.into_any()
-    });
-    let restore = usable.then(|| {
-        let href = Dialog::Restore(row.id).href(page);
-        view! { <a href=href data-noscroll="">{t!(locale, "act-restore")}</a> }.into_any()
-    });
-    let verify = usable.then(|| {
-        let href = Dialog::VerifySnapshot(row.id).href(page);
-        view! { <a href=href data-noscroll="">{t!(locale, "act-verify")}</a> }.into_any()
-    });
-    let delete = deletable.then(|| {
-        let href = Dialog::DeleteSnapshot(row.id).href(page);
-        view! { <a class="danger" href=href data-noscroll="">{t!(locale, "act-delete")}</a> }
-            .into_any()
-    });
-    (usable || deletable).then(|| {
-        view! { {maybe(restore)} {maybe(template)} {maybe(verify)} {maybe(delete)} }.into_any()
-    })
-}
-
-/// *Action* above the table, on the selected snapshot. Until scripts run, its items send the selection as a plain form.
-fn selected_menu(
-    frame: &Frame,
-    rows: Rows,
-    selected: RwSignal<Option<SnapshotId>>,
-    page: Memo<u32>,
-) -> AnyView {
-    let locale = use_locale();
-    let alive = frame.alive;
-    let items = move || {
-        if !alive.get() {
-            return view! {
-                <button type="submit" form="selection" name="dialog" value="restore">{t!(locale, "act-restore")}</button>
-                <button type="submit" form="selection" name="dialog" value="template">{t!(locale, "act-create-template")}</button>
-                <button type="submit" form="selection" name="dialog" value="verify">{t!(locale, "act-verify")}</button>
-                <button type="submit" form="selection" name="dialog" value="delete" class="danger">
-                    {t!(locale, "act-delete")}
-                </button>
-            }
-            .into_any();
-        }
-        let selected = selected.get();
-        rows.with(
-            |rows| match rows.iter().find(|row| Some(row.id) == selected) {
-                None => view! { <p class="quiet">{t!(locale, "act-none-selected-snapshot")}</p> }
-                    .into_any(),
-                Some(row) => acts(locale, row, page.get()).unwrap_or_else(|| {
-                    view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()
-                }),
+fn columns(locale: Locale) -> Vec<Column<SnapshotRow>> {
+    vec![
+        Column {
+            sort: "name",
+            title: t!(locale, "snapshots-column-name"),
+            class: "",
+            draw: |locale, _, row| {
+                let of = origin(locale, row);
+                view! { {named(links::snapshot(row.id), &row.name)} <small>{name(&of)}</small> }
+                    .into_any()
             },
-        )
-    };
-    view! {
-        <form id="selection" method="get" action=links::SNAPSHOTS>
-            <input type="hidden" name="page" value=value(move || page.get().to_string())/>
-        </form>
-        {menu(
-            "act-selected".to_owned(),
-            t!(locale, "act-menu"),
-            t!(locale, "act-menu-snapshot-selected"),
-            Size::Normal,
-            follow(items),
-        )}
-    }
-    .into_any()
+        },
+        Column {
+            sort: "state",
+            title: t!(locale, "snapshots-column-state"),
+            class: "state-cell",
+            draw: state,
+        },
+        Column {
+            sort: "data",
+            title: t!(locale, "snapshots-column-data"),
+            class: "number",
+            draw: |locale, _, row| {
+                let data = row.data.map(|data| format::bytes(locale, data));
+                data.unwrap_or_default().into_any()
+            },
+        },
+        Column {
+            sort: "reclaimable",
+            title: t!(locale, "snapshots-column-reclaimable"),
+            class: "number",
+            draw: |locale, _, row| {
+                let bytes = row.reclaimable.map(|bytes| format::bytes(locale, bytes));
+                bytes.unwrap_or_default().into_any()
+            },
+        },
+        Column {
+            sort: "taken",
+            title: t!(locale, "snapshots-column-taken"),
+            class: "",
+            draw: |locale, _, row| when(locale, row.taken),
+        },
+    ]
 }
 
-fn table(
-    frame: Frame,
-    rows: Rows,
-    selected: RwSignal<Option<SnapshotId>>,
-    page: Memo<u32>,
-) -> AnyView {
+/// The acts on a snapshot, as links to their dialogs above the page `here`; one that its state does not allow says why.
+pub fn acts(frame: &Frame, row: &SnapshotRow, here: &str) -> Vec<Entry> {
     let locale = use_locale();
-    let may_change = frame.may_change();
-    // The roles are said again because cards on a phone are no longer drawn as a table.
-    view! {
-        <div class="card scroll">
-            <table class="list snapshots" role="table">
-                <caption class="unseen">{t!(locale, "snapshots-caption")}</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        {unseen_header(may_change, "pick", t!(locale, "volumes-column-select"))}
-                        <th role="columnheader" scope="col">{t!(locale, "snapshots-column-name")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "snapshots-column-state")}</th>
-                        <th role="columnheader" scope="col" class="number">{t!(locale, "snapshots-column-data")}</th>
-                        <th role="columnheader" scope="col" class="number">{t!(locale, "snapshots-column-reclaimable")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "snapshots-column-taken")}</th>
-                        {unseen_header(may_change, "act", t!(locale, "volumes-column-action"))}
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">
-                    {each(
-                        move || rows.with(|rows| rows.iter().map(|row| row.id).collect()),
-                        move |id| row(frame.clone(), rows, id, selected, page),
-                    )}
-                </tbody>
-            </table>
-        </div>
-    }
-    .into_any()
-}
-
-/// A row. It stays the same element while its snapshot changes, so that an open menu or the focus in it is not lost.
-fn row(
-    frame: Frame,
-    rows: Rows,
-    id: SnapshotId,
-    selected: RwSignal<Option<SnapshotId>>,
-    page: Memo<u32>,
-) -> AnyView {
-    let locale = use_locale();
-    let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let Some(first) = row.get_untracked() else {
-        return ().into_any();
-    };
-    let may_change = frame.may_change();
-    let name = first.name.clone();
-    let checked: Flag = flag(move || selected.get() == Some(id));
-    let pick = may_change.then(|| {
-        view! {
-            <td role="cell" class="pick">
-                <input
-                    type="radio"
-                    name="snapshot"
-                    value=id.to_string()
-                    form="selection"
-                    aria-label=t!(locale, "act-select", name = name.as_str())
-                    prop:checked=checked
-                    on:change=move |_| selected.set(Some(id))
-                />
-            </td>
-        }
-        .into_any()
-    });
-    let state =
-        follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
-    let size = move |pick: fn(&SnapshotRow) -> Option<Bytes>| {
-        text(move || {
-            row.with(|row| {
-                row.as_ref()
-                    .and_then(pick)
-                    .map(|size| format::bytes(locale, size))
-                    .unwrap_or_default()
-            })
+    let viewer = (!frame.may_change()).then(|| t!(locale, "reason-viewer"));
+    let usable = viewer.clone().or_else(|| {
+        (!row.state.is_usable()).then(|| match row.state {
+            SnapshotState::Failed => t!(locale, "reason-failed"),
+            _ => t!(locale, "reason-busy"),
         })
-    };
-    let taken =
-        follow(move || row.with(|row| maybe(row.as_ref().map(|row| when(locale, row.taken)))));
-    let act = may_change.then(|| {
-        let named = t!(locale, "act-menu-named", name = name.as_str());
-        let possible = memo(move |_| {
-            row.with(|row| {
-                row.as_ref()
-                    .is_some_and(|row| acts(locale, row, 1).is_some())
-            })
-        });
-        let menu = follow(move || {
-            let items = follow(move || {
-                row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get()))))
-            });
-            let menu = possible.get().then(|| {
-                menu(
-                    format!("act-{id}"),
-                    t!(locale, "act-menu"),
-                    named.clone(),
-                    Size::Small,
-                    items,
-                )
-            });
-            maybe(menu)
-        });
-        view! { <td role="cell" class="act">{menu}</td> }.into_any()
     });
-    let of = origin(locale, &first);
-    view! {
-        <tr role="row">
-            {maybe(pick)}
-            <th role="rowheader" scope="row">
-                <bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi>
-                <small><bdi class="name" title=of.clone()>{of.clone()}</bdi></small>
-            </th>
-            <td role="cell" class="state-cell" data-label=t!(locale, "snapshots-column-state")>{state}</td>
-            <td role="cell" class="number" data-label=t!(locale, "snapshots-column-data")>{size(|row| row.data)}</td>
-            <td role="cell" class="number" data-label=t!(locale, "snapshots-column-reclaimable")>
-                {size(|row| row.reclaimable)}
-            </td>
-            <td role="cell" data-label=t!(locale, "snapshots-column-taken")>{taken}</td>
-            {maybe(act)}
-        </tr>
-    }
-    .into_any()
+    let root = usable
+        .clone()
+        .or_else(|| (row.kind != VolumeKind::Root).then(|| t!(locale, "reason-not-root")));
+    let delete = viewer.or_else(|| row.state.is_passing().then(|| t!(locale, "reason-busy")));
+    vec![
+        Entry::new(t!(locale, "act-restore"), usable.clone(), || {
+            Dialog::Restore(row.id).on(here)
+        }),
+        Entry::new(t!(locale, "act-create-template"), root, || {
+            Dialog::CreateTemplate(row.id).on(here)
+        }),
+        Entry::new(t!(locale, "act-verify"), usable, || {
+            Dialog::VerifySnapshot(row.id).on(here)
+        }),
+        Entry::new(t!(locale, "act-delete"), delete, || {
+            Dialog::DeleteSnapshot(row.id).on(here)
+        })
+        .danger()
+        .apart(),
+    ]
 }
 
 /// The volume that it was taken of, and where that was.
-fn origin(locale: Locale, row: &SnapshotRow) -> String {
+pub(super) fn origin(locale: Locale, row: &SnapshotRow) -> String {
     let volume = row.volume.as_str();
     match (row.zone.as_deref(), row.elsewhere) {
         (Some(zone), false) => t!(locale, "snapshots-of", volume = volume, zone = zone),
@@ -317,7 +198,8 @@ fn when(locale: Locale, moment: Moment) -> AnyView {
         .into_any()
 }
 
-fn state(locale: Locale, frame: &Frame, row: &SnapshotRow) -> AnyView {
+/// The state, how far the work at hand has come, and why where something went wrong.
+pub(super) fn state(locale: Locale, frame: &Frame, row: &SnapshotRow) -> AnyView {
     let tone = match row.state {
         SnapshotState::Creating | SnapshotState::Saving | SnapshotState::Deleting => Tone::Busy,
         SnapshotState::Saved => Tone::Good,

@@ -1,92 +1,86 @@
 //! The list of templates.
 
-use super::{done_note, head, unseen_header, viewer_note};
-use crate::domain::id::TemplateId;
-use crate::domain::job::JobKind;
+use super::{head, viewer_note};
 use crate::domain::locale::Locale;
-use crate::domain::size::Bytes;
 use crate::domain::template::TemplateState;
 use crate::i18n::{fault, format, t, words};
 use crate::view::TemplateRow;
 use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{Phase, failed, loading, pager, rows, use_page};
-use crate::web::components::menu::{Size, menu};
+use crate::web::components::menu::Entry;
 use crate::web::components::status::{Tone, status};
+use crate::web::components::table::{Column, Filter, List, list, name, use_listing};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::dialogs;
-use crate::web::erased::{Flag, each, flag, follow, maybe, memo, text, value};
+use crate::web::erased::{Key, maybe, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
-
-type Rows = Memo<Vec<TemplateRow>>;
 
 /// The page.
 pub fn page() -> AnyView {
-    use_frame().map(list).into_any()
+    use_frame().map(shown).into_any()
 }
 
-fn list(frame: Frame) -> AnyView {
+fn shown(frame: Frame) -> AnyView {
     let locale = use_locale();
-    let page = use_page();
-    let query = use_query_map();
-    let live = frame.live;
-    let asked = ask(move || (Question::Templates(page.get().into()), live.templates.get()));
-    let dialog = memo(move |_| query.with(Dialog::of_templates));
-    let done =
-        query.with_untracked(|query| done_words(locale, query.get_str("done").unwrap_or_default()));
-    let selected = RwSignal::new(None::<TemplateId>);
+    let (listing, live) = (use_listing(), frame.live);
+    let asked = ask(move || (Question::Templates(listing.get()), live.templates.get()));
     let may_change = frame.may_change();
-    let inside = move || {
-        let rows: Rows = rows(asked, |answer| match answer {
-            Answer::Templates(page) => Some(&page.rows),
-            _ => None,
-        });
-        let phase = Phase::of(asked);
-        let frame = frame.clone();
-        follow(move || {
-            let acts = (may_change && matches!(phase.get(), Some(Phase::Rows)))
-                .then(|| selected_menu(&frame, rows, selected, page));
-            let body = match phase.get() {
-                None => loading(),
-                Some(Phase::Failed(reason)) => failed(&reason),
-                Some(Phase::Empty) => empty(may_change),
-                Some(Phase::Rows) => {
-                    view! { {table(frame.clone(), rows, selected, page)} {pager(links::TEMPLATES, asked)} }.into_any()
-                }
-            };
-            view! { <div class="above">{maybe(acts)}</div> {body} }.into_any()
-        })
-    };
+    let here = links::use_here();
     let import = may_change.then(|| {
         view! {
-            <a class="button" href=Dialog::ImportTemplate.href(1) data-noscroll="">{t!(locale, "act-import-template")}</a>
+            <a class="button" href=value(move || Dialog::ImportTemplate.on(&here.get())) data-noscroll="">{t!(locale, "act-import-template")}</a>
         }
         .into_any()
     });
+    let states = [
+        TemplateState::Ready,
+        TemplateState::Creating,
+        TemplateState::Deleting,
+        TemplateState::Failed,
+    ];
+    let states = states.map(|state| {
+        (
+            state.code().to_owned(),
+            words::template_state(locale, state),
+        )
+    });
+    let table = List {
+        name: "templates",
+        path: links::TEMPLATES.to_owned(),
+        caption: t!(locale, "templates-caption"),
+        noun: "template",
+        pick: |answer| match answer {
+            Answer::Templates(page) => Some(page),
+            _ => None,
+        },
+        row: |row| (row.id.code(), row.id.to_string(), row.name.clone()),
+        columns: columns(locale),
+        filters: vec![Filter {
+            field: "state",
+            label: t!(locale, "templates-column-state"),
+            options: states.into(),
+        }],
+        acts: |frame, rows, here| match rows {
+            [row] => acts(frame, row, here),
+            _ => Vec::new(),
+        },
+        plain: vec![
+            ("create-instance", t!(locale, "act-create-instance"), false),
+            ("delete-template", t!(locale, "act-delete"), true),
+        ],
+        empty,
+    };
     view! {
         {head(t!(locale, "templates-title"), Some(t!(locale, "templates-intro")), maybe(import))}
-        {maybe(done.map(done_note))}
         {maybe((!may_change).then(viewer_note))}
-        <Transition fallback=loading>{inside()}</Transition>
-        {follow(move || maybe(dialog.get().map(|dialog| dialogs::open(dialog, links::list(links::TEMPLATES, page.get_untracked())))))}
+        {list(frame, asked, table)}
     }
     .into_any()
 }
 
-/// What a form that was sent without scripts has set going.
-fn done_words(locale: Locale, done: &str) -> Option<String> {
-    let kind = match done {
-        "import" => JobKind::ImportTemplate,
-        "delete" => JobKind::DeleteTemplate,
-        _ => return None,
-    };
-    Some(words::started(locale, kind))
-}
-
-fn empty(may_change: bool) -> AnyView {
+fn empty(frame: &Frame) -> AnyView {
     let locale = use_locale();
+    let may_change = frame.may_change();
     let words = if may_change {
         t!(locale, "templates-empty")
     } else {
@@ -96,7 +90,7 @@ fn empty(may_change: bool) -> AnyView {
         view! {
             <p class="acts">
                 <a class="button" href=links::SNAPSHOTS>{t!(locale, "nav-snapshots")}</a>
-                <a class="button primary" href=Dialog::ImportTemplate.href(1) data-noscroll="">
+                <a class="button primary" href=Dialog::ImportTemplate.on(links::TEMPLATES) data-noscroll="">
                     {t!(locale, "act-import-template")}
                 </a>
             </p>
@@ -114,199 +108,88 @@ fn empty(may_change: bool) -> AnyView {
     .into_any()
 }
 
-/// The acts that the template's state allows, as links to their dialogs. None: no act is possible now.
-fn acts(locale: Locale, row: &TemplateRow, page: u32) -> Option<AnyView> {
-    let deletable = matches!(row.state, TemplateState::Ready | TemplateState::Failed);
-    let create = (row.state == TemplateState::Ready).then(|| {
-        let href = Dialog::create_from(row.id);
-        view! { <a href=href>{t!(locale, "act-create-instance")}</a> }.into_any()
-    });
-    deletable.then(|| {
-        let delete = Dialog::DeleteTemplate(row.id).href(page);
-        view! {
-            {maybe(create)}
-            <a class="danger" href=delete data-noscroll="">{t!(locale, "act-delete")}</a>
-        }
-        .into_any()
-    })
-}
-
-/// *Action* above the table, on the selected template. Until scripts run, its items send the selection as a plain form.
-fn selected_menu(
-    frame: &Frame,
-    rows: Rows,
-    selected: RwSignal<Option<TemplateId>>,
-    page: Memo<u32>,
-) -> AnyView {
-    let locale = use_locale();
-    let alive = frame.alive;
-    let items = move || {
-        if !alive.get() {
-            return view! {
-                <button type="submit" form="selection" name="dialog" value="delete" class="danger">
-                    {t!(locale, "act-delete")}
-                </button>
-            }
-            .into_any();
-        }
-        let selected = selected.get();
-        rows.with(
-            |rows| match rows.iter().find(|row| Some(row.id) == selected) {
-                None => view! { <p class="quiet">{t!(locale, "act-none-selected-template")}</p> }
-                    .into_any(),
-                Some(row) => acts(locale, row, page.get()).unwrap_or_else(|| {
-                    view! { <p class="quiet">{t!(locale, "act-none-possible")}</p> }.into_any()
-                }),
+fn columns(locale: Locale) -> Vec<Column<TemplateRow>> {
+    vec![
+        Column {
+            sort: "name",
+            title: t!(locale, "templates-column-name"),
+            class: "",
+            draw: |_, _, row| {
+                let description = (!row.description.is_empty())
+                    .then(|| view! { <small>{name(&row.description)}</small> }.into_any());
+                view! { {name(&row.name)} {maybe(description)} }.into_any()
             },
-        )
-    };
-    view! {
-        <form id="selection" method="get" action=links::TEMPLATES>
-            <input type="hidden" name="page" value=value(move || page.get().to_string())/>
-        </form>
-        {menu(
-            "act-selected".to_owned(),
-            t!(locale, "act-menu"),
-            t!(locale, "act-menu-template-selected"),
-            Size::Normal,
-            follow(items),
-        )}
-    }
-    .into_any()
+        },
+        Column {
+            sort: "state",
+            title: t!(locale, "templates-column-state"),
+            class: "state-cell",
+            draw: state,
+        },
+        Column {
+            sort: "",
+            title: t!(locale, "templates-column-origin"),
+            class: "",
+            draw: |locale, _, row| {
+                let elsewhere = row.elsewhere.then(|| {
+                    view! { <small>{t!(locale, "templates-elsewhere")}</small> }.into_any()
+                });
+                view! { {name(&row.origin)} {maybe(elsewhere)} }.into_any()
+            },
+        },
+        Column {
+            sort: "size",
+            title: t!(locale, "templates-column-size"),
+            class: "number",
+            draw: |locale, _, row| {
+                let size = (row.size.0 > 0).then(|| format::bytes(locale, row.size));
+                size.unwrap_or_else(|| t!(locale, "volumes-unknown"))
+                    .into_any()
+            },
+        },
+        Column {
+            sort: "",
+            title: t!(locale, "templates-column-data"),
+            class: "number",
+            draw: |locale, _, row| {
+                let data = row.data.map(|data| format::bytes(locale, data));
+                data.unwrap_or_else(|| t!(locale, "volumes-unknown"))
+                    .into_any()
+            },
+        },
+        Column {
+            sort: "created",
+            title: t!(locale, "templates-column-created"),
+            class: "",
+            draw: |locale, _, row| {
+                view! { <time datetime=format::machine(row.created)>{format::date_time(locale, row.created)}</time> }
+                    .into_any()
+            },
+        },
+    ]
 }
 
-fn table(
-    frame: Frame,
-    rows: Rows,
-    selected: RwSignal<Option<TemplateId>>,
-    page: Memo<u32>,
-) -> AnyView {
+/// The acts on a template, as links to their dialogs above the page `here`; one that its state does not allow says why.
+fn acts(frame: &Frame, row: &TemplateRow, here: &str) -> Vec<Entry> {
     let locale = use_locale();
-    let may_change = frame.may_change();
-    // The roles are said again because cards on a phone are no longer drawn as a table.
-    view! {
-        <div class="card scroll">
-            <table class="list templates" role="table">
-                <caption class="unseen">{t!(locale, "templates-caption")}</caption>
-                <thead role="rowgroup">
-                    <tr role="row">
-                        {unseen_header(may_change, "pick", t!(locale, "volumes-column-select"))}
-                        <th role="columnheader" scope="col">{t!(locale, "templates-column-name")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "templates-column-state")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "templates-column-origin")}</th>
-                        <th role="columnheader" scope="col" class="number">{t!(locale, "templates-column-size")}</th>
-                        <th role="columnheader" scope="col" class="number">{t!(locale, "templates-column-data")}</th>
-                        <th role="columnheader" scope="col">{t!(locale, "templates-column-created")}</th>
-                        {unseen_header(may_change, "act", t!(locale, "volumes-column-action"))}
-                    </tr>
-                </thead>
-                <tbody role="rowgroup">
-                    {each(
-                        move || rows.with(|rows| rows.iter().map(|row| row.id).collect()),
-                        move |id| row(frame.clone(), rows, id, selected, page),
-                    )}
-                </tbody>
-            </table>
-        </div>
-    }
-    .into_any()
-}
-
-/// A row. It stays the same element while its template changes, so that an open menu or the focus in it is not lost.
-fn row(
-    frame: Frame,
-    rows: Rows,
-    id: TemplateId,
-    selected: RwSignal<Option<TemplateId>>,
-    page: Memo<u32>,
-) -> AnyView {
-    let locale = use_locale();
-    let row = memo(move |_| rows.with(|rows| rows.iter().find(|row| row.id == id).cloned()));
-    let Some(first) = row.get_untracked() else {
-        return ().into_any();
-    };
-    let may_change = frame.may_change();
-    let name = first.name.clone();
-    let checked: Flag = flag(move || selected.get() == Some(id));
-    let pick = may_change.then(|| {
-        view! {
-            <td role="cell" class="pick">
-                <input
-                    type="radio"
-                    name="template"
-                    value=id.to_string()
-                    form="selection"
-                    aria-label=t!(locale, "act-select", name = name.as_str())
-                    prop:checked=checked
-                    on:change=move |_| selected.set(Some(id))
-                />
-            </td>
-        }
-        .into_any()
+    let viewer = (!frame.may_change()).then(|| t!(locale, "reason-viewer"));
+    let passing = matches!(row.state, TemplateState::Creating | TemplateState::Deleting);
+    let create = viewer.clone().or_else(|| match row.state {
+        TemplateState::Ready => None,
+        TemplateState::Failed => Some(t!(locale, "reason-failed")),
+        TemplateState::Creating | TemplateState::Deleting => Some(t!(locale, "reason-busy")),
     });
-    let bytes = move |part: fn(&TemplateRow) -> Option<Bytes>| {
-        text(move || {
-            row.with(|row| {
-                row.as_ref().and_then(part).map_or_else(
-                    || t!(locale, "volumes-unknown"),
-                    |bytes| format::bytes(locale, bytes),
-                )
-            })
+    let delete = viewer.or_else(|| passing.then(|| t!(locale, "reason-busy")));
+    vec![
+        Entry::new(t!(locale, "act-create-instance"), create, || {
+            Dialog::create_from(row.id, here)
+        }),
+        Entry::new(t!(locale, "act-delete"), delete, || {
+            Dialog::DeleteTemplate(row.id).on(here)
         })
-    };
-    let state =
-        follow(move || row.with(|row| maybe(row.as_ref().map(|row| state(locale, &frame, row)))));
-    let act = may_change.then(|| {
-        let named = t!(locale, "act-menu-named", name = name.as_str());
-        let possible = memo(move |_| {
-            row.with(|row| {
-                row.as_ref()
-                    .is_some_and(|row| acts(locale, row, 1).is_some())
-            })
-        });
-        let menu = follow(move || {
-            let items = follow(move || {
-                row.with(|row| maybe(row.as_ref().and_then(|row| acts(locale, row, page.get()))))
-            });
-            let menu = possible.get().then(|| {
-                menu(
-                    format!("act-{id}"),
-                    t!(locale, "act-menu"),
-                    named.clone(),
-                    Size::Small,
-                    items,
-                )
-            });
-            maybe(menu)
-        });
-        view! { <td role="cell" class="act">{menu}</td> }.into_any()
-    });
-    let description = (!first.description.is_empty()).then(|| {
-        view! { <small><bdi class="name" title=first.description.clone()>{first.description.clone()}</bdi></small> }
-            .into_any()
-    });
-    let elsewhere = first
-        .elsewhere
-        .then(|| view! { <small>{t!(locale, "templates-elsewhere")}</small> }.into_any());
-    let created = view! {
-        <time datetime=format::machine(first.created)>{format::date_time(locale, first.created)}</time>
-    };
-    view! {
-        <tr role="row">
-            {maybe(pick)}
-            <th role="rowheader" scope="row">
-                <bdi class="name" title=first.name.clone()>{first.name.clone()}</bdi>
-                {maybe(description)}
-            </th>
-            <td role="cell" class="state-cell" data-label=t!(locale, "templates-column-state")>{state}</td>
-            <td role="cell" data-label=t!(locale, "templates-column-origin")><bdi class="name" title=first.origin.clone()>{first.origin.clone()}</bdi>{maybe(elsewhere)}</td>
-            <td role="cell" class="number" data-label=t!(locale, "templates-column-size")>{bytes(|row| Some(row.size).filter(|size| size.0 > 0))}</td>
-            <td role="cell" class="number" data-label=t!(locale, "templates-column-data")>{bytes(|row| row.data)}</td>
-            <td role="cell" data-label=t!(locale, "templates-column-created")>{created}</td>
-            {maybe(act)}
-        </tr>
-    }
-    .into_any()
+        .danger()
+        .apart(),
+    ]
 }
 
 fn state(locale: Locale, frame: &Frame, row: &TemplateRow) -> AnyView {

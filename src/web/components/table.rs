@@ -1,0 +1,739 @@
+//! The one table: every list is a page of rows with columns to sort by, fields to narrow it, a selection with *Action*, and
+//! a menu in each row.
+//!
+//! Everything that is asked for stands in the address: sorting is links, narrowing a plain form, pages are links, the
+//! selection of a form without scripts is sent as it is. A row stays the same elements while its object changes, so that
+//! an open menu, a tick or the focus in it is not lost. Only `rows_of` is compiled once a list; all else is shared.
+
+use super::icon;
+use super::lists::{Phase, failed, loading, pager};
+use super::menu::{Entry, Size, entries, menu};
+use crate::domain::locale::Locale;
+use crate::i18n::{format, t};
+use crate::view::{Listing, Page};
+use crate::web::ask::{Answer, Asked};
+use crate::web::context::{Frame, use_locale};
+use crate::web::erased::{each, flag, follow, mark, maybe, memo, value};
+use crate::web::links;
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use std::sync::Arc;
+
+/// A column of a list of `R`.
+pub struct Column<R> {
+    /// What the list is sorted by when its head is pressed; empty: it cannot be.
+    pub sort: &'static str,
+    /// Its head, and on a phone the label of each of its cells.
+    pub title: String,
+    /// For its looks: `number`, `state-cell`.
+    pub class: &'static str,
+    /// What stands in it.
+    pub draw: Draw<R>,
+}
+
+/// Draws a cell.
+pub type Draw<R> = fn(Locale, &Frame, &R) -> AnyView;
+
+/// A choice that narrows the list.
+pub struct Filter {
+    /// The field of [`Listing`] it sets.
+    pub field: &'static str,
+    /// Its label.
+    pub label: String,
+    /// The values and their words; the empty value, all, is added.
+    pub options: Vec<(String, String)>,
+}
+
+/// A list.
+pub struct List<R: 'static> {
+    /// For its looks.
+    pub name: &'static str,
+    /// Its address.
+    pub path: String,
+    /// What the table is, for those who do not see it.
+    pub caption: String,
+    /// The field of a row's id in the selection; empty: nothing can be selected and there are no acts.
+    pub noun: &'static str,
+    /// The rows in an answer.
+    pub pick: fn(&Answer) -> Option<&Page<R>>,
+    /// A row's key, its id in the selection, its name.
+    pub row: fn(&R) -> (u128, String, String),
+    /// The columns; the first one heads the row.
+    pub columns: Vec<Column<R>>,
+    /// What narrows it, beside words.
+    pub filters: Vec<Filter>,
+    /// The acts on one row, or on several at once, above the page of the list as it is.
+    pub acts: fn(&Frame, &[&R], &str) -> Vec<Entry>,
+    /// The acts as a form without scripts asks for them: the dialog's key, its words, whether it destroys.
+    pub plain: Vec<(&'static str, String, bool)>,
+    /// What to say where there is nothing at all.
+    pub empty: fn(&Frame) -> AnyView,
+}
+
+/// A row's id, name and cells.
+type Cells = Option<(String, String, Vec<AnyView>)>;
+/// The acts on the rows with these keys.
+type Acts = Arc<dyn Fn(&[u128]) -> Vec<Entry> + Send + Sync>;
+
+/// What of the rows the table needs, whatever they are rows of.
+struct Rows {
+    keys: Box<dyn Fn() -> Vec<u128> + Send + Sync>,
+    cells: Arc<dyn Fn(u128) -> Cells + Send + Sync>,
+    acts: Acts,
+}
+
+/// Everything else.
+struct Shape {
+    name: &'static str,
+    path: String,
+    caption: String,
+    noun: &'static str,
+    /// Sort key, title, class.
+    columns: Vec<(&'static str, String, &'static str)>,
+    filters: Vec<Filter>,
+    plain: Vec<(&'static str, String, bool)>,
+    empty: fn(&Frame) -> AnyView,
+}
+
+/// What the address asks of the list.
+pub fn use_listing() -> Memo<Listing> {
+    let query = use_query_map();
+    memo(move |_| query.with(links::listing))
+}
+
+/// The list: what narrows it, the acts, the table, its pages.
+pub fn list<R>(frame: Frame, asked: Asked, list: List<R>) -> AnyView
+where
+    R: Clone + PartialEq + Send + Sync + 'static,
+{
+    let shape = Shape {
+        name: list.name,
+        path: list.path,
+        caption: list.caption,
+        noun: list.noun,
+        columns: list
+            .columns
+            .iter()
+            .map(|column| (column.sort, column.title.clone(), column.class))
+            .collect(),
+        filters: list.filters,
+        plain: list.plain,
+        empty: list.empty,
+    };
+    let draw: Vec<Draw<R>> = list.columns.iter().map(|column| column.draw).collect();
+    let (pick, row, acts) = (list.pick, list.row, list.acts);
+    let kept = frame.clone();
+    let here = links::use_here();
+    surround(
+        frame,
+        asked,
+        shape,
+        Box::new(move || rows_of(&kept, asked, pick, row, draw.clone(), acts, here)),
+    )
+}
+
+/// Made where the answer is read, under the `Transition`. The rows are those of the newest answer that has some: a failed
+/// refresh leaves them as they were.
+fn rows_of<R>(
+    frame: &Frame,
+    asked: Asked,
+    pick: fn(&Answer) -> Option<&Page<R>>,
+    name: fn(&R) -> (u128, String, String),
+    draw: Vec<Draw<R>>,
+    acts: fn(&Frame, &[&R], &str) -> Vec<Entry>,
+    here: Memo<String>,
+) -> Rows
+where
+    R: Clone + PartialEq + Send + Sync + 'static,
+{
+    let locale = use_locale();
+    let rows: Memo<Vec<R>> = memo(move |before: Option<&Vec<R>>| {
+        asked.with(|answer| {
+            let rows = answer
+                .as_ref()
+                .and_then(|answer| answer.as_ref().ok())
+                .and_then(pick)
+                .map(|page| &page.rows);
+            rows.or(before).cloned().unwrap_or_default()
+        })
+    });
+    let (drawing, acting) = (frame.clone(), frame.clone());
+    Rows {
+        keys: Box::new(move || rows.with(|rows| rows.iter().map(|row| name(row).0).collect())),
+        cells: Arc::new(move |key| {
+            let find = move |rows: &Vec<R>| rows.iter().find(|row| name(row).0 == key).cloned();
+            let row = memo(move |_| rows.with(find));
+            let (_, id, label) = name(row.get_untracked().as_ref()?);
+            let cells = draw
+                .iter()
+                .map(|draw| {
+                    let (draw, frame) = (*draw, drawing.clone());
+                    follow(move || {
+                        row.with(|row| maybe(row.as_ref().map(|row| draw(locale, &frame, row))))
+                    })
+                })
+                .collect();
+            Some((id, label, cells))
+        }),
+        acts: Arc::new(move |keys| {
+            rows.with(|rows| {
+                let chosen: Vec<&R> = rows
+                    .iter()
+                    .filter(|row| keys.contains(&name(row).0))
+                    .collect();
+                if chosen.is_empty() {
+                    return Vec::new();
+                }
+                here.with(|here| acts(&acting, &chosen, here))
+            })
+        }),
+    }
+}
+
+fn surround(
+    frame: Frame,
+    asked: Asked,
+    shape: Shape,
+    rows: Box<dyn Fn() -> Rows + Send + Sync>,
+) -> AnyView {
+    let listing = use_listing();
+    let selected = RwSignal::new(Vec::<u128>::new());
+    let shape = Arc::new(shape);
+    let narrow = narrowing(&shape, listing, frame.alive);
+    let (narrowed, may_change) = (
+        memo(move |_| listing.with(Listing::is_narrowed)),
+        frame.may_change(),
+    );
+    let inside = {
+        let (frame, shape) = (frame.clone(), Arc::clone(&shape));
+        move || {
+            let rows = Arc::new(rows());
+            let phase = Phase::of(asked);
+            let (frame, shape) = (frame.clone(), Arc::clone(&shape));
+            follow(move || match phase.get() {
+                None => loading(),
+                Some(Phase::Failed(reason)) => failed(&reason),
+                Some(Phase::Empty) if narrowed.get() => nothing_found(&shape.path),
+                Some(Phase::Empty) => (shape.empty)(&frame),
+                Some(Phase::Rows) => {
+                    let acts = (may_change && !shape.noun.is_empty())
+                        .then(|| selected_menu(&frame, &shape, &rows, selected));
+                    view! {
+                        <div class="above">{maybe(acts)}</div>
+                        {table(&frame, &shape, &rows, selected, listing)}
+                        {pager(shape.path.clone(), asked, listing)}
+                    }
+                    .into_any()
+                }
+            })
+        }
+    };
+    view! {
+        {narrow}
+        <Transition fallback=loading>{inside()}</Transition>
+    }
+    .into_any()
+}
+
+/// That nothing is like what was asked for, and the way back to everything.
+fn nothing_found(path: &str) -> AnyView {
+    let locale = use_locale();
+    view! {
+        <div class="card empty" role="status">
+            {icon::search()}
+            <h2>{t!(locale, "list-none-title")}</h2>
+            <p>{t!(locale, "list-none")}</p>
+            <p class="acts"><a class="button" href=path.to_owned()>{t!(locale, "list-clear")}</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The fields above a list: a plain form, which with scripts is followed while one types.
+fn narrowing(shape: &Arc<Shape>, listing: Memo<Listing>, alive: ReadSignal<bool>) -> AnyView {
+    let locale = use_locale();
+    let form = NodeRef::<html::Form>::new();
+    let first = listing.get_untracked();
+    let choices: Vec<AnyView> = shape
+        .filters
+        .iter()
+        .map(|filter| {
+            let chosen = match filter.field {
+                "state" => &first.state,
+                "zone" => &first.zone,
+                "door" => &first.door,
+                "who" => &first.who,
+                _ => &first.kind,
+            };
+            let option = |value: String, words: String| {
+                let selected = value == *chosen;
+                view! { <option value=value selected=selected>{words}</option> }.into_any()
+            };
+            let options: Vec<AnyView> = filter
+                .options
+                .iter()
+                .map(|(value, words)| option(value.clone(), words.clone()))
+                .collect();
+            view! {
+                <label>
+                    <span>{filter.label.clone()}</span>
+                    <select name=filter.field>{option(String::new(), t!(locale, "list-all", field = filter.field))} {options}</select>
+                </label>
+            }
+            .into_any()
+        })
+        .collect();
+    // On a phone there are no heads to press.
+    let sorts: Vec<AnyView> = shape
+        .columns
+        .iter()
+        .filter(|(key, ..)| !key.is_empty())
+        .flat_map(|(key, title, _)| {
+            [
+                (
+                    (*key).to_owned(),
+                    t!(locale, "list-sort-up", column = title.as_str()),
+                ),
+                (
+                    format!("-{key}"),
+                    t!(locale, "list-sort-down", column = title.as_str()),
+                ),
+            ]
+        })
+        .map(|(value, words)| {
+            let selected = value == first.sort;
+            view! { <option value=value selected=selected>{words}</option> }.into_any()
+        })
+        .collect();
+    let days = (shape.name == "activity").then(|| {
+        let day = |name: &'static str, label: String, value: String| {
+            view! { <label><span>{label}</span> <input type="date" name=name value=value/></label> }
+                .into_any()
+        };
+        view! {
+            {day("from", t!(locale, "list-from"), first.from.clone())}
+            {day("until", t!(locale, "list-until"), first.until.clone())}
+        }
+        .into_any()
+    });
+    let of = (!first.of.is_empty())
+        .then(|| view! { <input type="hidden" name="of" value=first.of.clone()/> }.into_any());
+    let path = shape.path.clone();
+    #[cfg(feature = "hydrate")]
+    let (on_input, on_submit) = browser::narrow(form, path.clone(), listing);
+    #[cfg(not(feature = "hydrate"))]
+    let (on_input, on_submit) = (|_: leptos::ev::Event| {}, |_: leptos::ev::SubmitEvent| {});
+    let clear = {
+        let path = path.clone();
+        follow(move || {
+            maybe(listing.with(Listing::is_narrowed).then(|| {
+                view! { <a class="button small plain" href=path.clone() data-noscroll="">{t!(locale, "list-clear")}</a> }
+                    .into_any()
+            }))
+        })
+    };
+    let submit = follow(move || {
+        maybe((!alive.get()).then(|| {
+            view! { <button type="submit" class="button small">{t!(locale, "list-narrow")}</button> }.into_any()
+        }))
+    });
+    view! {
+        <form
+            class="narrow"
+            role="search"
+            aria-label=t!(locale, "list-narrow-label")
+            method="get"
+            action=path
+            node_ref=form
+            on:input=on_input
+            on:submit=on_submit
+        >
+            <label class="find">
+                <span class="unseen">{t!(locale, "list-find")}</span>
+                <input type="search" name="find" value=first.find.clone() placeholder=t!(locale, "list-find") autocomplete="off"/>
+            </label>
+            {choices}
+            {maybe(days)}
+            <label class="sorting">
+                <span>{t!(locale, "list-sort")}</span>
+                <select name="sort"><option value="">{t!(locale, "list-sort-own")}</option> {sorts}</select>
+            </label>
+            {maybe(of)}
+            {submit}
+            {clear}
+        </form>
+    }
+    .into_any()
+}
+
+/// *Action* above the table, on what is selected. Until scripts run, its items send the selection as a plain form.
+fn selected_menu(
+    frame: &Frame,
+    shape: &Arc<Shape>,
+    rows: &Arc<Rows>,
+    selected: RwSignal<Vec<u128>>,
+) -> AnyView {
+    let locale = use_locale();
+    let alive = frame.alive;
+    let (kept, acts) = (Arc::clone(shape), Arc::clone(&rows.acts));
+    let items = move || {
+        if !alive.get() {
+            let buttons: Vec<AnyView> = kept
+                .plain
+                .iter()
+                .map(|(key, words, danger)| {
+                    let class = if *danger { "danger" } else { "" };
+                    view! {
+                        <button type="submit" form="selection" name="dialog" value=*key class=class>{words.clone()}</button>
+                    }
+                    .into_any()
+                })
+                .collect();
+            return buttons.into_any();
+        }
+        let items = acts(&selected.get());
+        if items.is_empty() {
+            return view! { <p class="quiet">{t!(locale, "act-none-selected")}</p> }.into_any();
+        }
+        entries(items)
+    };
+    let listing = use_listing();
+    let kept = Arc::clone(shape);
+    // The plain form brings the list back as it was.
+    let asked: Vec<AnyView> = links::fields_of(&listing.get_untracked())
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> }.into_any())
+        .collect();
+    let count = move || {
+        let count = selected.with(Vec::len) as u64;
+        maybe((count > 0).then(|| {
+            let words = t!(
+                locale,
+                "list-selected",
+                count = count,
+                count_text = format::count(locale, count)
+            );
+            view! {
+                <span>{words}</span>
+                <button type="button" class="link" on:click=move |_| selected.set(Vec::new())>{t!(locale, "list-unselect")}</button>
+            }
+            .into_any()
+        }))
+    };
+    view! {
+        <form id="selection" method="get" action=kept.path.clone()>{asked}</form>
+        {menu(
+            "act-selected".to_owned(),
+            t!(locale, "act-menu"),
+            t!(locale, "act-menu-selected"),
+            Size::Normal,
+            follow(items),
+        )}
+        <span class="selected" role="status">{follow(count)}</span>
+    }
+    .into_any()
+}
+
+fn table(
+    frame: &Frame,
+    shape: &Arc<Shape>,
+    rows: &Arc<Rows>,
+    selected: RwSignal<Vec<u128>>,
+    listing: Memo<Listing>,
+) -> AnyView {
+    let locale = use_locale();
+    let acts = frame.may_change() && !shape.noun.is_empty();
+    let heads: Vec<AnyView> = shape
+        .columns
+        .iter()
+        .map(|(key, title, class)| head(shape, key, title.clone(), class, listing))
+        .collect();
+    let all = acts.then(|| every(rows, selected));
+    let act = acts.then(|| {
+        view! { <th role="columnheader" scope="col" class="act"><span class="unseen">{t!(locale, "volumes-column-action")}</span></th> }
+            .into_any()
+    });
+    let (keys, kept, shaped) = (Arc::clone(rows), Arc::clone(rows), Arc::clone(shape));
+    let class = format!("list {}", shape.name);
+    // The roles are said again because cards on a phone are no longer drawn as a table.
+    view! {
+        <div class="card scroll">
+            <table class=class role="table">
+                <caption class="unseen">{shape.caption.clone()}</caption>
+                <thead role="rowgroup">
+                    <tr role="row">{maybe(all)} {heads} {maybe(act)}</tr>
+                </thead>
+                <tbody role="rowgroup">
+                    {each(move || (keys.keys)(), move |key: u128| row(locale, &shaped, &kept, acts, key, selected))}
+                </tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+/// The head of a column: a link that sorts by it, and once more the other way round.
+fn head(
+    shape: &Arc<Shape>,
+    key: &'static str,
+    title: String,
+    class: &'static str,
+    listing: Memo<Listing>,
+) -> AnyView {
+    if key.is_empty() {
+        return view! { <th role="columnheader" scope="col" class=class>{title}</th> }.into_any();
+    }
+    let order = mark(move || {
+        listing.with(|listing| match listing.sort.strip_prefix('-') {
+            Some(sort) if sort == key => Some("descending"),
+            None if listing.sort == key => Some("ascending"),
+            _ => None,
+        })
+    });
+    let path = shape.path.clone();
+    let href = value(move || {
+        let mut then = listing.get();
+        then.page = 1;
+        then.sort = if then.sort == key {
+            format!("-{key}")
+        } else {
+            key.to_owned()
+        };
+        links::list(&path, &then)
+    });
+    view! {
+        <th role="columnheader" scope="col" class=class aria-sort=order>
+            <a class="sort" href=href data-noscroll="">{title} {icon::sort()}</a>
+        </th>
+    }
+    .into_any()
+}
+
+/// The tick for all rows of this page. It does nothing without scripts, and is not there then.
+fn every(rows: &Arc<Rows>, selected: RwSignal<Vec<u128>>) -> AnyView {
+    let locale = use_locale();
+    let rows = Arc::clone(rows);
+    let all = {
+        let rows = Arc::clone(&rows);
+        memo(move |_| {
+            let keys = (rows.keys)();
+            !keys.is_empty() && selected.with(|chosen| keys.iter().all(|key| chosen.contains(key)))
+        })
+    };
+    let label = t!(locale, "list-select-all");
+    view! {
+        <th role="columnheader" scope="col" class="pick">
+            <input
+                type="checkbox"
+                class="scripted"
+                aria-label=label
+                prop:checked=flag(move || all.get())
+                on:change=move |_| {
+                    selected.set(if all.get_untracked() { Vec::new() } else { untrack(|| (rows.keys)()) });
+                }
+            />
+        </th>
+    }
+    .into_any()
+}
+
+fn row(
+    locale: Locale,
+    shape: &Arc<Shape>,
+    rows: &Arc<Rows>,
+    acts: bool,
+    key: u128,
+    selected: RwSignal<Vec<u128>>,
+) -> AnyView {
+    let Some((id, name, cells)) = (rows.cells)(key) else {
+        return ().into_any();
+    };
+    // What has left the list is no longer chosen.
+    on_cleanup(move || {
+        _ = selected.try_update(|chosen| chosen.retain(|known| *known != key));
+    });
+    let noun = shape.noun;
+    let pick = acts.then(|| {
+        let chosen = flag(move || selected.with(|chosen| chosen.contains(&key)));
+        view! {
+            <td role="cell" class="pick">
+                <input
+                    type="checkbox"
+                    name=noun
+                    value=id.clone()
+                    form="selection"
+                    aria-label=t!(locale, "act-select", name = name.as_str())
+                    prop:checked=chosen
+                    on:change=move |_| {
+                        selected.update(|chosen| match chosen.iter().position(|known| *known == key) {
+                            Some(at) => _ = chosen.remove(at),
+                            None => chosen.push(key),
+                        });
+                    }
+                />
+            </td>
+        }
+        .into_any()
+    });
+    let act = acts.then(|| {
+        let acts = Arc::clone(&rows.acts);
+        let menu = menu(
+            format!("act-{id}"),
+            t!(locale, "act-menu"),
+            t!(locale, "act-menu-named", name = name.as_str()),
+            Size::Small,
+            follow(move || entries(acts(&[key]))),
+        );
+        view! { <td role="cell" class="act">{menu}</td> }.into_any()
+    });
+    let cells: Vec<AnyView> = cells
+        .into_iter()
+        .zip(&shape.columns)
+        .enumerate()
+        .map(|(at, (inside, (_, title, class)))| match at {
+            0 => view! { <th role="rowheader" scope="row" class=*class>{inside}</th> }.into_any(),
+            _ => view! { <td role="cell" class=*class data-label=title.clone()>{inside}</td> }
+                .into_any(),
+        })
+        .collect();
+    let chosen = mark(move || {
+        selected
+            .with(|chosen| chosen.contains(&key))
+            .then_some("true")
+    });
+    view! { <tr role="row" data-chosen=chosen>{maybe(pick)} {cells} {maybe(act)}</tr> }.into_any()
+}
+
+/// A name that leads somewhere, whole in its title where it is cut.
+pub fn named(href: String, name: &str) -> AnyView {
+    view! { <a class="name" href=href title=name.to_owned()><bdi>{name.to_owned()}</bdi></a> }
+        .into_any()
+}
+
+/// A name.
+pub fn name(name: &str) -> AnyView {
+    view! { <bdi class="name" title=name.to_owned()>{name.to_owned()}</bdi> }.into_any()
+}
+
+/// A choice among the zones.
+pub fn zones(locale: Locale, frame: &Frame) -> Filter {
+    Filter {
+        field: "zone",
+        label: t!(locale, "instance-zone"),
+        options: frame
+            .session
+            .zones
+            .iter()
+            .map(|zone| (zone.id.to_string(), zone.name.clone()))
+            .collect(),
+    }
+}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use crate::view::Listing;
+    use crate::web::links;
+    use leptos::ev::{Event, SubmitEvent};
+    use leptos::html;
+    use leptos::prelude::*;
+    use leptos_router::NavigateOptions;
+    use leptos_router::hooks::use_navigate;
+    use std::time::Duration;
+    use wasm_bindgen::JsCast;
+    use web_sys::{
+        Element, FormData, HtmlFormElement, HtmlInputElement, HtmlSelectElement, UrlSearchParams,
+    };
+
+    /// While one types, the list follows once a pause is this long.
+    const PAUSE: Duration = Duration::from_millis(200);
+
+    type OnInput = Box<dyn FnMut(Event)>;
+    type OnSubmit = Box<dyn FnMut(SubmitEvent)>;
+
+    /// Has the address, and so the list, follow the form, and the form the address.
+    pub fn narrow(
+        form: NodeRef<html::Form>,
+        path: String,
+        listing: Memo<Listing>,
+    ) -> (OnInput, OnSubmit) {
+        let navigate = use_navigate();
+        let go = move || {
+            let query = form.get_untracked().and_then(|form| asked(&form));
+            let address = links::below(&path, &query.unwrap_or_default());
+            navigate(
+                &address,
+                NavigateOptions {
+                    replace: true,
+                    scroll: false,
+                    ..NavigateOptions::default()
+                },
+            );
+        };
+        Effect::new(move |_| {
+            if let Some(form) = form.get() {
+                listing.with(|listing| fill(&form, listing));
+            }
+        });
+        let waiting = StoredValue::new_local(None::<TimeoutHandle>);
+        let typed = go.clone();
+        on_cleanup(move || {
+            if let Some(Some(timer)) = waiting.try_get_value() {
+                timer.clear();
+            }
+        });
+        (
+            Box::new(move |_| {
+                if let Some(timer) = waiting.get_value() {
+                    timer.clear();
+                }
+                waiting.set_value(set_timeout_with_handle(typed.clone(), PAUSE).ok());
+            }),
+            Box::new(move |event| {
+                event.prevent_default();
+                go();
+            }),
+        )
+    }
+
+    /// What is filled in, as a query. A plain form would send a space as a plus.
+    fn asked(form: &HtmlFormElement) -> Option<String> {
+        let data = FormData::new_with_form(form).ok()?;
+        let fields = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+        let query = String::from(fields.to_string());
+        let filled: Vec<&str> = query
+            .split('&')
+            .filter(|pair| !pair.ends_with('='))
+            .collect();
+        Some(filled.join("&").replace('+', "%20"))
+    }
+
+    /// Fills the form in as the address says, unless one is at it.
+    fn fill(form: &HtmlFormElement, listing: &Listing) {
+        let busy = document().active_element().is_some_and(|element| {
+            element
+                .matches("form.narrow input, form.narrow select")
+                .unwrap_or(false)
+        });
+        if busy {
+            return;
+        }
+        for (name, value) in links::fields(listing) {
+            let Ok(Some(field)) = form.query_selector(&format!("[name={name}]")) else {
+                continue;
+            };
+            set(field, value);
+        }
+    }
+
+    fn set(field: Element, value: &str) {
+        match field.dyn_into::<HtmlInputElement>() {
+            Ok(input) => input.set_value(value),
+            Err(field) => {
+                if let Ok(select) = field.dyn_into::<HtmlSelectElement>() {
+                    select.set_value(value);
+                }
+            }
+        }
+    }
+}
