@@ -18,6 +18,10 @@ frame-region = { $region } region, { $count ->
    *[other] { $count_text } zones
 }
 frame-language = Language
+frame-theme = Appearance
+theme-system = As on this device
+theme-light = Light
+theme-dark = Dark
 frame-account = Account of { $name }
 sign-out = Sign out
 role-owner = Owner

@@ -19,6 +19,10 @@ frame-region = Région { $region }, { $count ->
    *[other] { $count_text } zones
 }
 frame-language = Langue
+frame-theme = Apparence
+theme-system = Comme l’appareil
+theme-light = Claire
+theme-dark = Sombre
 frame-account = Compte de { $name }
 sign-out = Se déconnecter
 role-owner = Propriétaire

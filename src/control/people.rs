@@ -272,6 +272,7 @@ impl Control {
             region: self.region().to_owned(),
             zones: self.zone_views(),
             kit_due: actor.role.may(Permission::HoldKit) && self.kit_is_due(actor.organization)?,
+            theme: None, // a matter of the browser: `server` knows
         })
     }
 

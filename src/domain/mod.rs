@@ -14,4 +14,5 @@ pub mod role;
 pub mod size;
 pub mod snapshot;
 pub mod template;
+pub mod theme;
 pub mod volume;

@@ -38,6 +38,7 @@ pub fn router(state: &AppState) -> Router {
         .route("/sign-out", post(session::sign_out))
         .route("/password", post(session::choose_password))
         .route("/language", post(session::set_language))
+        .route("/theme", post(session::set_theme))
         .route("/kit", post(kit::export))
         .route("/kit/later", post(kit::later))
         .route(
@@ -63,7 +64,7 @@ pub fn router(state: &AppState) -> Router {
         .with_state(state.clone())
 }
 
-/// What pages and server functions find in their context: the use cases, the caller, the language; and, for a page, the
+/// What pages and server functions find in their context: the use cases, the caller, the language, the theme; and, for a page, the
 /// policy that its nonce belongs to.
 fn provide(state: &AppState) {
     provide_context(state.control.clone());
@@ -74,13 +75,15 @@ fn provide(state: &AppState) {
     };
     provide_context(visit.caller.clone());
     let (control, caller) = (state.control.clone(), visit.caller.clone());
-    let later = visit.kit_later;
+    let (later, theme) = (visit.kit_later, visit.theme);
     provide_context(web::Visitor(Arc::new(move || {
         let mut session = control.session(&caller)?;
         session.kit_due &= !later;
+        session.theme = theme;
         Ok(session)
     })));
     provide_context(visit.locale);
+    provide_context(visit.theme);
     provide_context(web::MustChoosePassword(visit.must_choose));
     if let (Some(options), Some(nonce)) =
         (use_context::<ResponseOptions>(), leptos::nonce::use_nonce())

@@ -1,6 +1,6 @@
-//! Cookies: who is asking, in which language. No other room knows a cookie.
+//! Cookies: who is asking, in which language and colours. No other room knows a cookie.
 //!
-//! Signing in, signing out and choosing the language are plain forms, so that they work without scripts.
+//! Signing in, signing out and choosing the language or the theme are plain forms, so that they work without scripts.
 
 use super::security::refusal;
 use super::state::AppState;
@@ -9,6 +9,7 @@ use crate::control::{Caller, Control};
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::domain::role::Door;
+use crate::domain::theme::Theme;
 use axum::Form;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 const SESSION: &str = "reprise_session";
 const LANGUAGE: &str = "reprise_language";
+const THEME: &str = "reprise_theme";
 /// Says that the reminder of the recovery kit was put off.
 const KIT_LATER: &str = "reprise_kit_later";
 /// Puts it off, for as long as the browser is open.
@@ -26,8 +28,8 @@ pub const KIT_LATER_COOKIE: HeaderValue =
 /// Forgets that.
 const KIT_NOW: HeaderValue =
     HeaderValue::from_static("reprise_kit_later=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-/// A language is kept for a year.
-const LANGUAGE_SECONDS: i64 = 365 * 24 * 3600;
+/// A language and a theme are kept for a year.
+const CHOICE_SECONDS: i64 = 365 * 24 * 3600;
 
 /// What the request's cookies and headers say, for the handlers behind [`identify`].
 #[derive(Debug, Clone)]
@@ -40,6 +42,8 @@ pub struct Visit {
     pub must_choose: bool,
     /// In which language to answer.
     pub locale: Locale,
+    /// In which colours; none: as the reader's system has them.
+    pub theme: Option<Theme>,
     /// Whether the reminder of the recovery kit was put off.
     pub kit_later: bool,
 }
@@ -59,7 +63,7 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn set_cookie(name: &str, value: &str, seconds: i64, secure: bool) -> HeaderValue {
     let secure = if secure { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    // Values are our own hexadecimal or two letters.
+    // Values are our own hexadecimal or a code.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -109,6 +113,7 @@ pub async fn identify(State(state): State<AppState>, mut request: Request, next:
         token: token.filter(|_| signed_in),
         must_choose,
         locale,
+        theme: cookie(request.headers(), THEME).and_then(Theme::from_code),
         kit_later: cookie(request.headers(), KIT_LATER).is_some(),
     };
     request.extensions_mut().insert(visit);
@@ -290,7 +295,31 @@ pub struct Language {
 pub async fn set_language(State(state): State<AppState>, Form(form): Form<Language>) -> Response {
     let mut response = see_other(own_path(&form.back));
     if let Some(locale) = Locale::from_tag(&form.locale) {
-        let cookie = set_cookie(LANGUAGE, locale.code(), LANGUAGE_SECONDS, is_secure(&state));
+        let cookie = set_cookie(LANGUAGE, locale.code(), CHOICE_SECONDS, is_secure(&state));
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The theme form: `light`, `dark`, or `system`.
+#[derive(Deserialize)]
+pub struct Colours {
+    #[serde(default)]
+    theme: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// `POST /theme`
+pub async fn set_theme(State(state): State<AppState>, Form(form): Form<Colours>) -> Response {
+    let mut response = see_other(own_path(&form.back));
+    let secure = is_secure(&state);
+    let cookie = match Theme::from_code(&form.theme) {
+        Some(theme) => Some(set_cookie(THEME, theme.code(), CHOICE_SECONDS, secure)),
+        None if form.theme == "system" => Some(set_cookie(THEME, "", 0, secure)),
+        None => None,
+    };
+    if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response

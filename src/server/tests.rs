@@ -418,6 +418,7 @@ async fn i15_a_change_that_says_not_where_it_comes_from_is_refused() {
         "/sign-in",
         "/sign-out",
         "/language",
+        "/theme",
         "/password",
         "/upload/volume",
         "/upload/template",

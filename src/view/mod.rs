@@ -23,6 +23,7 @@ use crate::domain::recovery::MemoryWay;
 use crate::domain::role::{Door, Role};
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
+use crate::domain::theme::Theme;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,8 @@ pub struct SessionView {
     pub zones: Vec<ZoneView>,
     /// Whether the member is to be reminded of the recovery kit.
     pub kit_due: bool,
+    /// The colours that were chosen in this browser; none: as its system has them.
+    pub theme: Option<Theme>,
 }
 
 /// What an Owner is told of the organization's recovery kit.

@@ -12,6 +12,7 @@ use crate::api::json::Json;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
+use crate::domain::theme::Theme;
 use crate::i18n::{format, t, words};
 use crate::view::{JobView, SessionView};
 use leptos::prelude::*;
@@ -261,26 +262,74 @@ fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
 
 /// A plain form: the language is a cookie, and the page stays the same.
 pub fn languages(locale: Locale) -> AnyView {
-    let here = here_and_now();
     // Each language bears its own name, whatever the page speaks.
-    let button = move |choice: Locale, name: &'static str| {
+    let button = |choice: Locale, name: &str| Choice {
+        value: choice.code(),
+        lang: Some(choice.tag()),
+        words: name.to_owned(),
+        chosen: choice == locale,
+    };
+    switch(
+        "/language",
+        "locale",
+        t!(locale, "frame-language"),
+        vec![
+            button(Locale::Fr, "Français"),
+            button(Locale::En, "English"),
+        ],
+    )
+}
+
+/// Light, dark, or as the system has it: a plain form, too.
+pub fn themes(locale: Locale, theme: Option<Theme>) -> AnyView {
+    let button = |value: &'static str, choice: Option<Theme>, words: String| Choice {
+        value,
+        lang: None,
+        words,
+        chosen: choice == theme,
+    };
+    switch(
+        "/theme",
+        "theme",
+        t!(locale, "frame-theme"),
+        vec![
+            button("system", None, t!(locale, "theme-system")),
+            button(
+                Theme::Light.code(),
+                Some(Theme::Light),
+                t!(locale, "theme-light"),
+            ),
+            button(
+                Theme::Dark.code(),
+                Some(Theme::Dark),
+                t!(locale, "theme-dark"),
+            ),
+        ],
+    )
+}
+
+/// One of several, of which one holds.
+struct Choice {
+    value: &'static str,
+    lang: Option<&'static str>,
+    words: String,
+    chosen: bool,
+}
+
+fn switch(path: &'static str, field: &'static str, label: String, choices: Vec<Choice>) -> AnyView {
+    let buttons = choices.into_iter().map(|choice| {
+        let pressed = if choice.chosen { "true" } else { "false" };
         view! {
-            <button
-                type="submit"
-                name="locale"
-                value=choice.code()
-                lang=choice.tag()
-                aria-pressed=if choice == locale { "true" } else { "false" }
-            >
-                {name}
+            <button type="submit" name=field value=choice.value lang=choice.lang aria-pressed=pressed>
+                {choice.words}
             </button>
         }
-    };
+        .into_any()
+    });
     view! {
-        <form class="languages" method="post" action="/language" aria-label=t!(locale, "frame-language")>
-            <input type="hidden" name="back" value=value(here)/>
-            {button(Locale::Fr, "Français")}
-            {button(Locale::En, "English")}
+        <form class="switch" method="post" action=path aria-label=label>
+            <input type="hidden" name="back" value=value(here_and_now())/>
+            {buttons.collect::<Vec<_>>()}
         </form>
     }
     .into_any()
@@ -315,6 +364,8 @@ fn account(session: &SessionView) -> AnyView {
                 <p class="quiet"><bdi>{session.email.clone()}</bdi></p>
                 <p class="quiet"><bdi>{session.organization.clone()}</bdi> ", " {words::role(locale, session.role)}</p>
                 {maybe(kit)}
+                <p class="quiet">{t!(locale, "frame-theme")}</p>
+                {themes(locale, session.theme)}
                 <form method="post" action="/sign-out">
                     <button type="submit" class="button">{t!(locale, "sign-out")}</button>
                 </form>

@@ -122,6 +122,55 @@ async fn a_page_has_its_policy_and_its_language() {
     }
 }
 
+/// The colours are in the first byte: no script changes them after the page was painted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_theme_that_was_chosen_is_written_into_the_page() {
+    let house = house();
+    let choose = async |theme: &str| {
+        let form = format!("theme={theme}&back=/volumes?page=2");
+        let request = Request::post("/theme")
+            .header(header::HOST, "reprise.test")
+            .header(header::ORIGIN, ORIGIN)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = house
+            .send(request.body(Body::from(form)).expect("a request"))
+            .await;
+        assert_eq!(answer.headers()[header::LOCATION], "/volumes?page=2");
+        let cookie = answer.headers().get(header::SET_COOKIE)?;
+        let cookie = cookie.to_str().expect("text");
+        Some(cookie.split(';').next().expect("a pair").to_owned())
+    };
+    let page = async |cookie: &str| {
+        let request = Request::get("/sign-in")
+            .header(header::HOST, "reprise.test")
+            .header(header::COOKIE, cookie);
+        let answer = house
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        let page = String::from_utf8(body.to_vec()).expect("UTF-8");
+        page.split_once("</head>").expect("a head").0.to_owned()
+    };
+    for theme in ["light", "dark"] {
+        let head = page(&choose(theme).await.expect("a cookie")).await;
+        assert!(head.contains(&format!("data-theme=\"{theme}\"")), "{head}");
+        assert!(
+            head.contains(&format!("name=\"color-scheme\" content=\"{theme}\"")),
+            "{head}"
+        );
+        assert_eq!(head.matches("\"theme-color\"").count(), 1, "{head}");
+    }
+    for cookie in [
+        choose("system").await.expect("a cookie"),
+        "reprise_theme=pink".to_owned(),
+    ] {
+        let head = page(&cookie).await;
+        assert!(!head.contains("data-theme"), "{head}");
+        assert_eq!(head.matches("prefers-color-scheme").count(), 2, "{head}");
+    }
+    assert_eq!(choose("pink").await, None, "what is no theme is not kept");
+}
+
 /// A page that is made twice asks twice, and carries answers that may not be those it shows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_asks_each_question_once() {
