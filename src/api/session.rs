@@ -9,7 +9,7 @@
 )]
 
 use crate::domain::fault::Fault;
-use crate::view::{KitView, SessionView};
+use crate::view::{HomeView, KitView, SessionView};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
@@ -23,4 +23,10 @@ pub async fn session() -> Result<SessionView, Fault> {
 #[server(prefix = "/api", endpoint = "session/kit", input = GetUrl)]
 pub async fn kit() -> Result<KitView, Fault> {
     super::door::run(|control, caller| control.kit(caller)).await
+}
+
+/// The first page.
+#[server(prefix = "/api", endpoint = "session/home", input = GetUrl)]
+pub async fn home() -> Result<HomeView, Fault> {
+    super::door::run(|control, caller| control.home(caller)).await
 }

@@ -7,7 +7,7 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{SnapshotId, ZoneId};
-use crate::view::{DeletionPlan, Listing, Page, SnapshotRow, Started};
+use crate::view::{DeletionPlan, Listing, Page, SnapshotRow, SnapshotView, Started};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
@@ -23,6 +23,12 @@ pub async fn list_snapshots(
 #[server(prefix = "/api", endpoint = "snapshots/get", input = GetUrl)]
 pub async fn get_snapshot(snapshot: SnapshotId) -> Result<SnapshotRow, Fault> {
     super::door::run(move |control, caller| control.snapshot(caller, snapshot)).await
+}
+
+/// One snapshot, with what it can be used for and what was made from it.
+#[server(prefix = "/api", endpoint = "snapshots/details", input = GetUrl)]
+pub async fn snapshot_details(snapshot: SnapshotId) -> Result<SnapshotView, Fault> {
+    super::door::run(move |control, caller| control.snapshot_details(caller, snapshot)).await
 }
 
 /// What deleting the snapshot would mean.

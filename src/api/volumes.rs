@@ -7,7 +7,7 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{VolumeId, ZoneId};
-use crate::view::{DeletionPlan, Listing, Page, SnapshotPlan, Started, VolumeRow};
+use crate::view::{DeletionPlan, Listing, Page, SnapshotPlan, Started, VolumeRow, VolumeView};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
@@ -15,6 +15,12 @@ use leptos::server_fn::codec::GetUrl;
 #[server(prefix = "/api", endpoint = "volumes/list", input = GetUrl)]
 pub async fn list_volumes(#[server(flatten)] listing: Listing) -> Result<Page<VolumeRow>, Fault> {
     super::door::run(move |control, caller| control.list_volumes(caller, listing)).await
+}
+
+/// One volume, with its snapshots and what is known of its content.
+#[server(prefix = "/api", endpoint = "volumes/get", input = GetUrl)]
+pub async fn get_volume(volume: VolumeId) -> Result<VolumeView, Fault> {
+    super::door::run(move |control, caller| control.volume(caller, volume)).await
 }
 
 /// Makes an empty data volume of `size_gib` GiB.

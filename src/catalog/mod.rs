@@ -8,7 +8,9 @@
 //!
 //! One connection writes, under a lock; reads use connections of their own and never wait for the writer.
 
+pub mod details;
 pub mod events;
+pub mod home;
 pub mod instances;
 pub mod jobs;
 pub mod origins;

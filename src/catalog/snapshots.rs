@@ -127,7 +127,7 @@ fn snapshot_at(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
 }
 
 /// The list's statement, up to its WHERE. The job is the live one or, when there is none, the last that was asked for.
-fn listed() -> String {
+pub(super) fn listed() -> String {
     format!(
         "SELECT {COLUMNS}, COALESCE(z.name, s.place), {JOB}
          FROM snapshots s LEFT JOIN zones z ON z.id = s.zone
@@ -136,7 +136,7 @@ fn listed() -> String {
     )
 }
 
-fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedSnapshot> {
+pub(super) fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedSnapshot> {
     Ok(ListedSnapshot {
         snapshot: snapshot_at(row)?,
         zone_name: row.get(17)?,

@@ -53,10 +53,10 @@ pub struct ListedVolume {
     pub job: Option<Job>,
 }
 
-const COLUMNS: &str = "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created, v.instance, v.slot";
-const COUNT: usize = 11;
+pub(super) const COLUMNS: &str = "v.id, v.organization, v.zone, v.name, v.kind, v.size, v.state, v.fault, v.created, v.instance, v.slot";
+pub(super) const COUNT: usize = 11;
 
-fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
+pub(super) fn volume_at(row: &Row<'_>) -> rusqlite::Result<Volume> {
     Ok(Volume {
         id: row.get(0)?,
         organization: row.get(1)?,
@@ -128,6 +128,22 @@ impl Catalog {
                 rows.and_then(Iterator::collect)
                     .context("list the volumes")?,
             ))
+        })
+    }
+
+    /// One volume of the organization, as the list shows it.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn listed_volume(
+        &self,
+        organization: OrganizationId,
+        id: VolumeId,
+    ) -> Result<Option<ListedVolume>, Error> {
+        self.read(|tx| {
+            tx.prepare_cached(&listed_sql("v.id = ?1 AND v.organization = ?2"))
+                .and_then(|mut query| query.query_row((id, organization), listed_at).optional())
+                .context("find a volume")
         })
     }
 

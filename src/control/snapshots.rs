@@ -5,7 +5,6 @@ use super::moments::{moment, stamp, time_zone};
 use super::volumes::write_new;
 use super::work::Asked;
 use super::{Actor, Caller, Control, page_of};
-use crate::archive::most_to_read;
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{
     Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken,
@@ -64,7 +63,7 @@ impl Control {
         Ok(self.snapshot_row(actor, &time_zone(&actor.time_zone), listed))
     }
 
-    fn snapshot_row(
+    pub(super) fn snapshot_row(
         &self,
         actor: &Actor,
         time_zone: &TimeZone,
@@ -124,20 +123,11 @@ impl Control {
             on_origin: false,
             zones: u32::try_from(self.core.zones.views(None, None).len()).unwrap_or(u32::MAX),
         };
-        let pool = self.core.zones.get(volume.zone)?.pool(&volume.name)?;
-        for base in self.ask(self.catalog().snapshots_of_volume(id))? {
-            if !base.state.is_usable() || base.held != Held::Base || base.zone != Some(volume.zone)
-            {
-                continue;
-            }
-            let changed = pool
-                .changed_since(base.checkpoint, id)
-                .map_err(|error| self.fault(error.into()))?;
-            if let Some(changed) = changed {
-                plan.to_save = Bytes(most_to_read(&changed, volume.size.0));
-                plan.since = Some(moment(&zone, base.taken));
-                return Ok(plan);
-            }
+        let snapshots = self.ask(self.catalog().snapshots_of_volume(id))?;
+        if let Some((bytes, taken)) = self.since_snapshot(&volume, &snapshots)? {
+            plan.to_save = bytes;
+            plan.since = Some(moment(&zone, taken));
+            return Ok(plan);
         }
         if let Some(info) = &info {
             self.plan_on_origin(&volume, info, &mut plan)?;

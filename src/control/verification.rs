@@ -34,6 +34,12 @@ impl Proofs {
             looked: AtomicI64::new(i64::MIN),
         }
     }
+
+    /// When the program reads a snapshot again that was last proven, or taken, at this time; none: never.
+    pub fn next(&self, proven: i64) -> Option<i64> {
+        self.days
+            .map(|days| proven.saturating_add(i64::from(days) * DAY_MS))
+    }
 }
 
 impl Control {

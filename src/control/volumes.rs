@@ -7,7 +7,7 @@ use super::zones::Zone;
 use super::{Actor, Caller, Control, page_of};
 use crate::catalog::instances::{instance, live_work_on};
 use crate::catalog::jobs::{close_jobs, is_being_read};
-use crate::catalog::snapshots::Held;
+use crate::catalog::snapshots::{Held, Snapshot};
 use crate::catalog::volumes::{
     ListedVolume, Volume, insert_volume, move_volume, volume_name_taken, volume_of,
 };
@@ -23,7 +23,7 @@ use crate::view::{DeletionPlan, InstanceLink, Listing, PAGE_ROWS, Page, Started,
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
-const NO_VOLUME: Fault = Fault::NotFound { what: Noun::Volume };
+pub(super) const NO_VOLUME: Fault = Fault::NotFound { what: Noun::Volume };
 
 impl Control {
     /// A page of the organization's volumes, newest first.
@@ -170,21 +170,7 @@ impl Control {
         let actor = caller.must(Permission::Read)?;
         let volume = self.volume_of(actor.organization, id)?;
         let snapshots = self.ask(self.catalog().snapshots_of_volume(id))?;
-        let zone = self.core.zones.get(volume.zone)?;
-        // What the deletion takes with it: the volume, and the boundaries that only served to compare with it.
-        let bases = snapshots
-            .iter()
-            .filter(|snapshot| snapshot.held == Held::Base);
-        let mut gone = vec![Reference::Volume(id)];
-        gone.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
-        let frees = match zone.pool(&volume.name) {
-            Ok(pool) if volume.state == VolumeState::Ready => {
-                pool.reclaimable(&gone).map_err(|error| {
-                    explain("plan a deletion", error.into(), zone.about(&volume.name)).into_fault()
-                })?
-            }
-            _ => 0,
-        };
+        let frees = self.freed_with(&volume, &snapshots)?;
         let kept = snapshots
             .iter()
             .filter(|snapshot| snapshot.state.is_usable())
@@ -194,6 +180,24 @@ impl Control {
             frees: Bytes(frees),
             snapshots_kept: u32::try_from(kept).unwrap_or(u32::MAX),
         })
+    }
+
+    /// Bytes that are freed when the volume goes, and with it the boundaries that only served to compare with it.
+    pub(super) fn freed_with(&self, volume: &Volume, snapshots: &[Snapshot]) -> Result<u64, Fault> {
+        let zone = self.core.zones.get(volume.zone)?;
+        let bases = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.held == Held::Base);
+        let mut gone = vec![Reference::Volume(volume.id)];
+        gone.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
+        match zone.pool(&volume.name) {
+            Ok(pool) if volume.state == VolumeState::Ready => {
+                pool.reclaimable(&gone).map_err(|error| {
+                    explain("plan a deletion", error.into(), zone.about(&volume.name)).into_fault()
+                })
+            }
+            _ => Ok(0),
+        }
     }
 
     /// Deletes the volume; its snapshots stay.

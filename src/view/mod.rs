@@ -2,10 +2,15 @@
 //!
 //! Sorted, ready to be drawn, without secrets. Everything a member may not see has been left out before it comes here.
 
+mod details;
 mod listing;
 mod machines;
 mod several;
 
+pub use details::{
+    About, HomeView, KeptSnapshot, Made, Need, NeedKind, SnapshotLink, SnapshotView, Unsaved,
+    VolumeLink, VolumeView,
+};
 pub use listing::Listing;
 
 pub use machines::{

@@ -13,7 +13,7 @@ use crate::domain::volume::{VolumeKind, VolumeState};
 use crate::view::PAGE_ROWS;
 
 /// What `list` asks of SQLite.
-fn asked<T>(list: impl FnOnce() -> T) -> u64 {
+pub(super) fn asked<T>(list: impl FnOnce() -> T) -> u64 {
     let before = ASKED.with(std::cell::Cell::get);
     list();
     ASKED.with(std::cell::Cell::get) - before

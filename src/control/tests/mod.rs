@@ -9,12 +9,14 @@ mod crash;
 #[cfg(feature = "failpoints")]
 mod crash_points;
 mod demo;
+mod details;
 mod disks;
 mod filling;
 pub(crate) mod guest;
 mod guest_full;
 mod guest_outage;
 mod guest_points;
+mod home;
 mod house;
 mod import;
 #[cfg(feature = "failpoints")]
