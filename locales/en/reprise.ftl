@@ -410,6 +410,10 @@ points-column-frees = Reclaimable space
 points-holds-disks = Disks
 points-holds-memory = Memory and disks
 points-here = You are here
+points-folded = { $count ->
+    [one] 1 point folded away
+   *[other] { $count_text } points folded away
+}
 points-to-here = Go to “You are here”
 points-now = now
 points-since = { $bytes } since

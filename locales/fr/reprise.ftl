@@ -411,6 +411,10 @@ points-column-frees = Espace récupérable
 points-holds-disks = Disques
 points-holds-memory = Mémoire et disques
 points-here = Vous êtes ici
+points-folded = { $count ->
+    [one] 1 point replié
+   *[other] { $count_text } points repliés
+}
 points-to-here = Aller à « Vous êtes ici »
 points-now = maintenant
 points-since = { $bytes } depuis

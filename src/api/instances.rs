@@ -9,7 +9,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId, ZoneId};
 use crate::view::{
     InstanceDeletion, InstanceRow, InstanceView, Listing, Page, PointDeletion, PointPlan,
-    PointsView, RollbackPlan, SerialView, Started,
+    PointView, PointsView, RollbackPlan, SerialView, Started,
 };
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
@@ -103,6 +103,13 @@ pub async fn serial_log(instance: InstanceId, from: Option<u64>) -> Result<Seria
 #[server(prefix = "/api", endpoint = "points/list", input = GetUrl)]
 pub async fn list_points(instance: InstanceId) -> Result<PointsView, Fault> {
     super::door::run(move |control, caller| control.list_points(caller, instance)).await
+}
+
+/// One of the instance's recovery points with all that is known of it: this one, or else the one that the instance's state
+/// descends from, or the newest.
+#[server(prefix = "/api", endpoint = "points/get", input = GetUrl)]
+pub async fn get_point(instance: InstanceId, point: Option<PointId>) -> Result<PointView, Fault> {
+    super::door::run(move |control, caller| control.point(caller, instance, point)).await
 }
 
 /// What making a recovery point would mean.

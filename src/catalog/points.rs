@@ -274,6 +274,18 @@ pub fn point_of(
     .context("find a recovery point")
 }
 
+/// The instance's newest point.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn newest_point(tx: &Transaction<'_>, instance: InstanceId) -> Result<Option<PointId>, Error> {
+    tx.prepare_cached(
+        "SELECT p.id FROM points p WHERE p.instance = ?1 ORDER BY p.taken DESC, p.id DESC LIMIT 1",
+    )
+    .and_then(|mut query| query.query_row([instance], |row| row.get(0)).optional())
+    .context("find an instance's newest recovery point")
+}
+
 /// The point's disks, by slot.
 ///
 /// # Errors

@@ -6,7 +6,8 @@ use super::work::Asked;
 use super::{Caller, Control};
 use crate::catalog::instances::{Instance, instance_of, live_work_on};
 use crate::catalog::points::{
-    Disk, Point, insert_point, move_point, point_of, points_of_instance, rename_point,
+    Disk, Point, disks_of_point, insert_point, move_point, newest_point, point_of,
+    points_of_instance, rename_point,
 };
 use crate::catalog::volumes::disks_of;
 use crate::domain::fault::{Fault, Noun};
@@ -20,7 +21,9 @@ use crate::domain::size::Bytes;
 use crate::domain::volume::VolumeState;
 use crate::engine::Reference;
 use crate::engine::block::BLOCK_SIZE;
-use crate::view::{Act, PointDeletion, PointDisk, PointPlan, PointRow, PointsView, Started};
+use crate::view::{
+    Act, PointDeletion, PointDisk, PointPlan, PointRow, PointView, PointsView, Started,
+};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
@@ -94,51 +97,25 @@ impl Control {
                     && point.parent == instance.current
             })
             .map_or(instance.current, |(point, _)| Some(point.id));
-        let worked_on = listed.job.as_ref().and_then(|job| {
-            let args: PointArgs = serde_json::from_str(&job.args).ok()?;
-            Some((args.point, job))
-        });
-        let mut by_id: HashMap<PointId, (Point, Vec<Disk>)> = points
+        let frees = self.frees_each(&instance, &points);
+        let mut by_id: HashMap<PointId, (Point, Option<Bytes>)> = points
             .into_iter()
-            .map(|(point, disks)| (point.id, (point, disks)))
+            .zip(frees)
+            .map(|((point, _), frees)| (point.id, (point, frees)))
             .collect();
         let mut rows = Vec::with_capacity(nodes.len());
         for place in drawing(&nodes, present) {
-            let Some((point, disks)) = by_id.remove(&place.id) else {
+            let Some((point, frees)) = by_id.remove(&place.id) else {
                 continue;
             };
-            let refused = self.core.memory_refused(&instance, &point);
-            let frees = if point.state == PointState::Ready {
-                self.frees(&instance, &point, &disks).ok()
-            } else {
-                None
-            };
-            let job = worked_on.filter(|(at, _)| *at == point.id);
             rows.push(PointRow {
                 id: point.id,
                 name: point.name,
-                description: point.description,
                 kind: point.kind,
                 state: point.state,
-                // What is being made is not in any state yet.
-                consistency: point
-                    .consistency
-                    .filter(|_| point.state != PointState::Creating)
-                    .map(|disks| point.memory.map_or(disks, |_| Consistency::Memory)),
-                running: point.running,
-                stood_still: point.stood_still,
-                hardware: point.hardware,
-                by: point.by_name,
                 taken: moment(&zone, point.taken),
-                expires: point.expires.map(|expires| moment(&zone, expires)),
-                disks: disks
-                    .into_iter()
-                    .filter(|disk| !disk.beside)
-                    .map(shown)
-                    .collect(),
                 frees,
-                memory: point.memory,
-                refused,
+                memory: point.memory.is_some(),
                 lane: place.lane,
                 parent_lane: place.parent_lane,
                 passing: place.passing,
@@ -146,7 +123,6 @@ impl Control {
                 depth: place.depth,
                 children: place.children,
                 on_path: place.on_path,
-                job: job.map(|(_, job)| self.job_view(actor, &zone, job)),
             });
         }
         Ok(PointsView {
@@ -155,6 +131,67 @@ impl Control {
             since,
             undo,
             zone: listed.zone_name,
+        })
+    }
+
+    /// One of the instance's recovery points with all that is known of it: this one, or else the one that the instance's
+    /// state descends from, or the newest.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`], also where the instance has no points.
+    pub fn point(
+        &self,
+        caller: &Caller,
+        id: InstanceId,
+        point: Option<PointId>,
+    ) -> Result<PointView, Fault> {
+        let actor = caller.must(Permission::Read)?;
+        let listed = self
+            .ask(self.catalog().listed_instance(actor.organization, id))?
+            .ok_or(NO_INSTANCE)?;
+        let instance = listed.instance;
+        let (point, disks) = self.core.look(|tx| {
+            let wanted = match point.or(instance.current) {
+                Some(wanted) => Some(wanted),
+                None => newest_point(tx, id)?,
+            };
+            let wanted = wanted.ok_or(NO_POINT)?;
+            let found = point_of(tx, actor.organization, wanted)?;
+            let found = found.filter(|point| point.instance == id).ok_or(NO_POINT)?;
+            Ok((found, disks_of_point(tx, wanted)?))
+        })?;
+        let zone = time_zone(&actor.time_zone);
+        let job = listed.job.as_ref().filter(|job| {
+            serde_json::from_str::<PointArgs>(&job.args)
+                .is_ok_and(|args| args.point == point.id || args.also.contains(&point.id))
+        });
+        let frees = (point.state == PointState::Ready)
+            .then(|| self.frees(&instance, &[(&point, &disks)]).ok())
+            .flatten();
+        Ok(PointView {
+            refused: self.core.memory_refused(&instance, &point),
+            frees,
+            job: job.map(|job| self.job_view(actor, &zone, job)),
+            current: instance.current == Some(point.id),
+            consistency: told_consistency(&point),
+            id: point.id,
+            name: point.name,
+            description: point.description,
+            kind: point.kind,
+            state: point.state,
+            parent: point.parent,
+            running: point.running,
+            stood_still: point.stood_still,
+            hardware: point.hardware,
+            by: point.by_name,
+            taken: moment(&zone, point.taken),
+            expires: point.expires.map(|expires| moment(&zone, expires)),
+            disks: disks
+                .into_iter()
+                .filter(|disk| !disk.beside)
+                .map(shown)
+                .collect(),
+            memory: point.memory,
         })
     }
 
@@ -306,7 +343,8 @@ impl Control {
             .count();
         Ok(PointDeletion {
             name: point.name.clone(),
-            frees: self.frees(&instance, point, disks)?,
+            frees: self.frees(&instance, &[(point, disks)])?,
+            kind: point.kind,
             children: u32::try_from(children).unwrap_or(u32::MAX),
             current: instance.current == Some(id),
             loses_undo: instance.undo == Some(id),
@@ -342,19 +380,52 @@ impl Control {
             .look(|tx| Ok(point_of(tx, organization, id)?.ok_or(NO_POINT)?))
     }
 
-    /// Bytes that deleting the point would free: what only its checkpoints hold, and its memory.
-    fn frees(&self, instance: &Instance, point: &Point, disks: &[Disk]) -> Result<Bytes, Fault> {
+    /// Bytes that deleting these points together would free: what only their checkpoints hold, and their memories.
+    fn frees(&self, instance: &Instance, points: &[(&Point, &[Disk])]) -> Result<Bytes, Fault> {
         let zone = self.core.zones.get(instance.zone)?;
-        let of: Vec<Reference> = disks
-            .iter()
-            .map(|disk| Reference::Checkpoint(disk.checkpoint))
-            .collect();
+        let disks = points.iter().flat_map(|(_, disks)| disks.iter());
+        let of: Vec<Reference> = disks.map(kept_by).collect();
         let freed = zone.pool(&instance.name)?.reclaimable(&of);
-        let memory = point.memory.unwrap_or_default().0;
+        let memory: u64 = points.iter().map(|(point, _)| memory_of(point)).sum();
         freed.map(|freed| Bytes(freed + memory)).map_err(|error| {
             let about = zone.about(&instance.name);
             explain("plan a point's deletion", error.into(), about).into_fault()
         })
+    }
+
+    /// Of each point that is ready, the bytes that deleting it alone would free; none where that cannot be told.
+    fn frees_each(&self, instance: &Instance, points: &Points) -> Vec<Option<Bytes>> {
+        let told = || {
+            let zone = self.core.zones.get(instance.zone).ok()?;
+            let pool = zone.pool(&instance.name).ok()?;
+            let of: Vec<_> = points
+                .iter()
+                .map(|(_, disks)| disks.iter().map(kept_by).collect())
+                .collect();
+            match pool.reclaimable_each(&of) {
+                Ok(freed) => Some(freed),
+                Err(error) => {
+                    // Logged; the page says that it is not known.
+                    explain(
+                        "list recovery points",
+                        error.into(),
+                        zone.about(&instance.name),
+                    );
+                    None
+                }
+            }
+        };
+        let Some(freed) = told() else {
+            return vec![None; points.len()];
+        };
+        points
+            .iter()
+            .zip(freed)
+            .map(|((point, _), freed)| {
+                let ready = point.state == PointState::Ready;
+                ready.then(|| Bytes(freed + memory_of(point)))
+            })
+            .collect()
     }
 
     /// Bytes written since the current point; none where that cannot be told.
@@ -375,6 +446,23 @@ impl Control {
         }
         Some(Bytes(bytes))
     }
+}
+
+const fn kept_by(disk: &Disk) -> Reference {
+    Reference::Checkpoint(disk.checkpoint)
+}
+
+/// What its memory takes.
+fn memory_of(point: &Point) -> u64 {
+    point.memory.unwrap_or_default().0
+}
+
+/// The state of a point's disks, as it is told: of what is being made, none.
+pub(super) fn told_consistency(point: &Point) -> Option<Consistency> {
+    let made = point
+        .consistency
+        .filter(|_| point.state != PointState::Creating);
+    made.map(|disks| point.memory.map_or(disks, |_| Consistency::Memory))
 }
 
 fn shown(disk: Disk) -> PointDisk {

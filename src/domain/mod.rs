@@ -9,6 +9,7 @@ pub mod job;
 pub mod locale;
 pub mod moment;
 pub mod name;
+pub mod outline;
 pub mod recovery;
 pub mod role;
 pub mod size;

@@ -16,22 +16,24 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// See the diagram at the head of this module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PointState {
     /// It is being made.
     Creating,
     /// The instance can be brought back to it.
+    #[default]
     Ready,
     /// It is being removed.
     Deleting,
 }
 
 /// Why a point is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PointKind {
     /// A member made it.
+    #[default]
     Made,
     /// A rollback made it first, so that it can be undone; it expires by itself.
     Safety,

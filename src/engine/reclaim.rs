@@ -28,7 +28,7 @@ use std::sync::Arc;
 /// The rows as they were at one moment, with what else refers to layers.
 pub(crate) struct Look {
     pub(crate) rows: Rows,
-    pins: BTreeSet<LayerId>,
+    pub(crate) pins: BTreeSet<LayerId>,
 }
 
 /// One tree with its bitmaps.

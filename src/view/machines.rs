@@ -100,12 +100,62 @@ pub struct PointsView {
     pub zone: String,
 }
 
-/// A recovery point.
+/// A recovery point among the others: what the tree and the table show of each. There may be hundreds of them in a page,
+/// so what is usual is not written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointRow {
     /// Its id.
     pub id: PointId,
     /// Its name; of a safety point: the name of the point that the instance descended from after the rollback.
+    pub name: String,
+    /// Why it is there.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub kind: PointKind,
+    /// Where it stands.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub state: PointState,
+    /// The moment it holds.
+    pub taken: Moment,
+    /// Bytes that deleting it would free; none where that cannot be told.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub frees: Option<Bytes>,
+    /// Whether it holds the memory, too.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub memory: bool,
+    /// Its lane in the drawing, from 0.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub lane: u32,
+    /// The lane of its parent; none for a root.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub parent_lane: Option<u32>,
+    /// Lanes that pass beside it.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub passing: Vec<u32>,
+    /// Whether a child follows in its own lane.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub goes_on: bool,
+    /// How many ancestors it has.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub depth: u32,
+    /// Number of children.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub children: u32,
+    /// Whether the instance's state descends from it.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub on_path: bool,
+}
+
+/// Whether this is what a reader takes it for when it is not there.
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// One recovery point, with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointView {
+    /// Its id.
+    pub id: PointId,
+    /// As in [`PointRow`].
     pub name: String,
     /// What its maker wrote.
     pub description: String,
@@ -113,6 +163,10 @@ pub struct PointRow {
     pub kind: PointKind,
     /// Where it stands.
     pub state: PointState,
+    /// The point it descends from.
+    pub parent: Option<PointId>,
+    /// Whether it is the point that the instance's state descends from.
+    pub current: bool,
     /// What state its disks are in; none until it is made.
     pub consistency: Option<Consistency>,
     /// Whether the instance ran.
@@ -135,20 +189,6 @@ pub struct PointRow {
     pub memory: Option<Bytes>,
     /// Why the instance cannot go on here from the memory in it, if so.
     pub refused: Option<Fault>,
-    /// Its lane in the drawing, from 0.
-    pub lane: u32,
-    /// The lane of its parent; none for a root.
-    pub parent_lane: Option<u32>,
-    /// Lanes that pass beside it.
-    pub passing: Vec<u32>,
-    /// Whether a child follows in its own lane.
-    pub goes_on: bool,
-    /// How many ancestors it has.
-    pub depth: u32,
-    /// Number of children.
-    pub children: u32,
-    /// Whether the instance's state descends from it.
-    pub on_path: bool,
     /// The work at hand on it, if any.
     pub job: Option<JobView>,
 }
@@ -199,6 +239,8 @@ pub struct PointPlan {
 pub struct PointDeletion {
     /// Its name.
     pub name: String,
+    /// Why it is there.
+    pub kind: PointKind,
     /// Bytes that are freed.
     pub frees: Bytes,
     /// Points that then descend from its parent.

@@ -15,7 +15,7 @@ pub use listing::Listing;
 
 pub use machines::{
     DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk,
-    PointPlan, PointRow, PointsView, RollbackPlan, SerialView, TemplateRow,
+    PointPlan, PointRow, PointView, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
 pub use several::{SeveralAct, SeveralObject, SeveralPlan};
 

@@ -11,8 +11,8 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
     ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView,
-    Listing, Page, PointDeletion, PointPlan, PointsView, RollbackPlan, SerialView, SnapshotPlan,
-    SnapshotRow, Started, TemplateRow, VolumeRow,
+    Listing, Page, PointDeletion, PointPlan, PointView, PointsView, RollbackPlan, SerialView,
+    SnapshotPlan, SnapshotRow, Started, TemplateRow, VolumeRow,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -50,6 +50,8 @@ pub enum Question {
     Serial(InstanceId, Option<u64>),
     /// The recovery points of the instance.
     Points(InstanceId),
+    /// This recovery point of the instance; else the one that its state descends from, or the newest.
+    Point(InstanceId, Option<PointId>),
     /// What would a recovery point of the instance mean?
     PointPlan(InstanceId),
     /// What would the recovery point's deletion mean?
@@ -93,6 +95,8 @@ pub enum Answer {
     Serial(SerialView),
     /// To [`Question::Points`].
     Points(Box<PointsView>),
+    /// To [`Question::Point`].
+    Point(Box<PointView>),
     /// To [`Question::PointPlan`].
     PointPlan(Box<PointPlan>),
     /// To [`Question::PointDeletion`].
@@ -158,6 +162,9 @@ pub fn answer(question: Question) -> Later {
         }
         Question::Points(instance) => get(instances::ListPoints { instance }, |found| {
             Answer::Points(Box::new(found))
+        }),
+        Question::Point(instance, point) => get(instances::GetPoint { instance, point }, |found| {
+            Answer::Point(Box::new(found))
         }),
         Question::PointPlan(instance) => get(instances::PlanPoint { instance }, |plan| {
             Answer::PointPlan(Box::new(plan))

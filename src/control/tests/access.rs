@@ -94,6 +94,7 @@ const TABLE: &[Row] = &[
     Row { name: "stop_instance", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.stop_instance(who, o.instance, true)) },
     Row { name: "reboot_instance", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.reboot_instance(who, o.instance)) },
     Row { name: "list_points", changes: false, stranger: INSTANCE, call: |c, who, o| told(c.list_points(who, o.instance)) },
+    Row { name: "point", changes: false, stranger: INSTANCE, call: |c, who, o| told(c.point(who, o.instance, Some(o.point))) },
     Row { name: "point_plan", changes: false, stranger: INSTANCE, call: |c, who, o| told(c.point_plan(who, o.instance)) },
     Row { name: "point_deletion", changes: false, stranger: POINT, call: |c, who, o| told(c.point_deletion(who, o.point)) },
     Row { name: "rollback_plan", changes: false, stranger: POINT, call: |c, who, o| told(c.rollback_plan(who, o.point)) },

@@ -93,9 +93,14 @@ fn with_a_guest_the_sample_data_has_instances_and_a_tree_with_a_branch() {
             ("initial", 0, true)
         ]
     );
-    assert!(tree.points.iter().all(|point| point.kind == PointKind::Made
-        && point.state == PointState::Ready
-        && point.disks.len() == 2));
+    assert!(
+        tree.points
+            .iter()
+            .all(|point| point.kind == PointKind::Made && point.state == PointState::Ready)
+    );
+    let shown = control.point(&owner, instances[1].id, None);
+    let shown = shown.expect("the current point");
+    assert_eq!((Some(shown.id), shown.disks.len()), (tree.current, 2));
     let here = tree
         .points
         .iter()

@@ -10,7 +10,7 @@ use crate::domain::recovery::PointKind;
 use crate::domain::size::{Bytes, GIB};
 use crate::domain::volume::{VolumeKind, VolumeState};
 use crate::engine::block::BlockDevice;
-use crate::view::{PointRow, PointsView, RollbackPlan};
+use crate::view::{PointView, PointsView, RollbackPlan};
 
 pub const MIB: u64 = 1 << 20;
 /// Small enough to be compared whole.
@@ -113,12 +113,17 @@ pub fn points(house: &House, id: InstanceId) -> PointsView {
         .expect("the points")
 }
 
-pub fn point(house: &House, id: InstanceId, name: &str) -> PointRow {
-    points(house, id)
-        .points
-        .into_iter()
-        .find(|row| row.name == name && row.kind == PointKind::Made)
-        .expect("the point")
+/// The first point that a member made under this name.
+pub fn point(house: &House, id: InstanceId, name: &str) -> PointView {
+    let mut found = points(house, id).points.into_iter();
+    let found = found.find(|row| row.name == name && row.kind == PointKind::Made);
+    detail(house, id, found.expect("the point").id)
+}
+
+/// All that is known of a point.
+pub fn detail(house: &House, id: InstanceId, point: PointId) -> PointView {
+    let found = house.control.point(&house.owner, id, Some(point));
+    found.expect("the point")
 }
 
 pub fn new_point(house: &House, id: InstanceId, name: &str) -> PointId {

@@ -249,12 +249,8 @@ fn i13_a_guest_is_thawed_whatever_its_agent_does() {
             .create_point(&house.owner, id, "frozen", "", false)
             .expect("begun");
         assert_eq!(house.ended(begun.job).state, JobState::Succeeded);
-        let view = points(&house, id);
-        let row = view
-            .points
-            .iter()
-            .find(|row| Some(row.id) == view.current)
-            .expect("the new one");
+        let row = house.control.point(&house.owner, id, None);
+        let row = row.expect("the new one");
         assert_eq!(row.consistency, Some(expected));
         assert!(row.stood_still.is_some());
         let told = told.lock().expect("told").clone();

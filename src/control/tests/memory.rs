@@ -136,7 +136,7 @@ fn i12_i14_a_guest_goes_on_from_the_instant_of_a_point_and_so_it_does_when_that_
     let safety = points(&house, id);
     let safety = safety.points.iter().find(|row| row.id == undo).expect("it");
     assert_eq!(safety.kind, PointKind::Safety);
-    assert!(safety.memory.is_some());
+    assert!(safety.memory);
     let late = count_in(&house, undo);
     assert!(late > told + 40, "{late} is long after {told}");
     let ticks_before = ticks(&house, id);

@@ -1,9 +1,10 @@
 //! Recovery points on real pools, with instances that stand.
 
 use super::disks::{
-    assert_tidy, house, machine, new_point, plan, point, points, roll_back, scribble, whole,
+    assert_tidy, detail, house, machine, new_point, plan, point, points, roll_back, scribble, whole,
 };
 use super::house::{House, caller, settings, tuning};
+use crate::catalog::instances::set_lineage;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::points::move_point;
 use crate::control::FixedClock;
@@ -97,6 +98,50 @@ fn i04_a_point_in_the_middle_goes_and_frees_what_was_said_and_changes_no_other_b
         assert_eq!(&disks.map(|disk| whole(&house, disk)), bytes);
     }
     assert_tidy(&house);
+}
+
+#[test]
+fn i15_what_the_list_tells_of_a_point_its_page_tells_too_and_no_other_instances() {
+    let (_folder, house) = house();
+    let control = &house.control;
+    let (id, disks) = machine(&house, "node");
+    let (other, _) = machine(&house, "other");
+    let none = Err(Fault::NotFound { what: Noun::Point });
+    assert_eq!(control.point(&house.owner, id, None), none);
+    for (seed, name) in (1..).zip(["first", "second", "third"]) {
+        disks.iter().for_each(|disk| scribble(&house, *disk, seed));
+        new_point(&house, id, name);
+    }
+    scribble(&house, disks[0], 9);
+    let view = points(&house, id);
+    for row in &view.points {
+        let point = detail(&house, id, row.id);
+        let plan = control.point_deletion(&house.owner, row.id);
+        assert_eq!(row.frees, plan.expect("a plan").frees.into());
+        assert_eq!(
+            (&point.name, point.taken, point.frees, point.current),
+            (
+                &row.name,
+                row.taken,
+                row.frees,
+                view.current == Some(row.id)
+            )
+        );
+        assert_eq!(control.point(&house.owner, other, Some(row.id)), none);
+    }
+    let newest = control.point(&house.owner, id, None).expect("a point");
+    assert_eq!((newest.name.as_str(), newest.current), ("third", true));
+    // With no current point, the newest is shown.
+    let begun = control.delete_point(&house.owner, newest.id);
+    house.succeeded(begun.expect("begun").job);
+    let first = point(&house, id, "first").id;
+    control
+        .catalog()
+        .write(|tx| set_lineage(tx, id, None, None))
+        .expect("written");
+    let shown = control.point(&house.owner, id, None).expect("a point");
+    assert_ne!(shown.id, first);
+    assert_eq!((shown.name.as_str(), shown.current), ("second", false));
 }
 
 #[test]
@@ -234,7 +279,7 @@ fn names_and_descriptions_of_points() {
     assert_eq!((told.disks, told.consistency), (2, Consistency::Stopped));
     let begun = control.create_point(&house.owner, id, " ", " two\r\nlines \n", false);
     house.succeeded(begun.expect("begun").job);
-    let row = points(&house, id).points.remove(0);
+    let row = control.point(&house.owner, id, None).expect("the only one");
     assert!(row.name.starts_with("node "));
     assert_eq!(row.description, "two\nlines");
     // The same name twice is no mistake.

@@ -3,8 +3,8 @@
 
 use super::super::rollback::RollbackArgs;
 use super::disks::{
-    MIB, SIZE, assert_tidy, attach, attached, hardware, house, machine, new_point, plan, point,
-    points, roll_back, scribble, volume, whole,
+    MIB, SIZE, assert_tidy, attach, attached, detail, hardware, house, machine, new_point, plan,
+    point, points, roll_back, scribble, volume, whole,
 };
 use super::house::{House, noise, settings, tuning};
 use crate::catalog::instances::instance;
@@ -60,7 +60,7 @@ fn i14_a_rollback_returns_every_byte_and_undoing_it_returns_those_after() {
         (safety.kind, safety.name.as_str()),
         (PointKind::Safety, "first")
     );
-    assert_eq!(safety.expires, Some(until));
+    assert_eq!(detail(&house, id, undo).expires, Some(until));
 
     // Something is done there, and then the whole rollback is undone.
     scribble(&house, disks[0], 4);

@@ -14,6 +14,7 @@ mod faults;
 mod fill;
 mod held;
 mod in_flight;
+mod ledger;
 mod model;
 mod moment;
 mod oracle;

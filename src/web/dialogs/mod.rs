@@ -119,7 +119,7 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         (Some(_), Dialog::Detach(id, volume)) => instance::detach(id, volume, inside),
         (Some(_), Dialog::CreatePoint(instance)) => point::create(instance, inside),
         (Some(_), Dialog::RenamePoint(instance, point)) => point::rename(instance, point, inside),
-        (Some(_), Dialog::DeletePoint(instance, point)) => point::delete(instance, point, inside),
+        (Some(_), Dialog::DeletePoint(_, point)) => point::delete(point, inside),
         (Some(_), Dialog::Rollback(_, point) | Dialog::Undo(_, point)) => {
             rollback::body(point, inside)
         }

@@ -1,13 +1,12 @@
 //! *Créer un point de reprise*, *Renommer*, *Supprimer*.
 
-use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, PointId};
 use crate::domain::locale::Locale;
 use crate::domain::recovery::{Consistency, MemoryWay, PointKind};
 use crate::i18n::{fault, format, t};
-use crate::view::{PointDeletion, PointPlan, PointRow};
+use crate::view::{PointDeletion, PointPlan, PointView};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
-use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
+use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field::{self, Refusal, tick};
 use crate::web::context::use_locale;
 use crate::web::erased::maybe;
@@ -92,23 +91,18 @@ fn memory(locale: Locale, plan: &PointPlan) -> AnyView {
 
 /// *Renommer*: name and description.
 pub fn rename(instance: InstanceId, point: PointId, close: String) -> AnyView {
-    let found = ask(move || (Question::Points(instance), 0));
+    let found = ask(move || (Question::Point(instance, Some(point)), 0));
     let rename = acting(Act::RenamePoint);
     let (refusal, pending) = follow(rename, &close);
-    planned(found, close, move |found, close| {
-        let Answer::Points(found) = found else {
-            return ().into_any();
-        };
-        match found.points.iter().find(|row| row.id == point) {
-            Some(row) => to_rename(rename, row, refusal, pending, close),
-            None => unavailable(&Fault::NotFound { what: Noun::Point }, close),
-        }
+    planned(found, close, move |found, close| match found {
+        Answer::Point(found) => to_rename(rename, &found, refusal, pending, close),
+        _ => ().into_any(),
     })
 }
 
 fn to_rename(
     rename: Acting,
-    row: &PointRow,
+    row: &PointView,
     refusal: Refusal,
     pending: Memo<bool>,
     close: String,
@@ -127,21 +121,13 @@ fn to_rename(
 }
 
 /// *Supprimer*: what is freed, what becomes of the points that descend from it, what can then not be undone.
-pub fn delete(instance: InstanceId, point: PointId, close: String) -> AnyView {
+pub fn delete(point: PointId, close: String) -> AnyView {
     let plan = ask(move || (Question::PointDeletion(point), 0));
-    let rows = ask(move || (Question::Points(instance), 0));
     let delete = acting(Act::DeletePoint);
     let (refusal, pending) = follow(delete, &close);
-    planned(plan, close, move |plan, close| {
-        let Answer::PointDeletion(plan) = plan else {
-            return ().into_any();
-        };
-        // Which kind it is decides on words only.
-        let safety = matches!(rows.get(), Some(Ok(Answer::Points(found))) if found
-            .points
-            .iter()
-            .any(|row| row.id == point && row.kind == PointKind::Safety));
-        to_delete(delete, point, &plan, safety, refusal, pending, close)
+    planned(plan, close, move |plan, close| match plan {
+        Answer::PointDeletion(plan) => to_delete(delete, point, &plan, refusal, pending, close),
+        _ => ().into_any(),
     })
 }
 
@@ -149,14 +135,13 @@ fn to_delete(
     delete: Acting,
     point: PointId,
     plan: &PointDeletion,
-    safety: bool,
     refusal: Refusal,
     pending: Memo<bool>,
     close: String,
 ) -> AnyView {
     let locale = use_locale();
     let name = plan.name.as_str();
-    let (what, label) = if safety {
+    let (what, label) = if plan.kind == PointKind::Safety {
         (
             t!(locale, "delete-point-safety", name = name),
             t!(locale, "delete-point-submit"),

@@ -9,11 +9,11 @@ use crate::domain::moment::Moment;
 use crate::domain::recovery::{PointKind, PointState};
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, format, t, words};
-use crate::view::{PointRow, PointsView};
-use crate::web::ask::{Answer, Question, ask};
+use crate::view::{PointView, PointsView};
+use crate::web::ask::{Answer, Asked, Question, ask};
 use crate::web::components::lists::{Phase, failed, loading};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::tree::{Twig, tree, twigs};
+use crate::web::components::tree::{HERE, Shown, Tree, tree, twigs};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{follow, maybe, memo, value};
@@ -37,6 +37,13 @@ fn tab(frame: Frame) -> AnyView {
         memo(move |_| params.with(|params| params.get_str("point").and_then(|id| id.parse().ok())));
     let live = frame.live;
     let asked = ask(move || (Question::Points(instance), live.points.get()));
+    // Without a point in the address, the one that the instance descends from is shown.
+    let detail = ask(move || {
+        (
+            Question::Point(instance, asked_for.get()),
+            live.points.get(),
+        )
+    });
     let may_change = frame.may_change();
     let inside = move || {
         // The newest answer that has points; a failed refresh leaves it as it was.
@@ -57,7 +64,7 @@ fn tab(frame: Frame) -> AnyView {
                     found.with_untracked(|found| found.as_ref().map(|found| found.zone.clone()));
                 empty(instance, may_change, &zone.unwrap_or_default())
             }
-            Some(Phase::Rows) => rows(&frame, instance, asked_for, found),
+            Some(Phase::Rows) => rows(&frame, instance, asked_for, found, detail),
         })
     };
     view! {
@@ -121,39 +128,33 @@ fn empty(instance: InstanceId, may_change: bool, zone: &str) -> AnyView {
     .into_any()
 }
 
+/// What is known of the point that is shown: nothing yet, that it is not there, or all.
+type Detail = Option<Option<Box<PointView>>>;
+
 fn rows(
     frame: &Frame,
     instance: InstanceId,
     asked_for: Memo<Option<PointId>>,
     found: Memo<Option<PointsView>>,
+    detail: Asked,
 ) -> AnyView {
     let locale = use_locale();
     let may_change = frame.may_change();
-    // Without a point in the address, the one that the instance descends from is shown.
-    let shown: Memo<Option<PointId>> = memo(move |_| {
-        asked_for.get().or_else(|| {
-            found.with(|found| {
-                let found = found.as_ref()?;
-                found
-                    .current
-                    .or_else(|| found.points.first().map(|row| row.id))
-            })
+    // A point that has gone meanwhile is not shown any longer, nor is the last one in the place of one that is not there.
+    let detail: Memo<Detail> = memo(move |before: Option<&Detail>| {
+        detail.with(|answer| match answer {
+            Some(Ok(Answer::Point(point))) => Some(Some(point.clone())),
+            Some(Err(Fault::NotFound { .. })) => Some(None),
+            _ => before.cloned().flatten(),
         })
     });
-    let chosen = memo(move |_| shown.get().map(|id| id.to_string()).unwrap_or_default());
+    let chosen = memo(move |_| {
+        let shown = || detail.with(|detail| detail.as_ref()?.as_ref().map(|point| point.id));
+        asked_for.get().or_else(shown).unwrap_or(HERE)
+    });
     let all = memo(move |_| found.with(|found| found.as_ref().map(twigs).unwrap_or_default()));
     let since = memo(move |_| found.with(|found| found.as_ref().and_then(|found| found.since)));
     provide_context(Since(since));
-    let detail = memo(move |_| {
-        found.with(|found| {
-            let found = found.as_ref()?;
-            let row = found
-                .points
-                .iter()
-                .find(|row| Some(row.id) == shown.get())?;
-            Some((row.clone(), found.current == Some(row.id)))
-        })
-    });
     let undo = memo(move |_| found.with(|found| found.as_ref().and_then(|found| found.undo)));
     let zone = memo(move |_| {
         found.with(|found| {
@@ -163,6 +164,14 @@ fn rows(
                 .unwrap_or_default()
         })
     });
+    let shape = Tree {
+        twigs: all,
+        chosen,
+        named: asked_for,
+        folded: kept_folds(instance),
+        alive: frame.alive,
+    };
+    let href = move |point| links::points(instance, Some(point));
     let frame = frame.clone();
     view! {
         {follow(move || maybe(undo.get().map(|(point, until)| undo_banner(locale, instance, point, until, may_change))))}
@@ -179,19 +188,47 @@ fn rows(
                         <span>{t!(locale, "points-column-created")}</span>
                         <span class="number">{t!(locale, "points-column-frees")}</span>
                     </div>
-                    {tree(t!(locale, "points-tree"), all, chosen, frame.alive, links::points(instance, None), cells)}
+                    {tree(t!(locale, "points-tree"), shape, href, cells)}
                 </div>
                 <p class="below quiet">{follow(move || t!(locale, "points-where", zone = zone.get()).into_any())}</p>
             </div>
             {follow(move || {
                 detail.with(|detail| match detail {
-                    Some((row, current)) => details(locale, &frame, instance, row, *current),
-                    None => gone(locale, instance),
+                    Some(Some(point)) => details(locale, &frame, instance, point),
+                    Some(None) => gone(locale, instance),
+                    None => ().into_any(),
                 })
             })}
         </div>
     }
     .into_any()
+}
+
+/// Which points are folded: kept in the browser for as long as its tab is open. Without scripts nothing is ever folded.
+fn kept_folds(instance: InstanceId) -> RwSignal<Vec<PointId>> {
+    let folded = RwSignal::new(Vec::new());
+    #[cfg(feature = "hydrate")]
+    {
+        let kept = move || window().session_storage().ok().flatten();
+        let key = move || format!("folded.{instance}");
+        Effect::new(move |before: Option<()>| {
+            if before.is_none() {
+                let told = kept().and_then(|kept| kept.get_item(&key()).ok().flatten());
+                let told = told.unwrap_or_default();
+                let ids: Vec<PointId> = told.split(' ').filter_map(|id| id.parse().ok()).collect();
+                if !ids.is_empty() {
+                    folded.set(ids);
+                }
+            }
+            let ids: Vec<String> = folded.with(|ids| ids.iter().map(PointId::to_string).collect());
+            if let Some(kept) = kept() {
+                _ = kept.set_item(&key(), &ids.join(" "));
+            }
+        });
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = instance;
+    folded
 }
 
 /// Bytes written since the current point, for the row that says where one is.
@@ -229,10 +266,10 @@ fn gone(locale: Locale, instance: InstanceId) -> AnyView {
 }
 
 /// A safety point bears the name of the point that was gone back to; one made by an undo, where that led.
-fn name(locale: Locale, row: &PointRow) -> String {
-    match row.kind {
-        PointKind::Made => row.name.clone(),
-        PointKind::Safety => t!(locale, "points-safety-name", name = row.name.as_str()),
+fn name(locale: Locale, kind: PointKind, name: &str) -> String {
+    match kind {
+        PointKind::Made => name.to_owned(),
+        PointKind::Safety => t!(locale, "points-safety-name", name = name),
     }
 }
 
@@ -253,9 +290,9 @@ fn bytes_or_unknown(locale: Locale, bytes: Option<Bytes>) -> String {
 }
 
 /// What stands beside the lanes.
-fn cells(twig: &Twig) -> AnyView {
+fn cells(shown: &Shown) -> AnyView {
     let locale = use_locale();
-    let Some(row) = &twig.point else {
+    let Some(row) = &shown.twig.point else {
         let since = use_context::<Since>().map(|since| since.0);
         let since = move || {
             let bytes = since.and_then(|since| since.get());
@@ -273,9 +310,10 @@ fn cells(twig: &Twig) -> AnyView {
     let chip = (row.kind == PointKind::Safety).then(|| {
         view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()
     });
-    let holds = match row.memory {
-        Some(_) => t!(locale, "points-holds-memory"),
-        None => t!(locale, "points-holds-disks"),
+    let holds = if row.memory {
+        t!(locale, "points-holds-memory")
+    } else {
+        t!(locale, "points-holds-disks")
     };
     let state = passing(locale, row.state).map(|words| status(Tone::Busy, words));
     let frees = match row.state {
@@ -286,28 +324,31 @@ fn cells(twig: &Twig) -> AnyView {
         view! { <span class="unseen">{t!(locale, "points-column-frees")} " "</span> {frees} }
             .into_any()
     });
+    let under = (shown.under > 0 || shown.here_under).then(|| {
+        let (count, text) = (shown.under, format::count(locale, u64::from(shown.under)));
+        let points =
+            (count > 0).then(|| t!(locale, "points-folded", count = count, count_text = text));
+        let here = shown
+            .here_under
+            .then(|| view! { <b class="badge">{t!(locale, "points-here")}</b> }.into_any());
+        view! { <small class="under">{points} " " {maybe(here)}</small> }.into_any()
+    });
     view! {
-        <span class="what"><bdi class="name">{name(locale, row)}</bdi> {maybe(state)}</span>
+        <span class="what"><bdi class="name">{name(locale, row.kind, &row.name)}</bdi> {maybe(state)} {maybe(under)}</span>
         <span class="holds"><span class="chip">{holds}</span> {maybe(chip)}</span>
-        <span class="when"><time datetime=format::machine(row.taken)>{format::date_time(locale, row.taken)}</time></span>
+        <span class="when">{format::date_time(locale, row.taken)}</span>
         <span class="frees number">{maybe(frees)}</span>
     }
     .into_any()
 }
 
 /// Everything about one point, and what can be done with it.
-fn details(
-    locale: Locale,
-    frame: &Frame,
-    instance: InstanceId,
-    row: &PointRow,
-    current: bool,
-) -> AnyView {
+fn details(locale: Locale, frame: &Frame, instance: InstanceId, row: &PointView) -> AnyView {
     let description = (!row.description.is_empty()).then(|| {
         view! { <p class="quiet description" dir="auto">{row.description.clone()}</p> }.into_any()
     });
     let chips = view! {
-        {maybe(current.then(|| view! { <span class="chip">{t!(locale, "points-current")}</span> }.into_any()))}
+        {maybe(row.current.then(|| view! { <span class="chip">{t!(locale, "points-current")}</span> }.into_any()))}
         {maybe((row.kind == PointKind::Safety).then(|| {
             view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()
         }))}
@@ -328,7 +369,7 @@ fn details(
         (frame.may_change() && row.state == PointState::Ready).then(|| acts(locale, instance, row));
     view! {
         <aside class="card details" aria-labelledby="point-name">
-            <h2 id="point-name"><bdi>{name(locale, row)}</bdi></h2>
+            <h2 id="point-name"><bdi>{name(locale, row.kind, &row.name)}</bdi></h2>
             <p class="chips">{chips.into_any()}</p>
             {maybe(state)}
             {maybe(description)}
@@ -340,7 +381,7 @@ fn details(
     .into_any()
 }
 
-fn facts(locale: Locale, row: &PointRow) -> AnyView {
+fn facts(locale: Locale, row: &PointView) -> AnyView {
     let fact = |label: String, value: AnyView| {
         view! { <div><dt>{label}</dt><dd>{value}</dd></div> }.into_any()
     };
@@ -419,7 +460,7 @@ fn facts(locale: Locale, row: &PointRow) -> AnyView {
     .into_any()
 }
 
-fn acts(locale: Locale, instance: InstanceId, row: &PointRow) -> AnyView {
+fn acts(locale: Locale, instance: InstanceId, row: &PointView) -> AnyView {
     let here = links::points(instance, Some(row.id));
     let link = |class: &'static str, dialog: Dialog, words: String| {
         view! { <a class=class href=dialog.on(&here) data-noscroll="">{words}</a> }.into_any()

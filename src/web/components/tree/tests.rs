@@ -4,10 +4,8 @@
 
 use super::*;
 use crate::domain::id::PointId;
-use crate::domain::instance::Hardware;
 use crate::domain::moment::Moment;
 use crate::domain::recovery::{Node, drawing};
-use crate::domain::size::Bytes;
 
 fn id(number: u8) -> PointId {
     PointId::from_bytes([number; 16])
@@ -32,30 +30,15 @@ fn view(parents: &[(u8, Option<u8>)], current: Option<u8>, creating: Option<u8>)
         .map(|placed| PointRow {
             id: placed.id,
             name: String::new(),
-            description: String::new(),
             kind: PointKind::Made,
             state: if creating.map(id) == Some(placed.id) {
                 PointState::Creating
             } else {
                 PointState::Ready
             },
-            consistency: None,
-            running: false,
-            stood_still: None,
-            hardware: Hardware {
-                vcpus: 1,
-                memory: Bytes(0),
-                machine: String::new(),
-                cpu: String::new(),
-                qemu: String::new(),
-            },
-            by: None,
             taken: at,
-            expires: None,
-            disks: Vec::new(),
             frees: None,
-            memory: None,
-            refused: None,
+            memory: false,
             lane: placed.lane,
             parent_lane: placed.parent_lane,
             passing: placed.passing,
@@ -63,7 +46,6 @@ fn view(parents: &[(u8, Option<u8>)], current: Option<u8>, creating: Option<u8>)
             depth: placed.depth,
             children: placed.children,
             on_path: placed.on_path,
-            job: None,
         })
         .collect();
     PointsView {
@@ -169,6 +151,55 @@ fn the_way_to_the_present_is_strong_and_no_other() {
         .map(|twig| twig.drawing.0.matches("way strong").count())
         .collect();
     assert_eq!(strong, [1, 1, 0, 0, 0]);
+}
+
+#[test]
+fn what_is_folded_away_is_told_and_so_is_that_the_present_is_there() {
+    let parents = [
+        (1, None),
+        (2, Some(1)),
+        (3, Some(2)),
+        (4, Some(3)),
+        (5, Some(2)),
+    ];
+    let twigs = twigs(&view(&parents, Some(5), None));
+    let told = |folded: &[PointId]| -> Vec<(Option<bool>, bool, u32, bool)> {
+        let rows = shown(&twigs, folded).into_iter();
+        rows.map(|row| (row.folded, row.hidden, row.under, row.here_under))
+            .collect()
+    };
+    let open = (Some(false), false, 0, false);
+    let leaf = (None, false, 0, false);
+    assert_eq!(told(&[]), [open, open, open, leaf, open, leaf]);
+    assert_eq!(
+        told(&[id(3)]),
+        [
+            open,
+            open,
+            (Some(true), false, 1, false),
+            (None, true, 0, false),
+            open,
+            leaf
+        ]
+    );
+    // The outermost counts for all, whatever else is folded below it; a row that is gone folds nothing.
+    let all = told(&[id(2), id(3), id(9)]);
+    assert_eq!(all[1], (Some(true), false, 3, true));
+    assert!(all[2..].iter().all(|(_, hidden, ..)| *hidden));
+    // Where ways part, and where one that parted begins.
+    let forks: Vec<bool> = twigs.iter().map(|twig| twig.fork).collect();
+    assert_eq!(forks, [false, true, true, false, false, false]);
+}
+
+#[test]
+fn the_line_to_what_is_folded_away_stands_by_itself() {
+    let parents = [(1, None), (2, Some(1)), (3, Some(1))];
+    let drawn = twigs(&view(&parents, Some(1), None));
+    let lines = |at: usize| drawn[at].drawing.0.matches("<path").count();
+    let on = |at: usize| drawn[at].drawing.0.matches(" on\"").count();
+    assert_eq!((lines(0), on(0)), (1, 1));
+    // A branch, and the present's lane beside it; nothing goes on from there.
+    assert_eq!((lines(1), on(1)), (2, 0));
 }
 
 #[test]
