@@ -1,11 +1,11 @@
 //! The activity log: who did what, when, through which door. How an act ended is told by its job.
 
 use super::jobs::{JOB, Job, job_at};
-use super::paging::{Paged, Window};
+use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
 use super::{Catalog, Context, Error};
 use crate::domain::id::{JobId, OrganizationId, UserId};
 use crate::domain::role::Door;
-use rusqlite::{OptionalExtension, Transaction, named_params};
+use rusqlite::{OptionalExtension, Transaction, named_params, params_from_iter};
 
 /// An entry to be written.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct NewEvent<'a> {
     pub subject: &'a str,
     /// The job that does it.
     pub job: Option<JobId>,
+    /// The id of what it was done to, where no job knows it.
+    pub object: Option<String>,
 }
 
 /// An entry.
@@ -48,28 +50,51 @@ pub struct Event {
 }
 
 impl Catalog {
-    /// A page of the organization's log, newest first. Two statements, whatever the number of rows.
+    /// A page of the organization's log, newest first unless asked for otherwise. Three statements, whatever the number
+    /// of rows. What was done to an instance is also what was done to its volumes and recovery points; what was done to
+    /// a volume is also the snapshots that were taken of it.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn list_events(
         &self,
         organization: OrganizationId,
-        page: u32,
+        narrow: &Narrow,
         limit: u32,
     ) -> Result<Paged<Event>, Error> {
+        let conditions = Conditions::new("e.organization = ?", organization)
+            .and("e.who = ?", &narrow.who)
+            .and("e.door = ?", &narrow.door)
+            // An act is a word, or an object with the kind of its work as a word (`control` writes them).
+            .and("instr(e.act, '\"' || ? || '\"') > 0", &narrow.kind)
+            .and(
+                "e.id IN (SELECT id FROM events WHERE object = ?
+                          UNION SELECT o.id FROM events o WHERE o.object IN (SELECT v.id FROM volumes v WHERE v.instance = ?)
+                          UNION SELECT o.id FROM events o WHERE o.object IN (SELECT p.id FROM points p WHERE p.instance = ?)
+                          UNION SELECT o.id FROM jobs s JOIN events o ON o.job = s.id WHERE s.source = ?)",
+                &narrow.of,
+            )
+            .and_number("e.at >= ?", narrow.from)
+            .and_number("e.at < ?", narrow.until)
+            .find("e.subject || ' ' || COALESCE(e.who, '')", &narrow.find);
+        let columns = [
+            ("when", "e.at"),
+            ("who", "e.who COLLATE names"),
+            ("kind", "e.act"),
+            ("subject", "e.subject COLLATE names"),
+        ];
+        let order = order(&narrow.sort, &columns, "e.id DESC");
         self.read(|tx| {
-            let total = tx
-                .prepare_cached("SELECT COUNT(*) FROM events WHERE organization = ?1")
-                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
-                .context("count the log's entries")?;
-            let window = Window::of(total, page, limit);
+            let page = (narrow.page, limit);
+            let (window, ids) =
+                on_page::<i64>(tx, ("events e", "e.id"), &conditions, &order, page)?;
             let sql = format!(
-                "SELECT e.id, e.at, e.who, e.door, e.act, e.subject, {JOB} FROM events e LEFT JOIN jobs j ON j.id = e.job
-                 WHERE e.organization = ?1 ORDER BY e.id DESC LIMIT ?2 OFFSET ?3"
+                "SELECT e.id, e.at, e.who, e.door, e.act, e.subject, {JOB}
+                 FROM events e LEFT JOIN jobs j ON j.id = e.job WHERE e.id IN ({})",
+                marks(ids.len())
             );
             let mut query = tx.prepare_cached(&sql).context("list the log")?;
-            let rows = query.query_map((organization, window.limit, window.offset as i64), |row| {
+            let rows = query.query_map(params_from_iter(&ids), |row| {
                 Ok(Event {
                     id: row.get(0)?,
                     at: row.get(1)?,
@@ -80,7 +105,8 @@ impl Catalog {
                     job: job_at(row, 6)?,
                 })
             });
-            Ok(window.with(rows.and_then(Iterator::collect).context("list the log")?))
+            let rows = rows.and_then(Iterator::collect).context("list the log")?;
+            Ok(window.with(ordered(&ids, rows, |row: &Event| row.id)))
         })
     }
 
@@ -129,8 +155,9 @@ impl Catalog {
 /// # Errors
 /// [`Error::Sqlite`].
 pub fn insert_event(tx: &Transaction<'_>, event: &NewEvent<'_>) -> Result<(), Error> {
-    let sql = "INSERT INTO events (organization, at, user, who, door, act, subject, job)
-               VALUES (:organization, :at, :user, :who, :door, :act, :subject, :job)";
+    let sql = "INSERT INTO events (organization, at, user, who, door, act, subject, job, object)
+               VALUES (:organization, :at, :user, :who, :door, :act, :subject, :job,
+                       COALESCE(:object, (SELECT subject FROM jobs WHERE id = :job)))";
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
@@ -142,6 +169,7 @@ pub fn insert_event(tx: &Transaction<'_>, event: &NewEvent<'_>) -> Result<(), Er
                 ":act": event.act,
                 ":subject": event.subject,
                 ":job": event.job,
+                ":object": event.object,
             })
         })
         .context("write into the log")?;

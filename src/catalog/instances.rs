@@ -1,13 +1,13 @@
 //! Instances: intents and proofs. Whether a process of theirs runs, the hypervisor knows.
 
 use super::jobs::{JOB, Job, LIVE, job_at};
-use super::paging::{Paged, Window};
+use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
 use super::{Catalog, Context, Error};
 use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, InstanceId, JobId, OrganizationId, PointId, ZoneId};
 use crate::domain::instance::{Accelerator, Hardware, InstanceState};
 use crate::domain::job::JobKind;
-use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+use rusqlite::{OptionalExtension, Row, Transaction, named_params, params_from_iter};
 
 /// An instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,34 +109,49 @@ fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedInstance> {
 }
 
 impl Catalog {
-    /// A page of the organization's instances, newest first. Two statements, whatever the number of rows.
+    /// A page of the organization's instances, newest first unless asked for otherwise. Three statements, whatever the
+    /// number of rows.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn list_instances(
         &self,
         organization: OrganizationId,
-        page: u32,
+        narrow: &Narrow,
         limit: u32,
     ) -> Result<Paged<ListedInstance>, Error> {
+        let conditions = Conditions::new("i.organization = ?", organization)
+            .and("i.state = ?", &narrow.state)
+            .and("i.zone = ?", &narrow.zone)
+            .find("i.name || ' ' || z.name", &narrow.find);
+        let columns = [
+            ("name", "i.name COLLATE names"),
+            ("state", "i.state"),
+            ("zone", "z.name COLLATE names"),
+            ("memory", "i.memory"),
+            (
+                "volumes",
+                "(SELECT COUNT(*) FROM volumes v WHERE v.instance = i.id)",
+            ),
+            (
+                "points",
+                "(SELECT COUNT(*) FROM points p WHERE p.instance = i.id AND p.kind = 'made' AND p.state <> 'deleting')",
+            ),
+            ("created", "i.created"),
+        ];
+        let order = order(&narrow.sort, &columns, "i.created DESC, i.id DESC");
+        let tables = "instances i JOIN zones z ON z.id = i.zone";
         self.read(|tx| {
-            let total = tx
-                .prepare_cached("SELECT COUNT(*) FROM instances WHERE organization = ?1")
-                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
-                .context("count the instances")?;
-            let window = Window::of(total, page, limit);
-            let sql = listed_sql(
-                "i.organization = ?1 ORDER BY i.created DESC, i.id DESC LIMIT ?2 OFFSET ?3",
-            );
+            let page = (narrow.page, limit);
+            let (window, ids) =
+                on_page::<InstanceId>(tx, (tables, "i.id"), &conditions, &order, page)?;
+            let sql = listed_sql(&format!("i.id IN ({})", marks(ids.len())));
             let mut query = tx.prepare_cached(&sql).context("list the instances")?;
-            let rows = query.query_map(
-                (organization, window.limit, window.offset as i64),
-                listed_at,
-            );
-            Ok(window.with(
-                rows.and_then(Iterator::collect)
-                    .context("list the instances")?,
-            ))
+            let rows = query.query_map(params_from_iter(&ids), listed_at);
+            let rows = rows
+                .and_then(Iterator::collect)
+                .context("list the instances")?;
+            Ok(window.with(ordered(&ids, rows, |row: &ListedInstance| row.instance.id)))
         })
     }
 

@@ -99,6 +99,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0006_origins.sql")),
     M::up(include_str!("migrations/0007_elsewhere.sql")),
     M::up(include_str!("migrations/0009_operators.sql")),
+    M::up(include_str!("migrations/0010_log.sql")),
 ];
 static MIGRATIONS: Migrations<'static> = Migrations::from_slice(STEPS);
 
@@ -183,7 +184,9 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     connection
         .pragma_update(None, "foreign_keys", true)
         .context("ask for foreign keys")?;
-    connection.set_prepared_statement_cache_capacity(64);
+    paging::prepare(&connection)?;
+    // Each way of narrowing and sorting a list is a statement of its own.
+    connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }
 

@@ -1,7 +1,7 @@
 //! Volume snapshots: intents and proofs. Their bytes are the archive's, their checkpoints the engine's.
 
 use super::jobs::{JOB, Job, LIVE, job_at};
-use super::paging::{Paged, Window};
+use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
 use super::{Catalog, Context, Error};
 use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, OrganizationId, SnapshotId, VolumeId, ZoneId};
@@ -9,7 +9,7 @@ use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::VolumeKind;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, named_params};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, named_params, params_from_iter};
 
 /// What the pool has of a snapshot's checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,35 +145,49 @@ pub(super) fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedSnapshot> {
 }
 
 impl Catalog {
-    /// A page of the organization's snapshots, newest first. Two statements, whatever the number of rows.
+    /// A page of the organization's snapshots, newest first unless asked for otherwise. Three statements, whatever the
+    /// number of rows.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn list_snapshots(
         &self,
         organization: OrganizationId,
-        page: u32,
+        narrow: &Narrow,
         limit: u32,
     ) -> Result<Paged<ListedSnapshot>, Error> {
+        let conditions = Conditions::new("s.organization = ?", organization)
+            .and("s.state = ?", &narrow.state)
+            .and("s.zone = ?", &narrow.zone)
+            .and("s.kind = ?", &narrow.kind)
+            .and(
+                "(s.volume = ? OR s.volume IN (SELECT id FROM volumes WHERE instance = ?))",
+                &narrow.of,
+            )
+            .find(
+                "s.name || ' ' || s.volume_name || ' ' || COALESCE(z.name, s.place, '')",
+                &narrow.find,
+            );
+        let columns = [
+            ("name", "s.name COLLATE names"),
+            ("state", "s.state"),
+            ("volume", "s.volume_name COLLATE names"),
+            ("data", "s.data"),
+            ("taken", "s.taken"),
+        ];
+        let order = order(&narrow.sort, &columns, "s.taken DESC, s.id DESC");
+        let tables = "snapshots s LEFT JOIN zones z ON z.id = s.zone";
         self.read(|tx| {
-            let total = tx
-                .prepare_cached("SELECT COUNT(*) FROM snapshots WHERE organization = ?1")
-                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
-                .context("count the snapshots")?;
-            let window = Window::of(total, page, limit);
-            let sql = format!(
-                "{} WHERE s.organization = ?1 ORDER BY s.taken DESC, s.id DESC LIMIT ?2 OFFSET ?3",
-                listed()
-            );
+            let page = (narrow.page, limit);
+            let (window, ids) =
+                on_page::<SnapshotId>(tx, (tables, "s.id"), &conditions, &order, page)?;
+            let sql = format!("{} WHERE s.id IN ({})", listed(), marks(ids.len()));
             let mut query = tx.prepare_cached(&sql).context("list the snapshots")?;
-            let rows = query.query_map(
-                (organization, window.limit, window.offset as i64),
-                listed_at,
-            );
-            Ok(window.with(
-                rows.and_then(Iterator::collect)
-                    .context("list the snapshots")?,
-            ))
+            let rows = query.query_map(params_from_iter(&ids), listed_at);
+            let rows = rows
+                .and_then(Iterator::collect)
+                .context("list the snapshots")?;
+            Ok(window.with(ordered(&ids, rows, |row: &ListedSnapshot| row.snapshot.id)))
         })
     }
 

@@ -1,13 +1,13 @@
 //! Templates: intents and proofs. Their content is a snapshot of its own in the archive, which no list shows.
 
 use super::jobs::{JOB, Job, LIVE, job_at};
-use super::paging::{Paged, Window};
+use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
 use super::{Catalog, Context, Error};
 use crate::domain::fault::Fault;
 use crate::domain::id::{OrganizationId, SnapshotId, TemplateId};
 use crate::domain::size::Bytes;
 use crate::domain::template::TemplateState;
-use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+use rusqlite::{OptionalExtension, Row, Transaction, named_params, params_from_iter};
 
 /// A template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,38 +69,53 @@ fn template_at(row: &Row<'_>) -> rusqlite::Result<Template> {
 }
 
 impl Catalog {
-    /// A page of the organization's templates, newest first. Two statements, whatever the number of rows.
+    /// A page of the organization's templates, newest first unless asked for otherwise. Three statements, whatever the
+    /// number of rows.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn list_templates(
         &self,
         organization: OrganizationId,
-        page: u32,
+        narrow: &Narrow,
         limit: u32,
     ) -> Result<Paged<ListedTemplate>, Error> {
+        let conditions = Conditions::new("t.organization = ?", organization)
+            .and("t.state = ?", &narrow.state)
+            .find(
+                "t.name || ' ' || t.description || ' ' || t.origin",
+                &narrow.find,
+            );
+        let columns = [
+            ("name", "t.name COLLATE names"),
+            ("state", "t.state"),
+            ("size", "t.size"),
+            ("data", "t.data"),
+            ("origin", "t.origin COLLATE names"),
+            ("created", "t.created"),
+        ];
+        let order = order(&narrow.sort, &columns, "t.created DESC, t.id DESC");
         self.read(|tx| {
-            let total = tx
-                .prepare_cached("SELECT COUNT(*) FROM templates WHERE organization = ?1")
-                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
-                .context("count the templates")?;
-            let window = Window::of(total, page, limit);
+            let page = (narrow.page, limit);
+            let (window, ids) =
+                on_page::<TemplateId>(tx, ("templates t", "t.id"), &conditions, &order, page)?;
             let sql = format!(
                 "SELECT {COLUMNS}, {JOB}
                  FROM templates t LEFT JOIN jobs j ON j.subject = t.id AND j.state IN {LIVE}
-                 WHERE t.organization = ?1 ORDER BY t.created DESC, t.id DESC LIMIT ?2 OFFSET ?3"
+                 WHERE t.id IN ({})",
+                marks(ids.len())
             );
             let mut query = tx.prepare_cached(&sql).context("list the templates")?;
-            let rows = query.query_map((organization, window.limit, window.offset as i64), |row| {
+            let rows = query.query_map(params_from_iter(&ids), |row| {
                 Ok(ListedTemplate {
                     template: template_at(row)?,
                     job: job_at(row, 12)?,
                 })
             });
-            Ok(window.with(
-                rows.and_then(Iterator::collect)
-                    .context("list the templates")?,
-            ))
+            let rows = rows
+                .and_then(Iterator::collect)
+                .context("list the templates")?;
+            Ok(window.with(ordered(&ids, rows, |row: &ListedTemplate| row.template.id)))
         })
     }
 

@@ -65,7 +65,7 @@ fn a_catalog_of_version_6_keeps_what_is_in_it() {
         assert_eq!(copy.checkpoint, id::<CheckpointId>('5'));
         assert_eq!(copy.base, Some(id('6')));
         assert_eq!(of(id('7')).held, Held::NotYet);
-        let listed = catalog.list_snapshots(us, 1, 50).expect("a list");
+        let listed = catalog.list_snapshots(us, &1.into(), 50).expect("a list");
         assert_eq!(listed.total, 2);
         assert!(
             listed

@@ -1,13 +1,13 @@
 //! Volumes: intents and proofs. What a volume holds is the engine's to say.
 
 use super::jobs::{JOB, Job, LIVE, job_at};
-use super::paging::{Paged, Window};
+use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
 use super::{Catalog, Context, Error};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, OrganizationId, VolumeId, ZoneId};
 use crate::domain::size::Bytes;
 use crate::domain::volume::{VolumeKind, VolumeState};
-use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+use rusqlite::{OptionalExtension, Row, Transaction, named_params, params_from_iter};
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,34 +100,53 @@ fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedVolume> {
 }
 
 impl Catalog {
-    /// A page of the organization's volumes, newest first. Two statements, whatever the number of rows.
+    /// A page of the organization's volumes, newest first unless asked for otherwise. Three statements, whatever the
+    /// number of rows.
     ///
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn list_volumes(
         &self,
         organization: OrganizationId,
-        page: u32,
+        narrow: &Narrow,
         limit: u32,
     ) -> Result<Paged<ListedVolume>, Error> {
+        let conditions = Conditions::new("v.organization = ?", organization)
+            .and("v.state = ?", &narrow.state)
+            .and("v.zone = ?", &narrow.zone)
+            .and("v.kind = ?", &narrow.kind)
+            .and("v.instance = ?", &narrow.of)
+            .find(
+                "v.name || ' ' || COALESCE(i.name, '') || ' ' || z.name",
+                &narrow.find,
+            );
+        let columns = [
+            ("name", "v.name COLLATE names"),
+            ("state", "v.state"),
+            ("kind", "v.kind"),
+            ("instance", "i.name COLLATE names"),
+            ("zone", "z.name COLLATE names"),
+            ("size", "v.size"),
+            (
+                "snapshots",
+                "(SELECT COUNT(*) FROM snapshots s WHERE s.volume = v.id AND s.state IN ('saved', 'verified'))",
+            ),
+            ("created", "v.created"),
+        ];
+        let order = order(&narrow.sort, &columns, "v.created DESC, v.id DESC");
+        let tables =
+            "volumes v JOIN zones z ON z.id = v.zone LEFT JOIN instances i ON i.id = v.instance";
         self.read(|tx| {
-            let total = tx
-                .prepare_cached("SELECT COUNT(*) FROM volumes WHERE organization = ?1")
-                .and_then(|mut query| query.query_row([organization], |row| row.get(0)))
-                .context("count the volumes")?;
-            let window = Window::of(total, page, limit);
-            let sql = listed_sql(
-                "v.organization = ?1 ORDER BY v.created DESC, v.id DESC LIMIT ?2 OFFSET ?3",
-            );
+            let page = (narrow.page, limit);
+            let (window, ids) =
+                on_page::<VolumeId>(tx, (tables, "v.id"), &conditions, &order, page)?;
+            let sql = listed_sql(&format!("v.id IN ({})", marks(ids.len())));
             let mut query = tx.prepare_cached(&sql).context("list the volumes")?;
-            let rows = query.query_map(
-                (organization, window.limit, window.offset as i64),
-                listed_at,
-            );
-            Ok(window.with(
-                rows.and_then(Iterator::collect)
-                    .context("list the volumes")?,
-            ))
+            let rows = query.query_map(params_from_iter(&ids), listed_at);
+            let rows = rows
+                .and_then(Iterator::collect)
+                .context("list the volumes")?;
+            Ok(window.with(ordered(&ids, rows, |row: &ListedVolume| row.volume.id)))
         })
     }
 

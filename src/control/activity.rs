@@ -3,7 +3,7 @@
 use super::core::Core;
 use super::error::{Error, Refusal, internal};
 use super::moments::{moment, time_zone};
-use super::{Caller, Control};
+use super::{Caller, Control, narrow};
 use crate::catalog;
 use crate::catalog::events::{NewEvent, insert_event};
 use crate::catalog::jobs::Job;
@@ -26,11 +26,10 @@ impl Control {
         caller: &Caller,
         listing: impl Into<Listing>,
     ) -> Result<Page<ActivityRow>, Fault> {
-        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
         let found = self.ask(self.catalog().list_events(
             actor.organization,
-            listing.page,
+            &narrow(listing, actor),
             PAGE_ROWS,
         ))?;
         let zone = time_zone(&actor.time_zone);
@@ -108,7 +107,7 @@ impl Control {
             .organization;
         let now = self.now_ms();
         self.core
-            .transact(|tx| log(tx, caller, act, subject, None, now))?;
+            .transact(|tx| log(tx, caller, act, subject, Logged::Nothing, now))?;
         self.core.live.changed(organization, &[Change::Activity]);
         Ok(())
     }
@@ -156,8 +155,19 @@ pub(super) fn log_end(
         act,
         subject: &job.subject_name,
         job: Some(job.id),
+        object: None,
     };
     insert_event(tx, &event)
+}
+
+/// What an entry of the log is about.
+pub(super) enum Logged {
+    /// Long work, which knows its object.
+    Job(JobId),
+    /// The object with this id.
+    Object(String),
+    /// Nothing that has an id.
+    Nothing,
 }
 
 /// Writes an act into the log, in the transaction of the act itself.
@@ -166,7 +176,7 @@ pub(super) fn log(
     caller: &Caller,
     act: Act,
     subject: &str,
-    job: Option<JobId>,
+    about: Logged,
     now: i64,
 ) -> Result<(), Refusal> {
     let actor = caller.actor.as_ref().ok_or(Fault::SignInNeeded)?;
@@ -187,7 +197,14 @@ pub(super) fn log(
         door: caller.door,
         act: words,
         subject,
-        job,
+        job: match about {
+            Logged::Job(job) => Some(job),
+            Logged::Object(_) | Logged::Nothing => None,
+        },
+        object: match about {
+            Logged::Object(id) => Some(id),
+            Logged::Job(_) | Logged::Nothing => None,
+        },
     };
     insert_event(tx, &event)?;
     Ok(())

@@ -5,7 +5,7 @@ pub(super) mod act;
 
 use super::error::explain;
 use super::moments::{moment, time_zone};
-use super::{Actor, Caller, Control, page_of, serial};
+use super::{Actor, Caller, Control, narrow, page_of, serial};
 use crate::catalog::instances::{Instance, ListedInstance, instance_of};
 use crate::catalog::snapshots::Held;
 use crate::domain::fault::{Fault, Noun};
@@ -36,11 +36,10 @@ impl Control {
         caller: &Caller,
         listing: impl Into<Listing>,
     ) -> Result<Page<InstanceRow>, Fault> {
-        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
         let found = self.ask(self.catalog().list_instances(
             actor.organization,
-            listing.page,
+            &narrow(listing, actor),
             PAGE_ROWS,
         ))?;
         let zone = time_zone(&actor.time_zone);

@@ -7,7 +7,7 @@
 //! What may never be true: a kit with another organization's keys, in the hands of one who is no Owner; the passphrase
 //! or the kit's text in the catalog or in a log.
 
-use super::activity::log;
+use super::activity::{Logged, log};
 use super::error::Error;
 use super::moments::{moment, stamp, time_zone};
 use super::{Caller, Control};
@@ -110,7 +110,7 @@ impl Control {
         })?;
         let now = self.now_ms();
         self.core
-            .transact(|tx| log(tx, caller, Act::SaveKit, &kit.mark, None, now))?;
+            .transact(|tx| log(tx, caller, Act::SaveKit, &kit.mark, Logged::Nothing, now))?;
         let saved = Saved {
             at: now,
             who: actor.name.clone(),

@@ -59,11 +59,11 @@ pub use templates::TemplateImport;
 pub use uploads::{ImportRequest, UploadSlot};
 
 use self::core::Core;
-use crate::catalog::paging::Paged;
+use crate::catalog::paging::{Narrow, Paged};
 use crate::catalog::{self, Catalog};
 use crate::domain::fault::Fault;
 use crate::jobs::Runner;
-use crate::view::{Page, ZoneView};
+use crate::view::{Listing, Page, ZoneView};
 use std::sync::Arc;
 
 /// The control plane of one region. Clones share it.
@@ -132,6 +132,25 @@ impl Control {
     /// The catalog's answer, or what a user may know of its failure.
     fn ask<T>(&self, answer: Result<T, catalog::Error>) -> Result<T, Fault> {
         answer.map_err(|error| self.fault(error.into()))
+    }
+}
+
+/// What the catalog is asked for; days are those of the member's time zone.
+fn narrow(listing: impl Into<Listing>, actor: &Actor) -> Narrow {
+    let listing = listing.into();
+    let zone = moments::time_zone(&actor.time_zone);
+    Narrow {
+        page: listing.page,
+        from: moments::begin_of_day(&zone, &listing.from, 0),
+        until: moments::begin_of_day(&zone, &listing.until, 1),
+        find: listing.find,
+        sort: listing.sort,
+        state: listing.state,
+        zone: listing.zone,
+        kind: listing.kind,
+        of: listing.of,
+        who: listing.who,
+        door: listing.door,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Recovery points: listing, making, renaming, deleting. What an instance is brought back to is `rollback`'s.
 
+use super::activity::{Logged, log};
 use super::error::{Error, Refusal, explain};
 use super::moments::{moment, stamp, time_zone};
 use super::work::Asked;
@@ -316,7 +317,14 @@ impl Control {
                 return Err(Fault::InUse { name: point.name }.into());
             }
             rename_point(tx, id, &name, &description)?;
-            super::activity::log(tx, caller, Act::RenamePoint, &name, None, now)
+            log(
+                tx,
+                caller,
+                Act::RenamePoint,
+                &name,
+                Logged::Object(id.to_string()),
+                now,
+            )
         })?;
         self.core.work_changed(actor.organization);
         Ok(())

@@ -4,7 +4,7 @@ use super::error::{About, Refusal, explain};
 use super::moments::{moment, stamp, time_zone};
 use super::volumes::write_new;
 use super::work::Asked;
-use super::{Actor, Caller, Control, page_of};
+use super::{Actor, Caller, Control, narrow, page_of};
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{
     Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken,
@@ -38,11 +38,10 @@ impl Control {
         caller: &Caller,
         listing: impl Into<Listing>,
     ) -> Result<Page<SnapshotRow>, Fault> {
-        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
         let found = self.ask(self.catalog().list_snapshots(
             actor.organization,
-            listing.page,
+            &narrow(listing, actor),
             PAGE_ROWS,
         ))?;
         let zone = time_zone(&actor.time_zone);

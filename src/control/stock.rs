@@ -342,6 +342,7 @@ impl Core {
                 act,
                 subject: &gone.name,
                 job: None,
+                object: None,
             };
             insert_event(tx, &event)?;
             Ok(true)

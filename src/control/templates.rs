@@ -6,7 +6,7 @@ use super::tasks::TemplateArgs;
 use super::uploads::{UploadSlot, measured};
 use super::work::Asked;
 use super::zones::Zone;
-use super::{Actor, Caller, Control, page_of};
+use super::{Actor, Caller, Control, narrow, page_of};
 use crate::catalog::jobs::is_being_read;
 use crate::catalog::snapshots::snapshot_of;
 use crate::catalog::templates::{
@@ -60,11 +60,10 @@ impl Control {
         caller: &Caller,
         listing: impl Into<Listing>,
     ) -> Result<Page<TemplateRow>, Fault> {
-        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
         let found = self.ask(self.catalog().list_templates(
             actor.organization,
-            listing.page,
+            &narrow(listing, actor),
             PAGE_ROWS,
         ))?;
         let zone = time_zone(&actor.time_zone);

@@ -4,7 +4,7 @@ use super::error::{Refusal, SIZE_OUT_OF_RANGE, explain};
 use super::moments::{moment, time_zone};
 use super::work::Asked;
 use super::zones::Zone;
-use super::{Actor, Caller, Control, page_of};
+use super::{Actor, Caller, Control, narrow, page_of};
 use crate::catalog::instances::{instance, live_work_on};
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{Held, Snapshot};
@@ -35,11 +35,10 @@ impl Control {
         caller: &Caller,
         listing: impl Into<Listing>,
     ) -> Result<Page<VolumeRow>, Fault> {
-        let listing = listing.into();
         let actor = caller.must(Permission::Read)?;
         let found = self.ask(self.catalog().list_volumes(
             actor.organization,
-            listing.page,
+            &narrow(listing, actor),
             PAGE_ROWS,
         ))?;
         let zone = time_zone(&actor.time_zone);

@@ -1,6 +1,6 @@
 //! Long work as members see it, and what they may do to it.
 
-use super::activity::log;
+use super::activity::{Logged, log};
 use super::error::Refusal;
 use super::moments::{moment, time_zone};
 use super::{Actor, Caller, Control};
@@ -91,7 +91,7 @@ impl Control {
                     caller,
                     Act::Interrupt(job.kind),
                     &job.subject_name,
-                    Some(id),
+                    Logged::Job(id),
                     now,
                 )?;
             }
@@ -137,7 +137,7 @@ impl Control {
                 caller,
                 Act::Retry(job.kind),
                 &job.subject_name,
-                Some(id),
+                Logged::Job(id),
                 now,
             )
         })?;
@@ -174,7 +174,7 @@ impl Control {
                 caller,
                 Act::Job(asked.kind),
                 asked.name,
-                Some(asked.id),
+                Logged::Job(asked.id),
                 now,
             )
         })?;

@@ -1,6 +1,7 @@
 //! Names that members give to their objects.
 
 use super::fault::Fault;
+use std::cmp::Ordering;
 
 /// The longest name, in characters.
 pub const MAX_NAME: usize = 100;
@@ -30,6 +31,85 @@ pub fn checked_name(text: &str) -> Result<String, Fault> {
     Ok(name)
 }
 
+/// `text` as it is searched: in lower case, letters without their accents (é is e, œ is oe), typographic apostrophes as
+/// plain ones. What is written in other scripts stays as it is.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            plain.push(c.to_ascii_lowercase());
+            continue;
+        }
+        for c in c.to_lowercase() {
+            match c {
+                'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => plain.push('a'),
+                'ç' | 'ć' | 'č' => plain.push('c'),
+                'ď' | 'đ' => plain.push('d'),
+                'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' => plain.push('e'),
+                'ğ' => plain.push('g'),
+                'ì' | 'í' | 'î' | 'ï' | 'ī' | 'ı' => plain.push('i'),
+                'ł' => plain.push('l'),
+                'ñ' | 'ń' | 'ň' => plain.push('n'),
+                'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ő' => plain.push('o'),
+                'ř' => plain.push('r'),
+                'ś' | 'š' | 'ş' | 'ș' => plain.push('s'),
+                'ť' | 'ţ' | 'ț' => plain.push('t'),
+                'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' => plain.push('u'),
+                'ý' | 'ÿ' => plain.push('y'),
+                'ź' | 'ž' | 'ż' => plain.push('z'),
+                'œ' => plain.push_str("oe"),
+                'æ' => plain.push_str("ae"),
+                'ß' => plain.push_str("ss"),
+                '’' => plain.push('\''),
+                // Accents that stand apart from their letter (Unicode, combining diacritical marks).
+                '\u{300}'..='\u{36f}' => {}
+                other => plain.push(other),
+            }
+        }
+    }
+    plain
+}
+
+/// The order of two names as people read them: case and accents aside, runs of digits by their value; then as they are
+/// written, so that no two different names are equal.
+#[must_use]
+pub fn in_order(one: &str, other: &str) -> Ordering {
+    let (left, right) = (folded(one), folded(other));
+    let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
+    loop {
+        match (left.first(), right.first()) {
+            (None, None) => return one.cmp(other),
+            (Some(a), Some(b)) if a.is_ascii_digit() && b.is_ascii_digit() => {
+                let (a, rest) = digits(left);
+                left = rest;
+                let (b, rest) = digits(right);
+                right = rest;
+                match a.len().cmp(&b.len()).then(a.cmp(b)) {
+                    Ordering::Equal => {}
+                    unequal => return unequal,
+                }
+            }
+            (a, b) if a == b => {
+                left = &left[1..];
+                right = &right[1..];
+            }
+            (a, b) => return a.cmp(&b),
+        }
+    }
+}
+
+/// The digits that `text` begins with, without zeros before them, and what follows.
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text
+        .iter()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    let zeros = number.iter().take_while(|byte| **byte == b'0').count();
+    (&number[zeros..], rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +136,24 @@ mod tests {
         for fine in ["نسخة", "🦀 volume", "‏שלום"] {
             assert!(checked_name(fine).is_ok(), "{fine}");
         }
+    }
+
+    #[test]
+    fn names_are_searched_without_case_and_accents() {
+        assert_eq!(folded("Érablière d’Œuvres"), "erabliere d'oeuvres");
+        assert_eq!(folded("e\u{301}te\u{301}"), "ete");
+        assert_eq!(folded("日本-Ж"), "日本-ж");
+    }
+
+    #[test]
+    fn names_stand_in_the_order_people_read_them() {
+        let mut names = [
+            "node10", "Node2", "émile", "zoe", "Emile", "node2", "node02", "a", "node",
+        ];
+        names.sort_by(|one, other| in_order(one, other));
+        let sorted = [
+            "a", "Emile", "émile", "node", "Node2", "node02", "node2", "node10", "zoe",
+        ];
+        assert_eq!(names, sorted);
     }
 }

@@ -1,6 +1,6 @@
 //! What is done to instances: making, starting, stopping, deleting; attaching volumes.
 
-use super::super::activity::log;
+use super::super::activity::{Logged, log};
 use super::super::error::{Error, Refusal};
 use super::super::volumes::{not_attached, write_new};
 use super::super::work::Asked;
@@ -374,7 +374,8 @@ impl Control {
                         && volume.zone == instance.zone =>
                 {
                     set_attachment(tx, volume.id, Some((id, slot)))?;
-                    log(tx, caller, Act::Attach, &volume.name, None, now)
+                    let about = Logged::Object(volume.id.to_string());
+                    log(tx, caller, Act::Attach, &volume.name, about, now)
                 }
                 _ => Err(Fault::NotAttachable { name: volume.name }.into()),
             }
@@ -403,7 +404,8 @@ impl Control {
                 return Err(Fault::NotAttachable { name: volume.name }.into());
             }
             set_attachment(tx, volume.id, None)?;
-            log(tx, caller, Act::Detach, &volume.name, None, now)
+            let about = Logged::Object(volume.id.to_string());
+            log(tx, caller, Act::Detach, &volume.name, about, now)
         })?;
         self.core.work_changed(actor.organization);
         Ok(())

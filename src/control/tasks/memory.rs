@@ -453,6 +453,7 @@ impl Core {
             act,
             subject: &instance.name,
             job: None,
+            object: Some(instance.id.to_string()),
         };
         if let Err::<(), catalog::Error>(error) = self.catalog.write(|tx| insert_event(tx, &event))
         {

@@ -7,10 +7,11 @@ use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
 use crate::catalog::volumes::{Volume, insert_volume};
 use crate::domain::id::{CheckpointId, JobId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
+use crate::domain::name::in_order;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::{VolumeKind, VolumeState};
-use crate::view::PAGE_ROWS;
+use crate::view::{Listing, PAGE_ROWS};
 
 /// What `list` asks of SQLite.
 pub(super) fn asked<T>(list: impl FnOnce() -> T) -> u64 {
@@ -117,4 +118,177 @@ fn a_page_asks_the_catalog_the_same_whatever_the_number_of_rows() {
         Some("copie 0")
     );
     assert_eq!(control.current_jobs(owner).expect("a list").len(), 100);
+}
+
+/// Names that sort and are searched as people do it, in an order that is none.
+fn name(number: u32) -> String {
+    let stems = [
+        "node", "Érable", "erable", "MySQL", "mysql-", "日本", "œuvre",
+    ];
+    let stem = stems[number as usize % stems.len()];
+    format!("{stem}{}", number.wrapping_mul(7919) % 20_011)
+}
+
+fn many(house: &House, count: u32) -> Vec<Volume> {
+    let now = house.control.now_ms();
+    let states = [VolumeState::Ready, VolumeState::Failed];
+    let volumes: Vec<Volume> = (0..count)
+        .map(|number| Volume {
+            id: VolumeId::new(),
+            organization: house.organization(),
+            zone: house.zones[number as usize % house.zones.len()],
+            name: name(number),
+            // In none of the pools: a page must not fail for that.
+            kind: VolumeKind::Data,
+            size: Bytes((u64::from(number % 97) + 1) << 30),
+            state: states[number as usize % 2],
+            fault: None,
+            created: now + i64::from(number % 10),
+            instance: None,
+            slot: None,
+        })
+        .collect();
+    let written = house.control.catalog().write(|tx| {
+        volumes
+            .iter()
+            .try_for_each(|volume| insert_volume(tx, volume))
+    });
+    written
+        .map_err(|error: crate::catalog::Error| error)
+        .expect("written");
+    volumes
+}
+
+#[test]
+fn lists_are_sorted_and_narrowed_as_an_oracle_has_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let (control, owner) = (&house.control, &house.owner);
+    control.stop();
+    let volumes = many(&house, 10_000);
+    let mut newest = volumes.clone();
+    newest.sort_by_key(|volume| std::cmp::Reverse((volume.created, volume.id)));
+    let listing = |sort: &str, find: &str, state: &str, page: u32| Listing {
+        page,
+        sort: sort.to_owned(),
+        find: find.to_owned(),
+        state: state.to_owned(),
+        ..Listing::default()
+    };
+    for (asked_for, keep, compare) in oracle() {
+        let mut expected: Vec<&Volume> = newest.iter().filter(|volume| keep(volume)).collect();
+        // Stable: among equals the newest first.
+        expected.sort_by(|one, other| compare(one, other));
+        let (sort, find, state) = asked_for;
+        for page in [1, 2, 150, 9999] {
+            let found = control
+                .list_volumes(owner, listing(sort, find, state, page))
+                .expect("a page");
+            let pages = (expected.len() as u32).div_ceil(PAGE_ROWS).max(1);
+            assert_eq!(
+                (found.total as usize, found.pages, found.page),
+                (expected.len(), pages, page.min(pages)),
+                "{asked_for:?}"
+            );
+            let from = ((found.page - 1) * PAGE_ROWS) as usize;
+            let names = expected.iter().skip(from).take(PAGE_ROWS as usize);
+            let found: Vec<_> = found.rows.iter().map(|row| row.id).collect();
+            let expected: Vec<_> = names.map(|volume| volume.id).collect();
+            assert_eq!(found, expected, "{asked_for:?}, page {page}");
+        }
+    }
+    // What a list does not know is as if it were not asked for, and text of a user's stays text.
+    let all = control.list_volumes(owner, 1).expect("a page");
+    for odd in ["unknown", "-unknown", "v.size; DROP TABLE volumes", "-"] {
+        let found = control.list_volumes(owner, listing(odd, "", "", 1));
+        assert_eq!(found.expect("a page").rows, all.rows, "{odd}");
+    }
+    for odd in ["'", "%", "\"", "\\", "' OR 1=1 --"] {
+        let found = control.list_volumes(owner, listing("", odd, "", 1));
+        assert_eq!(found.expect("a page").total, 0, "{odd}");
+    }
+}
+
+type Asked = (&'static str, &'static str, &'static str);
+type Keep = fn(&Volume) -> bool;
+type Compare = fn(&Volume, &Volume) -> std::cmp::Ordering;
+
+fn oracle() -> [(Asked, Keep, Compare); 7] {
+    use std::cmp::Ordering::Equal;
+    [
+        (("", "", ""), |_| true, |_, _| Equal),
+        (
+            ("name", "", ""),
+            |_| true,
+            |one, other| in_order(&one.name, &other.name),
+        ),
+        (
+            ("-name", "", ""),
+            |_| true,
+            |one, other| in_order(&other.name, &one.name),
+        ),
+        (
+            ("size", "", ""),
+            |_| true,
+            |one, other| one.size.cmp(&other.size),
+        ),
+        (
+            ("-size", "", "ready"),
+            |volume| volume.state == VolumeState::Ready,
+            |one, other| other.size.cmp(&one.size),
+        ),
+        (
+            ("", "ERABLE 1", ""),
+            |volume| {
+                let name = volume.name.to_lowercase().replace('é', "e");
+                name.contains("erable") && name.contains('1')
+            },
+            |_, _| Equal,
+        ),
+        (
+            ("", "oeuvre", "failed"),
+            |volume| volume.name.starts_with('œ') && volume.state == VolumeState::Failed,
+            |_, _| Equal,
+        ),
+    ]
+}
+
+#[test]
+fn every_list_costs_the_same_however_it_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let (control, owner) = (&house.control, &house.owner);
+    control.stop();
+    fill(&house, 0, 60);
+    for sort in [
+        "",
+        "name",
+        "-state",
+        "when",
+        "-created",
+        "volumes",
+        "snapshots",
+    ] {
+        for find in ["", "vol 1"] {
+            let listing = || Listing {
+                sort: sort.to_owned(),
+                find: find.to_owned(),
+                state: "failed".to_owned(),
+                of: VolumeId::new().to_string(),
+                from: "2026-01-01".to_owned(),
+                ..Listing::default()
+            };
+            let costs = [
+                asked(|| control.list_volumes(owner, listing()).expect("a page")),
+                asked(|| control.list_snapshots(owner, listing()).expect("a page")),
+                asked(|| control.list_instances(owner, listing()).expect("a page")),
+                asked(|| control.list_templates(owner, listing()).expect("a page")),
+                asked(|| control.list_activity(owner, listing()).expect("a page")),
+            ];
+            assert!(
+                costs.iter().all(|cost| *cost <= 6),
+                "{sort} {find}: {costs:?}"
+            );
+        }
+    }
 }

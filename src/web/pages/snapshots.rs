@@ -129,7 +129,7 @@ fn columns(locale: Locale) -> Vec<Column<SnapshotRow>> {
             },
         },
         Column {
-            sort: "reclaimable",
+            sort: "",
             title: t!(locale, "snapshots-column-reclaimable"),
             class: "number",
             draw: |locale, _, row| {
