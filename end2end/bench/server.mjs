@@ -74,7 +74,7 @@ export class Server {
   /** The sample data starts one of its instances once it serves: waits for that, and ends it. */
   async quietSamples() {
     for (let tries = 0; ; tries += 1) {
-      const { rows } = await this.json('/api/instances/list?page=1');
+      const { rows } = await this.json('/api/instances/list?listing[page]=1');
       const running = rows.find((row) => row.state === 'running' && row.job === null);
       if (running) {
         await this.act('/api/instances/stop', { instance: running.id, force: 'true' });
@@ -134,7 +134,7 @@ export class Server {
   /** A new instance from the sample template, in the first zone, stopped. */
   async createInstance(name, offering = 0) {
     const [zone] = await this.zones();
-    const { rows: [template] } = await this.json('/api/templates/list?page=1');
+    const { rows: [template] } = await this.json('/api/templates/list?listing[page]=1');
     await this.act('/api/instances/create', { name, template: template.id, zone: zone.id, offering });
     return this.untilRow('/api/instances/list', name, 'stopped');
   }
@@ -143,7 +143,7 @@ export class Server {
   async untilRow(list, name, ...states) {
     const wait = patient(5);
     for (;;) {
-      const row = (await this.json(`${list}?page=1`)).rows.find((one) => one.name === name);
+      const row = (await this.json(`${list}?listing[page]=1`)).rows.find((one) => one.name === name);
       if (states.includes(row?.state)) return row;
       if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
       await wait();
@@ -153,7 +153,7 @@ export class Server {
   /** Waits until nothing is done to this row any more. */
   async quiet(list, name) {
     const wait = patient(5);
-    while ((await this.json(`${list}?page=1`)).rows.find((one) => one.name === name)?.job) await wait();
+    while ((await this.json(`${list}?listing[page]=1`)).rows.find((one) => one.name === name)?.job) await wait();
   }
 
   /** A recovery point of the instance, made; with `took`, milliseconds from the request to the job's end. */
@@ -201,6 +201,16 @@ export class Server {
   }
 
   forgetPeak() { writeFileSync(`/proc/${this.child.pid}/clear_refs`, '5'); }
+
+  /** Starts again what `stop` has ended, on the same folder and port. */
+  async resume() {
+    const end = () => this.kill();
+    process.once('exit', end);
+    this.forget = () => process.removeListener('exit', end);
+    this.launch();
+    await this.answers();
+    await this.signIn();
+  }
 
   async stop() {
     this.forget();

@@ -675,6 +675,169 @@ kit-keep-lost = The passphrase is kept nowhere. If it is lost, download another 
 kit-keep-again = Each download is written in the activity log. Older kits keep their own passphrase.
 kit-keep-use = On another machine, the kit is used with the command
 
+## Zones: for operators
+
+zones-title = Zones
+zones-intro = How the installation stands: the zones and their space, the object store, the hypervisor, work in progress. Nothing here comes from the organizations but numbers.
+zones-operators = This page is for the operators of the installation. On the server’s own machine, this command appoints them:
+zones-troubles = Needs attention
+zones-sound = Everything works. Nothing needs your attention.
+zones-grave = Outage
+zones-look = Worth a look
+zones-card = { $what ->
+    [archive] Object store of the region
+    [hypervisor] Hypervisor
+    [program] Reprise
+   *[zone] Zone { $name }
+}
+zones-of = { $done } of { $total }
+zones-room = { $taken } of { $total } ({ $percent })
+zones-share = { $size }, or { $percent } of the capacity
+zones-apart-caption = What primary storage holds and the catalog does not know, kept in quarantine
+zones-apart = In quarantine
+zones-apart-intro = Nothing is deleted: the catalog may have been restored from an older backup. The identifier is the storage engine’s.
+zones-apart-kind = What
+zones-apart-id = Identifier
+zones-apart-found = Found
+zones-work = Work
+zones-work-caption = Tasks in progress, waiting and failed, by kind, of all organizations
+zones-work-none = No task is in progress or waiting, and none has failed in the last 24 hours.
+zones-work-kind = Task
+zones-work-state = State
+zones-work-count = Number
+zones-work-since = Since
+zones-work-why = Reason
+zones-work-own = The organization’s own, in its activity log
+zones-work-next = Next attempt { $date }
+zones-fact = { $fact ->
+    [pool] Primary storage
+    [room] Space in use
+    [free] Free for writing
+    [used] Data of volumes and recovery points
+    [memories] Memory kept in recovery points
+    [reserve] Reserve for deleting and finishing
+    [promised] Sizes of the volumes
+    [file-system] File system
+    [instances] Running instances
+    [memory] Memory given to instances
+    [memory-available] Memory available on the machine
+    [vcpus] Virtual processors given, processors of the machine
+    [volumes] Volumes
+    [poisoned] Volumes with a failed write
+    [damaged] Damaged volumes
+    [filling] Volumes still to be fetched
+    [layers] Layers
+    [open-layers] Layers open for writing
+    [checkpoints] Checkpoints
+    [bases] Bases for differences
+    [unsealed] Checkpoints to be sealed
+    [reclaimed] Space last reclaimed
+    [reclaimed-bytes] Space reclaimed then
+    [store-kind] Kind
+    [store-place] Place
+    [store-host] Service
+    [store-region] Region of the service
+    [store-writers] Servers
+    [store-mark] Mark
+    [store-answers] Answers
+    [store-since] Has not answered since
+    [store-asked] Asked
+    [store-took] Response time
+    [store-read] Organizations read since the start
+    [store-snapshots] Snapshots and templates
+    [store-objects] Objects
+    [store-bytes] Size of the objects
+    [store-unneeded] Of which nothing needs
+    [store-holds] Holds
+    [store-condemned] Objects to be removed by the next prune
+    [store-damaged] Damaged objects
+    [compared] Last compared with the catalog
+    [pruned] Last pruned
+    [pruned-bytes] Space freed then
+    [kits] Organizations without an up-to-date recovery kit
+    [qemu] QEMU
+    [why] Reason given by QEMU
+    [accelerator] Acceleration
+    [without-kvm] Why not KVM
+    [memory-way] Memory of a running instance
+    [why-standing] Reason given by QEMU
+    [sandbox] QEMU’s sandbox
+    [machine] Machine of new instances
+    [cpu] Processor of new instances
+    [health] Health
+    [version] Version
+    [formats] Formats of the catalog, of primary storage, of the object store
+   *[opened] In service since
+}
+zones-word = { $word ->
+    [closed] Closed
+    [damaged] Damaged
+    [given-up] Drawn upon
+    [folder] Folder on this machine
+    [bucket] S3 bucket
+    [alone] This one only
+    [many] May be shared
+    [yes] Yes
+    [no] No
+    [asking] Being asked
+    [none] Absent
+    [kvm] KVM
+    [tcg] Translation (TCG)
+    [no-processor] The processor offers this system no virtualization
+    [no-device] /dev/kvm is absent
+    [no-permission] The server may not open /dev/kvm
+    [no-start] QEMU does not start with KVM
+    [running] Kept while the instance runs
+    [standing] Kept while the instance is paused
+    [on] On
+    [off] Off
+    [serves] The server answers (/healthz)
+    [volume] Volume
+    [checkpoint] Checkpoint
+   *[not-yet] Not yet
+}
+zones-trouble = { $what ->
+    [store-silent] The object store has not answered, or has refused, since { $since }. Saves wait and will go on by themselves. Check the network and the access rights, or mount its folder.
+    [store-other] The object store has been another one since { $since }. Nothing is written into it. Bring the old one back; to change it on purpose, remove the file keys/store in the data folder.
+    [store-full] The object store has been full since { $since }. Give it more room, or delete snapshots.
+    [store-key] The key of the object store is not this server’s, since { $since }. Import the recovery kit:
+    [store-damaged] { $count ->
+        [one] One object of the object store is damaged or cannot be read.
+       *[other] { $count_text } objects of the object store are damaged or cannot be read.
+    } A check tells which snapshots are affected:
+    [zone-dropped] The zone { $subject } is not in the configuration any more. Its volumes are kept; it takes no new ones. Put it back, or empty it.
+    [apart] { $count ->
+        [one] The zone { $subject } holds one item that the catalog does not know.
+       *[other] The zone { $subject } holds { $count_text } items that the catalog does not know.
+    } If the catalog comes from a backup, they may be newer than it.
+    [pool-damaged] The primary storage of the zone { $subject } is damaged and stays closed. The server’s log names the file; nothing is served from it.
+    [pool-closed] The primary storage of the zone { $subject } could not be opened. The server’s log says why, under this reference:
+    [pool-unmeasured] The space of the zone { $subject } cannot be measured. Check that its file system is mounted.
+    [pool-full] The zone { $subject } is full: instances that write come to a stop. Delete recovery points or volumes, or enlarge its file system.
+    [pool-low] Less than 10% of the space is left in the zone { $subject }. Delete recovery points, or enlarge its file system.
+    [poisoned] { $count ->
+        [one] In the zone { $subject }, the machine’s disk did not confirm a write of one volume.
+       *[other] In the zone { $subject }, the machine’s disk did not confirm writes of { $count_text } volumes.
+    } Check that disk, then roll the affected instances back to a recovery point.
+    [damaged] { $count ->
+        [one] In the zone { $subject }, one volume is damaged: it does not open.
+       *[other] In the zone { $subject }, { $count_text } volumes are damaged: they do not open.
+    } The server’s log names the files. Restore them from a snapshot.
+    [reclaim-failed] In the zone { $subject }, space could not be reclaimed the last time. The next deletion tries again; the server’s log says why.
+    [no-hypervisor] No instance can run: QEMU is absent or does not start. Install qemu-system-x86, then restart Reprise.
+    [no-processor] Instances run by translation, which is much slower: the processor offers this system no virtualization. Turn it on in the BIOS, or in the hypervisor that carries this machine.
+    [no-device] Instances run by translation, which is much slower: /dev/kvm is absent. Load the module kvm_intel or kvm_amd, then restart Reprise.
+    [no-permission] Instances run by translation, which is much slower: the server may not open /dev/kvm. Add its user to the group kvm, then restart Reprise.
+    [no-start] Instances run by translation, which is much slower: QEMU does not start with KVM. The server’s log has its words.
+    [standing] Keeping the memory of an instance pauses it: QEMU cannot do it here while it runs. A kernel with userfaultfd (Linux 5.7) allows it.
+    [no-sandbox] QEMU runs without its sandbox: this version refuses it. Install your distribution’s.
+    [memory-promised] The running instances have more memory together than the machine. Stop some, or add memory.
+   *[kits] { $count ->
+        [one] One organization has no up-to-date recovery kit.
+       *[other] { $count_text } organizations have no up-to-date recovery kit.
+    } If the data folder were lost, their snapshots could not be read any more. One kit for all is made on the server’s own machine:
+}
+
 ## Help
 
 help-title = Snapshot or recovery point?

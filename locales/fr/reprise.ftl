@@ -676,6 +676,169 @@ kit-keep-lost = La phrase de passe n’est conservée nulle part. Si elle est pe
 kit-keep-again = Chaque téléchargement est inscrit au journal d’activités. Les trousses plus anciennes gardent leur propre phrase de passe.
 kit-keep-use = Sur une autre machine, la trousse s’utilise avec la commande
 
+## Zones : pour les opérateurs
+
+zones-title = Zones
+zones-intro = L’état de l’installation : les zones et leur espace, le stockage d’objets, l’hyperviseur, le travail en cours. Rien n’y vient des organisations que des nombres.
+zones-operators = Cette page est réservée aux opérateurs de l’installation. Sur la machine du serveur, cette commande en ajoute :
+zones-troubles = À surveiller
+zones-sound = Tout fonctionne. Rien ne demande votre attention.
+zones-grave = Panne
+zones-look = À voir
+zones-card = { $what ->
+    [archive] Stockage d’objets de la région
+    [hypervisor] Hyperviseur
+    [program] Reprise
+   *[zone] Zone { $name }
+}
+zones-of = { $done } sur { $total }
+zones-room = { $taken } sur { $total } ({ $percent })
+zones-share = { $size }, soit { $percent } de la capacité
+zones-apart-caption = Ce que le stockage primaire contient et que le catalogue ne connaît pas, mis en quarantaine
+zones-apart = En quarantaine
+zones-apart-intro = Rien n’est supprimé : le catalogue a peut-être été rétabli d’une sauvegarde plus ancienne. L’identifiant est celui du moteur de stockage.
+zones-apart-kind = Quoi
+zones-apart-id = Identifiant
+zones-apart-found = Trouvé
+zones-work = Travail
+zones-work-caption = Les tâches en cours, en attente et en échec, par sorte, de toutes les organisations
+zones-work-none = Aucune tâche n’est en cours ni en attente, et aucune n’a échoué depuis 24 h.
+zones-work-kind = Tâche
+zones-work-state = État
+zones-work-count = Nombre
+zones-work-since = Depuis
+zones-work-why = Raison
+zones-work-own = Propre à l’organisation, dans son journal d’activités
+zones-work-next = Nouvelle tentative { $date }
+zones-fact = { $fact ->
+    [pool] Stockage primaire
+    [room] Espace occupé
+    [free] Libre pour les écritures
+    [used] Données des volumes et des points de reprise
+    [memories] Mémoires gardées dans les points de reprise
+    [reserve] Réserve pour supprimer et terminer
+    [promised] Tailles des volumes
+    [file-system] Système de fichiers
+    [instances] Instances en marche
+    [memory] Mémoire donnée aux instances
+    [memory-available] Mémoire disponible sur la machine
+    [vcpus] Processeurs virtuels donnés, processeurs de la machine
+    [volumes] Volumes
+    [poisoned] Volumes dont une écriture a échoué
+    [damaged] Volumes endommagés
+    [filling] Volumes à rapatrier
+    [layers] Couches
+    [open-layers] Couches ouvertes à l’écriture
+    [checkpoints] États figés
+    [bases] Bases de différences
+    [unsealed] États figés à sceller
+    [reclaimed] Dernière récupération d’espace
+    [reclaimed-bytes] Espace récupéré alors
+    [store-kind] Sorte
+    [store-place] Emplacement
+    [store-host] Service
+    [store-region] Région du service
+    [store-writers] Serveurs
+    [store-mark] Marque
+    [store-answers] Répond
+    [store-since] Ne répond plus depuis
+    [store-asked] Interrogé
+    [store-took] Temps de réponse
+    [store-read] Organisations lues depuis le démarrage
+    [store-snapshots] Copies instantanées et modèles
+    [store-objects] Objets
+    [store-bytes] Taille des objets
+    [store-unneeded] Dont plus rien n’a besoin
+    [store-holds] Retenues
+    [store-condemned] Objets à supprimer au prochain nettoyage
+    [store-damaged] Objets endommagés
+    [compared] Dernière comparaison avec le catalogue
+    [pruned] Dernier nettoyage
+    [pruned-bytes] Espace libéré alors
+    [kits] Organisations sans trousse de récupération à jour
+    [qemu] QEMU
+    [why] Raison donnée par QEMU
+    [accelerator] Accélération
+    [without-kvm] Pourquoi pas KVM
+    [memory-way] Mémoire d’une instance en marche
+    [why-standing] Raison donnée par QEMU
+    [sandbox] Confinement de QEMU
+    [machine] Machine des nouvelles instances
+    [cpu] Processeur des nouvelles instances
+    [health] Santé
+    [version] Version
+    [formats] Formats du catalogue, du stockage primaire, du stockage d’objets
+   *[opened] En service depuis
+}
+zones-word = { $word ->
+    [closed] Fermé
+    [damaged] Endommagé
+    [given-up] Entamée
+    [folder] Dossier de cette machine
+    [bucket] Compartiment S3
+    [alone] Celui-ci seulement
+    [many] Peut être partagé
+    [yes] Oui
+    [no] Non
+    [asking] Question en cours
+    [none] Absent
+    [kvm] KVM
+    [tcg] Traduction (TCG)
+    [no-processor] Le processeur n’offre pas la virtualisation à ce système
+    [no-device] /dev/kvm est absent
+    [no-permission] Le serveur n’a pas le droit d’ouvrir /dev/kvm
+    [no-start] QEMU ne démarre pas avec KVM
+    [running] Gardée pendant que l’instance tourne
+    [standing] Gardée pendant que l’instance est en pause
+    [on] Actif
+    [off] Inactif
+    [serves] Le serveur répond (/healthz)
+    [volume] Volume
+    [checkpoint] État figé
+   *[not-yet] Pas encore
+}
+zones-trouble = { $what ->
+    [store-silent] Le stockage d’objets ne répond pas, ou refuse, depuis { $since }. Les sauvegardes attendent et reprendront d’elles-mêmes. Vérifiez le réseau et les droits d’accès, ou montez son dossier.
+    [store-other] Le stockage d’objets n’est plus le même depuis { $since }. Rien n’y est écrit. Rétablissez l’ancien ; pour en changer exprès, supprimez le fichier keys/store du dossier de données.
+    [store-full] Le stockage d’objets est plein depuis { $since }. Agrandissez-le, ou supprimez des copies instantanées.
+    [store-key] La clé du stockage d’objets n’est pas celle de ce serveur, depuis { $since }. Importez la trousse de récupération :
+    [store-damaged] { $count ->
+        [one] Un objet du stockage d’objets est endommagé ou illisible.
+       *[other] { $count_text } objets du stockage d’objets sont endommagés ou illisibles.
+    } Une vérification dit quelles copies instantanées sont touchées :
+    [zone-dropped] La zone { $subject } n’est plus dans la configuration. Ses volumes sont gardés ; elle n’en prend pas de nouveaux. Remettez-la, ou videz-la.
+    [apart] { $count ->
+        [one] La zone { $subject } contient un élément que le catalogue ne connaît pas.
+       *[other] La zone { $subject } contient { $count_text } éléments que le catalogue ne connaît pas.
+    } Si le catalogue vient d’une sauvegarde, ils sont peut-être plus récents qu’elle.
+    [pool-damaged] Le stockage primaire de la zone { $subject } est endommagé et reste fermé. Le journal du serveur dit quel fichier ; rien n’en est servi.
+    [pool-closed] Le stockage primaire de la zone { $subject } n’a pas pu s’ouvrir. Le journal du serveur dit pourquoi, sous cette référence :
+    [pool-unmeasured] L’espace de la zone { $subject } ne peut pas être mesuré. Vérifiez que son système de fichiers est monté.
+    [pool-full] La zone { $subject } est pleine : les instances qui écrivent s’arrêtent. Supprimez des points de reprise ou des volumes, ou agrandissez son système de fichiers.
+    [pool-low] Il reste moins de 10 % d’espace dans la zone { $subject }. Supprimez des points de reprise, ou agrandissez son système de fichiers.
+    [poisoned] { $count ->
+        [one] Dans la zone { $subject }, le disque de la machine n’a pas confirmé une écriture d’un volume.
+       *[other] Dans la zone { $subject }, le disque de la machine n’a pas confirmé des écritures de { $count_text } volumes.
+    } Vérifiez ce disque, puis restaurez les instances touchées à un point de reprise.
+    [damaged] { $count ->
+        [one] Dans la zone { $subject }, un volume est endommagé : il ne s’ouvre pas.
+       *[other] Dans la zone { $subject }, { $count_text } volumes sont endommagés : ils ne s’ouvrent pas.
+    } Le journal du serveur dit quels fichiers. Restaurez-les d’une copie instantanée.
+    [reclaim-failed] Dans la zone { $subject }, la dernière récupération d’espace a échoué. La prochaine suppression en lance une autre ; le journal du serveur dit pourquoi.
+    [no-hypervisor] Aucune instance ne peut tourner : QEMU est absent ou ne démarre pas. Installez qemu-system-x86, puis redémarrez Reprise.
+    [no-processor] Les instances tournent par traduction, beaucoup plus lentement : le processeur n’offre pas la virtualisation à ce système. Activez-la dans le BIOS, ou dans l’hyperviseur qui porte cette machine.
+    [no-device] Les instances tournent par traduction, beaucoup plus lentement : /dev/kvm est absent. Chargez le module kvm_intel ou kvm_amd, puis redémarrez Reprise.
+    [no-permission] Les instances tournent par traduction, beaucoup plus lentement : le serveur n’a pas le droit d’ouvrir /dev/kvm. Ajoutez son utilisateur au groupe kvm, puis redémarrez Reprise.
+    [no-start] Les instances tournent par traduction, beaucoup plus lentement : QEMU ne démarre pas avec KVM. Le journal du serveur a ses paroles.
+    [standing] Garder la mémoire d’une instance la met en pause : QEMU ne sait pas le faire ici pendant qu’elle tourne. Un noyau avec userfaultfd (Linux 5.7) le permet.
+    [no-sandbox] QEMU tourne sans confinement : cette version le refuse. Installez celle de votre distribution.
+    [memory-promised] Les instances en marche ont ensemble plus de mémoire que la machine. Arrêtez-en, ou ajoutez de la mémoire.
+   *[kits] { $count ->
+        [one] Une organisation n’a pas de trousse de récupération à jour.
+       *[other] { $count_text } organisations n’ont pas de trousse de récupération à jour.
+    } Si le dossier de données se perdait, leurs copies instantanées ne pourraient plus être relues. Une trousse pour toutes se fait sur la machine du serveur :
+}
+
 ## Aide
 
 help-title = Copie instantanée ou point de reprise ?

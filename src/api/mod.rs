@@ -10,6 +10,7 @@ pub mod session;
 pub mod snapshots;
 pub mod templates;
 pub mod volumes;
+pub mod zones;
 
 use crate::domain::fault::Fault;
 use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};

@@ -35,6 +35,11 @@ impl Condemned {
         self.objects.contains(&object)
     }
 
+    /// How many objects are condemned.
+    pub fn count(&self) -> usize {
+        self.objects.len()
+    }
+
     /// Whether the condemnation was read already.
     pub fn knows(&self, id: ObjectId) -> bool {
         self.by_id.contains_key(&id)

@@ -76,6 +76,25 @@ impl Identity {
         }
     }
 
+    /// The mark that this process, or one before it, has met.
+    pub fn mark(&self) -> Option<String> {
+        let met = self.met.get().copied();
+        let mark = met.or_else(|| remembered(&self.file).ok().flatten());
+        mark.map(|mark| mark.to_string())
+    }
+
+    /// Whether the store is there now. Nothing is made in it, or written down.
+    pub async fn look(&self, store: &Store) -> Result<(), Error> {
+        let known = match self.met.get() {
+            Some(mark) => Some(*mark),
+            None => remembered(&self.file)?,
+        };
+        match known {
+            Some(mark) => self.see(store, mark).await,
+            None => marks(store).await.map(drop),
+        }
+    }
+
     async fn meet(&self, store: &Store, writes: bool) -> Result<(), Error> {
         let _one = self.meeting.lock().await;
         if self.met.get().is_some() {

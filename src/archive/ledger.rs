@@ -98,6 +98,14 @@ impl Ledger {
             .map(|state| state.size)
     }
 
+    /// Packs and segments that are in the store, and their bytes.
+    pub fn stored(&self) -> (u64, u64) {
+        let there = self.objects.iter().flatten().filter(|state| state.present);
+        there.fold((0, 0), |(count, bytes), state| {
+            (count + 1, bytes + state.size)
+        })
+    }
+
     /// Whether a snapshot, a hold or a running operation needs the object.
     pub fn is_needed(&self, object: Object) -> bool {
         self.get(object).is_some_and(|state| !state.unneeded())

@@ -132,6 +132,7 @@ pub use master::MasterKey;
 pub use plan::most_to_read;
 pub use prune::{MINIMUM_GRACE, PruneOptions, Pruned};
 pub use s3::{Credentials, S3Config};
+pub use standing::Inventory;
 pub use store::Retry;
 pub use types::{
     ArchiveOptions, Base, Finding, Freed, ManifestInfo, Progress, Restored, SaveRequest, Saved,

@@ -29,7 +29,79 @@ pub(super) async fn patiently<T>(
     }
 }
 
+/// What this process knows of what is in the store: of the organizations that it has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Organizations.
+    pub organizations: u64,
+    /// Snapshots and templates.
+    pub snapshots: u64,
+    /// Manifests, packs and segments.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes that nothing needs any more.
+    pub unneeded: u64,
+    /// Holds.
+    pub holds: u64,
+    /// Objects that a prune is going to remove.
+    pub condemned: u64,
+    /// Objects that a check or a verification found damaged, and manifests and holds that cannot be read.
+    pub damaged: u64,
+}
+
 impl Archive {
+    /// What is known; the store is not asked, and nobody who asks it is waited for.
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        let places: Vec<_> = super::lock(&self.shared.organizations)
+            .values()
+            .cloned()
+            .collect();
+        let mut all = Inventory::default();
+        for place in places {
+            let Some(organization) = place.try_lock().ok().and_then(|place| place.clone()) else {
+                continue;
+            };
+            let state = organization.state();
+            let (objects, bytes) = state.ledger.stored();
+            let manifests: u64 = state
+                .ledger
+                .snapshots()
+                .map(|known| known.manifest_size)
+                .sum();
+            let snapshots = state.ledger.snapshots().count() as u64;
+            all.organizations += 1;
+            all.snapshots += snapshots;
+            all.objects += objects + snapshots;
+            all.bytes += bytes + manifests;
+            all.unneeded += state.ledger.unneeded();
+            all.holds += state.ledger.holds().count() as u64;
+            all.condemned += state.condemned.count() as u64;
+            all.damaged += (state.damaged_objects.len() + state.unreadable.len()) as u64;
+        }
+        all
+    }
+
+    /// The mark that tells this store from another; none: it was never written to.
+    #[must_use]
+    pub fn mark(&self) -> Option<String> {
+        self.shared.store.mark()
+    }
+
+    /// Asks the store once whether it is there, and the one that it was. `None`: it did not answer in this time.
+    ///
+    /// # Errors
+    /// [`Error::Away`], [`Error::AnotherStore`], and those of the store.
+    pub fn look(&self, within: Duration) -> Result<Option<()>, Error> {
+        let store = &self.shared.store;
+        let look = async { tokio::time::timeout(within, store.look()).await };
+        match store.runtime().block_on(look) {
+            Ok(answered) => answered.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// The snapshots that stand in the store, also those whose manifests cannot be read. Where others write as well the
     /// store is asked: two LISTs, and a GET for each manifest and hold that is new. Else it costs nothing after the
     /// organization's first use.

@@ -239,6 +239,19 @@ impl Store {
         &self.runtime
     }
 
+    /// The mark of the store that this is known to be.
+    pub fn mark(&self) -> Option<String> {
+        self.identity.as_ref()?.mark()
+    }
+
+    /// Whether the store answers, and is the one that it was: one question, asked once.
+    pub async fn look(&self) -> Result<(), Error> {
+        match &self.identity {
+            Some(identity) => identity.look(&self.tried_once()).await,
+            None => self.tried_once().organizations().await.map(drop),
+        }
+    }
+
     /// Runs one operation as [`Store::attempt`] does, on the store that it should be: what is not there is missing only
     /// where the store is there.
     async fn operate<T, F>(

@@ -7,6 +7,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, InstanceId, JobId, OrganizationId, PointId, ZoneId};
 use crate::domain::instance::{Accelerator, Hardware, InstanceState};
 use crate::domain::job::JobKind;
+use crate::domain::size::Bytes;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params, params_from_iter};
 
 /// An instance.
@@ -108,7 +109,42 @@ fn listed_at(row: &Row<'_>) -> rusqlite::Result<ListedInstance> {
     })
 }
 
+/// What runs in a zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Running {
+    /// The zone.
+    pub zone: ZoneId,
+    /// Instances whose processes run, as far as the catalog knows.
+    pub instances: u64,
+    /// The memory that they have together.
+    pub memory: Bytes,
+    /// The processors.
+    pub vcpus: u64,
+}
+
 impl Catalog {
+    /// What runs, a zone. Zones in which nothing does are left out.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn running(&self) -> Result<Vec<Running>, Error> {
+        self.read(|tx| {
+            let sql = "SELECT zone, COUNT(*), SUM(memory), SUM(vcpus) FROM instances
+                       WHERE state IN ('starting', 'running', 'stopping') GROUP BY zone";
+            let mut query = tx.prepare_cached(sql).context("count what runs")?;
+            let rows = query.query_map([], |row| {
+                let number = |at| row.get(at).map(|number: i64| number.unsigned_abs());
+                Ok(Running {
+                    zone: row.get(0)?,
+                    instances: number(1)?,
+                    memory: Bytes(number(2)?),
+                    vcpus: number(3)?,
+                })
+            });
+            rows.and_then(Iterator::collect).context("count what runs")
+        })
+    }
+
     /// A page of the organization's instances, newest first unless asked for otherwise. Three statements, whatever the
     /// number of rows.
     ///

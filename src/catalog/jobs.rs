@@ -162,6 +162,23 @@ pub struct NewJob<'a> {
 }
 
 impl Catalog {
+    /// Jobs that failed since, the newest first, at most so many.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn failed_jobs(&self, since: i64, most: u32) -> Result<Vec<Job>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {JOB} FROM jobs j WHERE j.state = 'failed' AND j.ended >= ?1 ORDER BY j.ended DESC LIMIT ?2"
+            );
+            let mut query = tx.prepare_cached(&sql).context("list failed jobs")?;
+            query
+                .query_map((since, most), certain)
+                .and_then(Iterator::collect)
+                .context("list failed jobs")
+        })
+    }
+
     /// Claims the job that has been due longest, of these kinds. Of two that claim at once only one gets it.
     ///
     /// # Errors

@@ -254,6 +254,22 @@ impl Catalog {
         })
     }
 
+    /// The organizations of the operators.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn organizations_of_operators(&self) -> Result<Vec<OrganizationId>, Error> {
+        self.read(|tx| {
+            let mut query = tx
+                .prepare_cached("SELECT DISTINCT organization FROM users WHERE operator = 1")
+                .context("list the operators")?;
+            query
+                .query_map([], |row| row.get(0))
+                .and_then(Iterator::collect)
+                .context("list the operators")
+        })
+    }
+
     /// Ends a session.
     ///
     /// # Errors

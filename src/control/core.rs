@@ -5,6 +5,7 @@ use super::error::{About, Error, explain};
 use super::guests::Guests;
 use super::kit::Kits;
 use super::live::Live;
+use super::operating::StoreLook;
 use super::stock::Stock;
 use super::upkeep::Upkeep;
 use super::verification::Proofs;
@@ -32,6 +33,9 @@ pub(super) struct Core {
     pub proofs: Proofs,
     pub stock: Stock,
     pub kits: Kits,
+    pub store_look: StoreLook,
+    /// When the region was opened.
+    pub opened: i64,
 }
 
 impl Core {
@@ -174,6 +178,12 @@ impl ArchiveDoor {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(archive);
     }
 
+    /// Whoever asks for the object store waits for as long as this is held.
+    #[cfg(test)]
+    pub fn hang(&self) -> std::sync::MutexGuard<'_, Option<Archive>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// As [`ArchiveDoor::get`], at a start: a lock that another holds is tried again for a moment.
     pub fn get_patiently(&self) -> Result<Archive, archive::Error> {
         for _ in 0..LOCK_TRIES {
@@ -183,6 +193,11 @@ impl ArchiveDoor {
             }
         }
         self.get()
+    }
+
+    /// Where it is.
+    pub fn store(&self) -> &StoreConfig {
+        &self.store
     }
 
     /// The object store if it is open, without waiting for anything.

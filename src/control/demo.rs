@@ -378,7 +378,7 @@ impl Control {
     ///
     /// # Errors
     /// Why it did not succeed.
-    fn wait_for(&self, id: JobId) -> Result<(), Fault> {
+    pub(super) fn wait_for(&self, id: JobId) -> Result<(), Fault> {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             let job = self

@@ -174,22 +174,29 @@ impl Core {
     /// # Errors
     /// [`Fault::HypervisorMissing`].
     pub fn hypervisor(&self) -> Result<&Hypervisor, Fault> {
+        self.hypervisor_or_why()
+            .map_err(|_| Fault::HypervisorMissing)
+    }
+
+    /// What machines are made with, or in technical words why there is nothing.
+    pub fn hypervisor_or_why(&self) -> Result<&Hypervisor, &str> {
         // What this host can do is found once a process, however many regions it opens.
-        static FOUND: OnceLock<Option<Hypervisor>> = OnceLock::new();
+        static FOUND: OnceLock<Result<Hypervisor, String>> = OnceLock::new();
         if !self.guests.look {
-            return Err(Fault::HypervisorMissing);
+            return Err("");
         }
         let found = FOUND.get_or_init(|| match Hypervisor::probe() {
             Ok(hypervisor) => {
                 tracing::info!(capabilities = ?hypervisor.capabilities(), "instances can run");
-                Some(hypervisor)
+                Ok(hypervisor)
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "instances cannot run here");
-                None
+                let why = chain(&error);
+                tracing::warn!(error = why, "instances cannot run here");
+                Err(why)
             }
         });
-        found.as_ref().ok_or(Fault::HypervisorMissing)
+        found.as_ref().map_err(String::as_str)
     }
 
     /// The instance's running process, if any. While it ends by itself it may still be named for a moment.

@@ -149,12 +149,17 @@ impl Core {
 
     /// What a memory may take: with those that are kept already, a zone holds no more than it may.
     pub fn free_for_memory(&self, zone: &Zone) -> Bytes {
+        zone.free_beside(self.memory_kept(zone).0)
+    }
+
+    /// Bytes that the memories in the zone's recovery points take.
+    pub fn memory_kept(&self, zone: &Zone) -> Bytes {
         let kept = fs::read_dir(self.folders.memory(zone.id))
             .into_iter()
             .flatten()
             .flatten();
         let kept = kept.filter_map(|entry| entry.metadata().ok());
-        zone.free_beside(kept.map(|found| found.len()).sum())
+        Bytes(kept.map(|found| found.len()).sum())
     }
 
     /// How the hypervisor keeps the memory of a guest that runs.

@@ -29,6 +29,7 @@ mod live;
 mod memory;
 mod moments;
 mod open;
+mod operating;
 pub mod people;
 mod points;
 mod reconcile;

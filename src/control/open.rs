@@ -5,6 +5,7 @@ use super::error::{Error, chain};
 use super::guests::Guests;
 use super::kit::Kits;
 use super::live::Live;
+use super::operating::StoreLook;
 use super::stock::Stock;
 use super::tasks::Tasks;
 use super::upkeep::Upkeep;
@@ -160,6 +161,8 @@ impl Control {
             );
         }
         let core = Arc::new_cyclic(|core| Core {
+            opened: now,
+            store_look: StoreLook::default(),
             catalog: catalog.clone(),
             clock: tuning.clock,
             region,

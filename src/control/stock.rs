@@ -26,6 +26,7 @@ use crate::domain::volume::VolumeKind;
 use crate::view::{Act, Change};
 use rusqlite::Transaction;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What a manifest tells beside what the archive itself knows, by the names of its labels. The zone that a snapshot was
@@ -39,7 +40,11 @@ const CREATED: &str = "created";
 
 /// What this process has seen of the organizations' store.
 #[derive(Default)]
-pub(super) struct Stock(Mutex<Seen>);
+pub(super) struct Stock {
+    seen: Mutex<Seen>,
+    /// When a pass over everything ended well last, in milliseconds since 1970; 0: none has yet. Apart, for a pass holds the rest.
+    whole: AtomicI64,
+}
 
 #[derive(Default)]
 struct Seen {
@@ -53,7 +58,13 @@ struct Seen {
 
 impl Stock {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When a pass over everything ended well last.
+    pub fn last(&self) -> Option<i64> {
+        let at = self.whole.load(Ordering::SeqCst);
+        (at != 0).then_some(at)
     }
 }
 
@@ -193,6 +204,9 @@ impl Core {
             }
         }
         seen.once |= whole;
+        if whole {
+            self.stock.whole.store(self.now(), Ordering::SeqCst);
+        }
     }
 
     /// True: the catalog was changed.

@@ -5,7 +5,8 @@
 
 use super::core::Core;
 use super::error::{chain, internal};
-use crate::archive::{Progress, PruneOptions};
+use super::operating::StoreLook;
+use crate::archive::{Progress, PruneOptions, Pruned};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -36,6 +37,8 @@ struct Told {
     pruned: AtomicI64,
     /// Something was deleted since.
     deleted: AtomicBool,
+    /// When a prune ended well last, and what it did.
+    prune: Mutex<Option<(i64, Pruned)>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -83,6 +86,11 @@ impl Upkeep {
         Until(&self.told.stop)
     }
 
+    /// When a prune of this process ended well last, and what it did.
+    pub fn last_prune(&self) -> Option<(i64, Pruned)> {
+        lock(&self.told.prune).clone()
+    }
+
     /// A snapshot or a template was deleted: what only it needed is looked for soon.
     pub fn deleted(&self) {
         self.told.deleted.store(true, Ordering::SeqCst);
@@ -111,6 +119,7 @@ impl Told {
             }
             drop(stopping);
             let Some(core) = core.upgrade() else { return };
+            StoreLook::begin(&core);
             core.look_after();
         }
     }
@@ -171,6 +180,7 @@ impl Core {
         told.pruned.store(now, Ordering::SeqCst);
         match archive.prune(&PruneOptions::default(), &mut Until(&told.stop)) {
             Ok(pruned) => {
+                *lock(&told.prune) = Some((self.now(), pruned.clone()));
                 tracing::info!(?pruned, "the object store was pruned");
                 for object in &pruned.unreadable {
                     tracing::warn!(

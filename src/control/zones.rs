@@ -77,6 +77,16 @@ impl Zone {
         }
     }
 
+    /// The pool, for who looks after it; none: it is not open.
+    pub fn open_pool(&self) -> Option<&Pool> {
+        self.pool.as_ref().ok()
+    }
+
+    /// Whether the pool is not open because what it holds cannot be trusted.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self.pool, Err(Closed::Damaged))
+    }
+
     /// The pool, or what a user may know of why it is not open.
     pub fn pool(&self, name: &str) -> Result<&Pool, Fault> {
         self.pool.as_ref().map_err(|closed| match closed {

@@ -12,6 +12,7 @@ use crate::engine::layer::Layer;
 use crate::engine::lease::Lease;
 use crate::engine::maps::{self, MapHeader, Maps};
 use crate::engine::record::read_whole;
+use crate::engine::standing::Met;
 use crate::engine::volume::Volume;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, Weak, mpsc};
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) swept: Mutex<BTreeSet<LayerId>>,
     /// Volumes opened, the longest ago first.
     opened: Mutex<VecDeque<VolumeId>>,
+    /// What was met, for who looks after the pool.
+    pub(crate) met: Met,
     /// Wakes the thread that reclaims.
     pub(crate) wake: Mutex<Option<mpsc::Sender<()>>>,
     /// Held for life: one process a pool.
@@ -67,6 +70,7 @@ impl Inner {
             sealing: Mutex::default(),
             swept: Mutex::default(),
             opened: Mutex::default(),
+            met: Met::default(),
             wake: Mutex::default(),
             _lock: held,
         }
@@ -83,7 +87,9 @@ impl Inner {
         if let Some(volume) = &*open {
             return Ok(Arc::clone(volume));
         }
-        let volume = self.open_volume(id)?;
+        let volume = self.open_volume(id);
+        self.met.opened(id, &volume);
+        let volume = volume?;
         *open = Some(Arc::clone(&volume));
         drop(open);
         lock(&self.opened).push_back(id);

@@ -95,6 +95,7 @@ mod reclaim;
 mod record;
 mod remote;
 mod repair;
+mod standing;
 mod storage;
 mod tree;
 mod types;
@@ -110,4 +111,7 @@ pub use lease::{CheckpointDevice, Lease};
 pub use moment::OWN_FLUSH;
 pub use pool::Pool;
 pub use remote::{Filled, Filling, RemoteError, RemoteId, RemoteRun, RemoteSource, RemoteSources};
-pub use types::{CheckpointInfo, Finding, PoolOptions, Reclaimed, Reference, Space, VolumeInfo};
+pub use standing::Pass;
+pub use types::{
+    CheckpointInfo, Finding, PoolOptions, Reclaimed, Reference, Space, Standing, VolumeInfo,
+};

@@ -144,6 +144,12 @@ impl Inner {
 
     /// See [`crate::engine::Pool::reclaim`].
     pub(crate) fn reclaim(&self) -> Result<Reclaimed> {
+        let done = self.reclaim_all();
+        self.met.reclaimed(&done);
+        done
+    }
+
+    fn reclaim_all(&self) -> Result<Reclaimed> {
         let mut swept = lock(&self.swept);
         let mut first = self.seal_all();
         let mut done = Reclaimed::default();

@@ -58,6 +58,10 @@ pub(crate) trait Storage: Send + Sync {
     fn identity(&self) -> io::Result<Identity>;
     /// See [`Room`].
     fn room(&self) -> io::Result<Room>;
+    /// What carries it, by its name.
+    fn file_system(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// An open file. No method has a cursor: all may be called from many threads.
@@ -175,6 +179,29 @@ impl Storage for Folder {
             free: stat.f_bavail.saturating_mul(unit),
             unit: stat.f_bsize.max(1),
         })
+    }
+
+    fn file_system(&self) -> Option<&'static str> {
+        // `linux/magic.h`, and of those outside the kernel's tree their own.
+        let known = [
+            (0xef53, "ext4"),
+            (0x5846_5342, "XFS"),
+            (0x9123_683e, "Btrfs"),
+            (0x2fc1_2fc1, "ZFS"),
+            (0xca45_1a4e, "bcachefs"),
+            (0xf2f5_2010, "F2FS"),
+            (0x0102_1994, "tmpfs"),
+            (0x794c_7630, "overlayfs"),
+            (0x6969, "NFS"),
+            (0xff53_4d42, "CIFS"),
+            (0xfe53_4d42, "SMB"),
+            (0x6573_5546, "FUSE"),
+        ];
+        let stat = rustix::fs::statfs(&self.root).ok()?;
+        // The kernel's number has 32 bits, whatever the width and the sign of the field.
+        let kind = stat.f_type as u32;
+        let found = known.iter().find(|(magic, _)| *magic == kind);
+        found.map(|(_, name)| *name)
     }
 }
 

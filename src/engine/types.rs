@@ -2,6 +2,7 @@
 
 use crate::domain::id::{CheckpointId, VolumeId};
 use crate::engine::remote::Filling;
+use crate::engine::standing::Pass;
 use std::time::Duration;
 
 /// How to open a pool.
@@ -77,6 +78,35 @@ pub struct Space {
     pub used: u64,
     /// What is kept back for deleting and finishing; 0 while it is given up.
     pub reserve: u64,
+}
+
+/// How a pool stands, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The file system that carries it; none: one that has no name here.
+    pub file_system: Option<&'static str>,
+    /// Volumes.
+    pub volumes: usize,
+    /// Bytes that they could hold together if all of them were written.
+    pub promised: u64,
+    /// Layers of all of them.
+    pub layers: usize,
+    /// Layers that take writes.
+    pub open_layers: usize,
+    /// Layers whose content still comes from elsewhere.
+    pub filling: usize,
+    /// Checkpoints that can be read.
+    pub checkpoints: usize,
+    /// Checkpoints that are only bases for differences any more.
+    pub bases: usize,
+    /// Checkpoints that are made and not sealed yet.
+    pub unsealed: usize,
+    /// Volumes of which a sync failed.
+    pub poisoned: usize,
+    /// Volumes that could not be opened for damage, since the pool was opened.
+    pub damaged: usize,
+    /// The last pass of reclaim of this process.
+    pub last_pass: Option<Pass>,
 }
 
 /// Something that keeps data in the pool.

@@ -72,7 +72,7 @@ use uuid::Uuid;
 pub use agent::{Agent, FreezeStatus};
 pub use error::{Error, ProtocolError};
 pub use machine::{Exit, Machine, RunState};
-pub use probe::{Accelerator, Capabilities, Hypervisor};
+pub use probe::{Accelerator, Capabilities, Hypervisor, NoKvm};
 pub use save::{Save, SavedMemory, Sink, Way};
 pub use serial::{Serial, SerialChunk};
 

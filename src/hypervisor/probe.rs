@@ -5,7 +5,7 @@ use super::{Error, Incoming, Machine, Sink, Spec, Way, command, launch};
 use crate::domain::{id::InstanceId, size::Bytes};
 use serde::{Deserialize, Serialize};
 use std::{
-    env, fs,
+    env, fs, io,
     ops::ControlFlow,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -47,6 +47,25 @@ pub struct Capabilities {
     pub accelerator: Accelerator,
     /// Whether a guest's memory can be saved while it runs ([`Way::Background`](super::Way::Background)). It was tried.
     pub background_snapshot: bool,
+    /// Why it cannot, in technical words.
+    pub background_refused: Option<String>,
+    /// Why guests do not run by KVM; none: they do.
+    pub without_kvm: Option<NoKvm>,
+    /// Whether QEMU runs in its sandbox.
+    pub sandbox: bool,
+}
+
+/// Why there is no KVM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoKvm {
+    /// The processor, or what this host itself runs on, does not offer virtualization.
+    Processor,
+    /// There is no `/dev/kvm`.
+    Device,
+    /// `/dev/kvm` may not be opened by the server's user.
+    Permission,
+    /// QEMU did not start with it.
+    Refused,
 }
 
 /// The way to start machines on this host. Clones are the same.
@@ -84,7 +103,8 @@ impl Hypervisor {
             tried.output().is_ok_and(|output| output.status.success())
         });
         let mut tries = Vec::new();
-        if kvm() {
+        let no_kvm = no_kvm();
+        if no_kvm.is_none() {
             tries.extend([(Accelerator::Kvm, true), (Accelerator::Kvm, false)]);
         }
         tries.extend([(Accelerator::Tcg, true), (Accelerator::Tcg, false)]);
@@ -98,18 +118,25 @@ impl Hypervisor {
                         cpu: CPU.to_owned(),
                         accelerator,
                         background_snapshot: false,
+                        background_refused: None,
+                        without_kvm: match accelerator {
+                            Accelerator::Kvm => None,
+                            Accelerator::Tcg => no_kvm.or(Some(NoKvm::Refused)),
+                        },
+                        sandbox,
                     },
                     programs: programs.clone(),
                     sandbox,
                 }),
             };
             match hypervisor.rehearse(leash.as_deref()) {
-                Ok(background_snapshot) => {
+                Ok(refused) => {
                     if !sandbox {
                         tracing::warn!("QEMU runs without its sandbox here");
                     }
                     if let Some(found) = Arc::get_mut(&mut hypervisor.found) {
-                        found.capabilities.background_snapshot = background_snapshot;
+                        found.capabilities.background_snapshot = refused.is_none();
+                        found.capabilities.background_refused = refused;
                     }
                     return Ok(hypervisor);
                 }
@@ -168,9 +195,9 @@ impl Hypervisor {
         launch::launch(programs, &arguments, &spec.folder, within)
     }
 
-    /// Starts an empty machine, tries to save its memory while it runs, and ends it; whether that could be done. On its
-    /// leash it also ends with us, should we end before.
-    fn rehearse(&self, leash: Option<&Path>) -> Result<bool, Error> {
+    /// Starts an empty machine, tries to save its memory while it runs, and ends it; why that could not be done,
+    /// if it could not. On its leash it also ends with us, should we end before.
+    fn rehearse(&self, leash: Option<&Path>) -> Result<Option<String>, Error> {
         let folder = env::temp_dir().join(format!("reprise-probe-{}", Uuid::new_v4()));
         let empty = Spec {
             instance: InstanceId::from_bytes([0; 16]),
@@ -201,7 +228,7 @@ impl Hypervisor {
                     );
                 }
                 machine.kill();
-                saved.is_ok()
+                saved.err().map(|error| error.to_string())
             });
         if let Err(error) = fs::remove_dir_all(&folder) {
             tracing::warn!(%error, folder = %folder.display(), "a temporary folder remains");
@@ -271,16 +298,19 @@ pub(super) fn newest_machine(help: &str) -> Option<String> {
     })
 }
 
-/// Whether KVM can run a guest here. That `/dev/kvm` opens is not enough: there are kernels that offer it without the
+/// Why KVM can run no guest here. That `/dev/kvm` opens is not enough: there are kernels that offer it without the
 /// processor's help, and do not get through a guest's boot.
-fn kvm() -> bool {
+fn no_kvm() -> Option<NoKvm> {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    has_virtualization(&processor)
-        && fs::File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .is_ok()
+    if !has_virtualization(&processor) {
+        return Some(NoKvm::Processor);
+    }
+    let mut options = fs::File::options();
+    match options.read(true).write(true).open("/dev/kvm") {
+        Ok(_) => None,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Some(NoKvm::Permission),
+        Err(_) => Some(NoKvm::Device),
+    }
 }
 
 /// Whether `/proc/cpuinfo` names Intel's or AMD's extension.

@@ -217,6 +217,7 @@ const READS: &[&str] = &[
     "/api/templates/list",
     "/api/templates/ready",
     "/api/templates/deletion",
+    "/api/zones/get",
 ];
 
 /// What a function is called with.
@@ -226,6 +227,8 @@ enum On {
     Nothing,
     /// Nothing; for Owners alone.
     Owner,
+    /// Nothing; for operators alone: the first Owner is one.
+    Operator,
     /// A page number.
     Page,
     /// One of our volumes.
@@ -297,6 +300,7 @@ const TABLE: &[(&str, On)] = &[
     ("/api/templates/create", On::None("snapshot={none}&name=x")),
     ("/api/templates/deletion", On::None("template={none}")),
     ("/api/templates/delete", On::None("template={none}")),
+    ("/api/zones/get", On::Operator),
 ];
 
 /// An id that nothing has.
@@ -335,12 +339,12 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     house.volume(&owner, &format!("v{serial}")).await;
                     (String::new(), String::new())
                 }
-                On::Nothing | On::Owner | On::Page | On::NewVolume | On::None(_) => {
+                On::Nothing | On::Owner | On::Operator | On::Page | On::NewVolume | On::None(_) => {
                     Default::default()
                 }
             };
             let arguments = |serial: usize| match on {
-                On::Nothing | On::Owner => String::new(),
+                On::Nothing | On::Owner | On::Operator => String::new(),
                 On::Page => "page=1".to_owned(),
                 On::Volume => format!("volume={volume}"),
                 On::Snapshot => format!("snapshot={snapshot}"),
@@ -379,7 +383,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
             let (status, body) = house.call(&viewer, path, &arguments).await;
             let expected = match on {
                 _ if changes => StatusCode::FORBIDDEN,
-                On::Owner => StatusCode::FORBIDDEN,
+                On::Owner | On::Operator => StatusCode::FORBIDDEN,
                 On::None(_) => StatusCode::NOT_FOUND,
                 _ => StatusCode::OK,
             };
@@ -390,6 +394,13 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     assert_eq!(
                         status,
                         StatusCode::NOT_FOUND,
+                        "{path} as a stranger: {body}"
+                    );
+                }
+                On::Operator => {
+                    assert_eq!(
+                        status,
+                        StatusCode::FORBIDDEN,
                         "{path} as a stranger: {body}"
                     );
                 }
@@ -405,9 +416,10 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
             let (status, body) = house.call(visitor, path, &arguments).await;
             let ended_job = on == On::Job && status == StatusCode::CONFLICT;
             let nothing = matches!(on, On::None(_)) && status == StatusCode::NOT_FOUND;
-            let owners = on == On::Owner && who == "editor" && status == StatusCode::FORBIDDEN;
+            let restricted = matches!(on, On::Owner | On::Operator);
+            let owners = restricted && who == "editor" && status == StatusCode::FORBIDDEN;
             assert!(
-                (status == StatusCode::OK && !(on == On::Owner && who == "editor"))
+                (status == StatusCode::OK && !(restricted && who == "editor"))
                     || ended_job
                     || nothing
                     || owners,

@@ -6,6 +6,7 @@ mod details;
 mod listing;
 mod machines;
 mod several;
+mod zones;
 
 pub use details::{
     About, HomeView, KeptSnapshot, Made, Need, NeedKind, SnapshotLink, SnapshotView, Unsaved,
@@ -18,6 +19,7 @@ pub use machines::{
     PointPlan, PointRow, PointView, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
 pub use several::{SeveralAct, SeveralObject, SeveralPlan};
+pub use zones::{Apart, Card, Fact, Known, Trouble, WorkRow, ZonesView};
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, JobId, SnapshotId, VolumeId, ZoneId};

@@ -4,7 +4,7 @@ use super::frame::Surroundings;
 use super::links;
 use super::pages::{
     activity, help, instance, instances, kit, missing, password, points, serial, sign_in,
-    snapshots, templates, volumes,
+    snapshots, templates, volumes, zones,
 };
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -43,6 +43,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/snapshots") view=by(snapshots::page) ssr=SsrMode::Async/>
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/zones") view=by(zones::page) ssr=SsrMode::Async/>
                     <Route path=path!("/kit") view=by(kit::page) ssr=SsrMode::Async/>
                     <Route path=path!("/help/snapshot-or-recovery-point") view=by(help::page) ssr=SsrMode::Async/>
                 </ParentRoute>

@@ -6,13 +6,13 @@
 
 use super::erased::memo;
 use crate::api::json::Json;
-use crate::api::{instances, jobs, session, snapshots, templates, volumes};
+use crate::api::{instances, jobs, session, snapshots, templates, volumes, zones};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
     ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView,
     Listing, Page, PointDeletion, PointPlan, PointView, PointsView, RollbackPlan, SerialView,
-    SnapshotPlan, SnapshotRow, Started, TemplateRow, VolumeRow,
+    SnapshotPlan, SnapshotRow, Started, TemplateRow, VolumeRow, ZonesView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -66,6 +66,8 @@ pub enum Question {
     TemplateDeletion(TemplateId),
     /// Was the recovery kit saved?
     Kit,
+    /// How does the installation stand?
+    Zones,
 }
 
 /// What the server says to a [`Question`].
@@ -109,6 +111,8 @@ pub enum Answer {
     ReadyTemplates(Vec<TemplateRow>),
     /// To [`Question::Kit`].
     Kit(KitView),
+    /// To [`Question::Zones`].
+    Zones(Box<ZonesView>),
 }
 
 /// An answer that is on its way or there.
@@ -183,6 +187,7 @@ pub fn answer(question: Question) -> Later {
             get(templates::TemplateDeletion { template }, Answer::Deletion)
         }
         Question::Kit => get(session::Kit {}, Answer::Kit),
+        Question::Zones => get(zones::Zones {}, |view| Answer::Zones(Box::new(view))),
     }
 }
 

@@ -135,6 +135,7 @@ fn rail(session: &SessionView) -> AnyView {
                 {link(links::SNAPSHOTS, icon::snapshot(), t!(locale, "nav-snapshots"))}
                 {link(links::TEMPLATES, icon::template(), t!(locale, "nav-templates"))}
                 {link(links::ACTIVITY, icon::activity(), t!(locale, "nav-activity"))}
+                {maybe(session.operator.then(|| link(links::ZONES, icon::zones(), t!(locale, "zones-title")).into_any()))}
                 {link(links::HELP, icon::help(), t!(locale, "nav-help"))}
             </ul>
             <p class="foot">

@@ -22,6 +22,8 @@ pub const ACTIVITY: &str = "/activity";
 pub const HELP: &str = "/help/snapshot-or-recovery-point";
 /// The recovery kit.
 pub const KIT: &str = "/kit";
+/// How the installation stands, for operators.
+pub const ZONES: &str = "/zones";
 /// Where one signs in.
 pub const SIGN_IN: &str = "/sign-in";
 /// Where a one-time password is replaced.

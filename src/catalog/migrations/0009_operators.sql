@@ -5,3 +5,5 @@ ALTER TABLE users ADD COLUMN operator INTEGER NOT NULL DEFAULT 0;
 -- machine's own terminal: who started Reprise. `reprise operator` appoints others, and takes the right back.
 UPDATE users SET operator = 1
   WHERE id = (SELECT id FROM users WHERE role = 'owner' ORDER BY created, id LIMIT 1);
+-- Work that failed lately, whoever asked for it.
+CREATE INDEX jobs_failed ON jobs(ended) WHERE state = 'failed';

@@ -3,6 +3,7 @@
 mod access;
 mod away;
 mod bad_input;
+mod costs;
 mod counting;
 #[cfg(feature = "failpoints")]
 mod crash;
@@ -32,6 +33,7 @@ mod memory;
 mod memory_faults;
 #[cfg(feature = "failpoints")]
 mod memory_kills;
+mod operating;
 mod points;
 mod rollback;
 mod several;

@@ -389,3 +389,51 @@ fn every_fault_says_what_happened_and_what_to_do() {
     }
     assert!(fault::sentence(Locale::Fr, &faults[17]).contains("«\u{a0}ROOT-465\u{a0}»"));
 }
+
+#[test]
+fn every_fact_and_trouble_of_the_zones_page_has_words_of_its_own() {
+    let code = include_str!("../../control/operating.rs");
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    // The text that follows each of these, however it is broken into lines; of some, the text after that one.
+    let after = |calls: &[&str], which: usize| -> BTreeSet<String> {
+        let found = calls.iter().flat_map(|call| code.split(call).skip(1));
+        let texts = found.filter(|rest| {
+            let mut parts = rest.split('"').step_by(2).take(which.div_ceil(2));
+            parts.next().is_some_and(|before| before.trim().is_empty())
+                && parts.all(|between| between.trim() == ",")
+        });
+        let texts = texts.filter_map(|rest| rest.split('"').nth(which));
+        let texts = texts.filter(|text| !text.is_empty());
+        texts.map(str::to_owned).collect()
+    };
+    let troubles = include_str!("../../control/operating/troubles.rs");
+    let troubles = troubles.split('"').skip(1).step_by(2);
+    let troubles = troubles.filter(|text| !text.is_empty() && !text.contains(' '));
+    let messages = messages(Locale::Fr);
+    for (id, argument, least, wanted) in [
+        (
+            "zones-fact",
+            "fact",
+            40,
+            after(&["fact(", "count(", "when(", "word("], 1),
+        ),
+        (
+            "zones-trouble",
+            "what",
+            15,
+            troubles.map(str::to_owned).collect(),
+        ),
+        ("zones-card", "what", 4, after(&["card("], 1)),
+        ("zones-word", "word", 10, after(&["=> ", "{ "], 1)),
+        ("zones-word", "word", 5, after(&["word("], 3)),
+    ] {
+        assert!(
+            wanted.len() >= least,
+            "{id}: not found in the sources: {wanted:?}"
+        );
+        let missing: Vec<_> = wanted
+            .difference(&messages[id].variants[argument])
+            .collect();
+        assert!(missing.is_empty(), "{id}: {missing:?}");
+    }
+}

@@ -35,6 +35,11 @@ pub fn volume() -> AnyView {
     )
 }
 
+/// What an installation stands on: two machines in a rack.
+pub fn zones() -> AnyView {
+    drawn("M4 4h16v6.5H4zM4 13.5h16V20H4zM7.5 7.2h.01M7.5 16.7h.01M12 7.2h4.5M12 16.7h4.5")
+}
+
 /// A volume snapshot.
 pub fn snapshot() -> AnyView {
     drawn("M4 8h3l2-3h6l2 3h3v11H4zM15.4 13a3.4 3.4 0 1 1-6.8 0 3.4 3.4 0 0 1 6.8 0z")

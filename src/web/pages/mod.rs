@@ -13,6 +13,7 @@ pub mod sign_in;
 pub mod snapshots;
 pub mod templates;
 pub mod volumes;
+pub mod zones;
 
 use crate::domain::locale::Locale;
 use crate::domain::size::Bytes;
