@@ -15,6 +15,7 @@ mod doors;
 mod first;
 mod health;
 mod image;
+mod kept;
 mod keys;
 mod kit;
 mod live;
@@ -151,6 +152,7 @@ async fn listen(
         settings: Arc::new(settings),
         leptos,
         stopping: stopping.clone(),
+        kept: Arc::default(),
     };
     let router = pages::router(&state);
     let told = stopping.clone();

@@ -2,6 +2,7 @@
 
 mod answers;
 mod kit;
+mod pseudo;
 mod signals;
 mod words;
 
@@ -71,6 +72,7 @@ fn house() -> House {
         settings: Arc::new(settings),
         leptos,
         stopping: Default::default(),
+        kept: Arc::default(),
     };
     House {
         router: router(&state),
