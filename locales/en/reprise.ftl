@@ -1,5 +1,3 @@
-### en-CA English
-
 # Reprise, in English (en-CA).
 # A snapshot is "taken"; a recovery point is "created". A task is "interrupted"; "Cancel" closes a dialog.
 # $…_text is the number as it is to be shown; $count only chooses the variant.
@@ -8,7 +6,6 @@
 
 app-title = { $page } – Reprise
 frame-skip = Skip to content
-frame-pages = Menu
 frame-nav = Main navigation
 nav-instances = Instances
 nav-volumes = Volumes
@@ -128,6 +125,10 @@ toast-close = Close the notice
 toast-see = See the task
 toast-leave = You can leave this page.
 toast-region = Notices
+toast-others = { $count ->
+    [one] { $name } and { $count_text } other
+   *[other] { $name } and { $count_text } others
+}
 started = { $kind ->
     [create-volume] The volume is being created.
     [import-volume] The disk image is being imported.
@@ -232,8 +233,8 @@ act-menu = Action
 act-menu-named = Action on { $name }
 act-menu-selected = Action on the selection
 act-none-selected = Select one or more rows in the list first.
-reason-viewer = Your role, Viewer, lets you look but not make changes.
-reason-busy = Another task is already in progress.
+reason-viewer = Your role, Viewer, can look but not change.
+reason-busy = A task is already at work on it.
 reason-failed = It was never completed: it can only be deleted.
 reason-in-snapshot = A snapshot of it is being taken.
 reason-not-root = Only a snapshot of a root volume can become a template.
@@ -547,6 +548,8 @@ activity-column-who = Who
 activity-column-act = Action
 activity-column-subject = Object
 activity-column-outcome = Result
+activity-column-reason = Reason
+activity-csv = Download as CSV (10,000 entries at most)
 activity-column-door = Through
 door-console = Console
 door-system = Reprise itself
@@ -659,8 +662,6 @@ delete-submit = Delete “{ $name }”
 ## Recovery kit
 
 kit-title = Recovery kit
-# In the name of the file.
-kit-file = kit
 kit-lead = The organization’s snapshots and templates are encrypted in the object store. The kit is a file with the organization’s keys, protected by a passphrase. Without this kit and without the server’s data folder, nobody can read the organization’s snapshots.
 kit-owners = Only the organization’s Owners can save its recovery kit.
 kit-reminder = There is no up-to-date recovery kit. Without one and without the server’s data folder, nobody will be able to read the organization’s snapshots.
@@ -955,6 +956,14 @@ fault-memory-not-saved = The memory of the instance “{ $name }” could not be
 fault-clock-not-set = The guest agent did not answer: the instance’s clock is still that of the recovery point. Set it inside the instance.
 fault-no-safety-point = The safety point could not be created. The rollback did not begin, and the instance is as it was.
 fault-plan-outdated = The instance has changed since this dialog was opened. Check what will change, then confirm again.
+fault-several-refused = { $started ->
+    [0] The action did not begin on any of the chosen objects.
+    [one] The action has begun on { $started_text } object.
+   *[other] The action has begun on { $started_text } objects.
+} { $refused ->
+    [one] { $refused_text } object was left out, “{ $name }”: { $reason }
+   *[other] { $refused_text } objects were left out, “{ $name }” among them: { $reason }
+}
 fault-text-too-long = This description is too long: { $max } characters at most.
 fault-not-undoable = This rollback cannot be undone any more.
 fault-not-interruptible = This task can no longer be interrupted. Wait for it to end.
@@ -975,8 +984,6 @@ size-gib = { $text } GiB
 size-tib = { $text } TiB
 size-pib = { $text } PiB
 size-rate = { $size }/s
-number-group = { "," }
-number-point = { "." }
 number-percent = { $text }%
 time-milliseconds = { $text } ms
 time-seconds = { $seconds } s
@@ -1018,8 +1025,6 @@ date-day = { $count ->
 date-short = { $month } { $day }, { $year }
 date-time-short = { $date }, { $time }
 date-time-sentence = { $month } { $day }, { $year } at { $time }
-# 12 or 24: how far the hours of the clock are counted.
-date-hours = 12
 date-clock = { $half ->
     [am] { $hour }:{ $minute } a.m.
    *[pm] { $hour }:{ $minute } p.m.

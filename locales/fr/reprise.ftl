@@ -1,5 +1,3 @@
-### fr-CA Français
-
 # Reprise, en français (fr-CA).
 # On vouvoie. Une copie est « prise », un point est « créé ». Une tâche est « interrompue » ; « Annuler » ferme un dialogue.
 # Espaces : insécable (U+00A0) devant « : », à l’intérieur des guillemets, entre un nombre et son unité ; fine insécable (U+202F) devant « ; », « ! » et « ? ».
@@ -9,7 +7,6 @@
 
 app-title = { $page } – Reprise
 frame-skip = Aller au contenu
-frame-pages = Menu
 frame-nav = Navigation principale
 nav-instances = Instances
 nav-volumes = Volumes
@@ -62,7 +59,7 @@ list-sort-own = Les plus récents d’abord
 list-sort-up = { $column }, ordre croissant
 list-sort-down = { $column }, ordre décroissant
 list-select-all = Sélectionner toutes les lignes de cette page
-list-unselect = Tout désélectionner
+list-unselect = Vider la sélection
 list-selected =
     { $count ->
         [one] { $count_text } élément sélectionné
@@ -129,6 +126,10 @@ toast-close = Fermer l’avis
 toast-see = Voir la tâche
 toast-leave = Vous pouvez quitter cette page.
 toast-region = Avis
+toast-others = { $count ->
+    [one] { $name } et { $count_text } autre
+   *[other] { $name } et { $count_text } autres
+}
 started = { $kind ->
     [create-volume] La création du volume est en cours.
     [import-volume] L’importation de l’image disque est en cours.
@@ -234,9 +235,9 @@ act-menu-named = Action sur { $name }
 act-menu-selected = Action sur la sélection
 act-none-selected = Sélectionnez d’abord une ou plusieurs lignes de la liste.
 reason-viewer = Votre rôle, Observateur, permet de consulter, pas de modifier.
-reason-busy = Une autre tâche est déjà en cours.
+reason-busy = Une tâche y est déjà en cours.
 reason-failed = La création n’a pas abouti : seule la suppression est possible.
-reason-in-snapshot = Une copie instantanée de ce volume est en cours.
+reason-in-snapshot = Une copie instantanée est en train d’en être prise.
 reason-not-root = Seule la copie instantanée d’un volume principal peut devenir un modèle.
 reason-not-running = L’instance n’est pas en marche.
 reason-not-stopped = Arrêtez d’abord l’instance.
@@ -548,6 +549,8 @@ activity-column-who = Qui
 activity-column-act = Action
 activity-column-subject = Objet
 activity-column-outcome = Résultat
+activity-column-reason = Raison
+activity-csv = Télécharger en CSV (10 000 entrées au plus)
 activity-column-door = Par
 door-console = Console
 door-system = Reprise
@@ -660,8 +663,6 @@ delete-submit = Supprimer « { $name } »
 ## Trousse de récupération
 
 kit-title = Trousse de récupération
-# Dans le nom du fichier.
-kit-file = trousse
 kit-lead = Les copies instantanées et les modèles de l’organisation sont chiffrés dans le stockage d’objets. La trousse est un fichier qui contient les clés de l’organisation, protégées par une phrase de passe. Sans cette trousse et sans le dossier de données du serveur, personne ne peut relire les copies instantanées de l’organisation.
 kit-owners = Seuls les propriétaires de l’organisation peuvent enregistrer sa trousse de récupération.
 kit-reminder = Il manque une trousse de récupération à jour. Sans elle et sans le dossier de données du serveur, personne ne pourra relire les copies instantanées de l’organisation.
@@ -900,7 +901,7 @@ fault-password-too-short = Ce mot de passe est trop court : il faut au moins { 
 fault-passwords-differ = Les deux mots de passe ne sont pas identiques. Saisissez-les de nouveau.
 fault-passphrase-too-short = Cette phrase de passe est trop courte : il faut au moins { $min } caractères.
 fault-passphrases-differ = Les deux phrases de passe ne sont pas identiques. Saisissez-les de nouveau.
-fault-not-allowed = Votre rôle ne permet pas cette action. Adressez-vous à un propriétaire de l’organisation.
+fault-not-allowed = Votre rôle ne permet pas cette action. Demandez à un propriétaire de l’organisation.
 fault-not-found = { $what ->
     [volume] Ce volume n’existe pas ou n’existe plus. Actualisez la liste des volumes.
     [snapshot] Cette copie instantanée n’existe pas ou n’existe plus. Actualisez la liste des copies instantanées.
@@ -956,6 +957,14 @@ fault-memory-not-saved = L’état de la mémoire de l’instance « { $name }�
 fault-clock-not-set = L’agent invité n’a pas répondu : l’horloge de l’instance est restée à l’heure du point de reprise. Réglez-la dans l’instance.
 fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant.
 fault-plan-outdated = L’instance a changé depuis l’ouverture de ce dialogue. Vérifiez ce qui va changer, puis confirmez de nouveau.
+fault-several-refused = { $started ->
+    [0] L’action n’a commencé sur aucun des objets choisis.
+    [one] L’action a commencé sur { $started_text } objet.
+   *[other] L’action a commencé sur { $started_text } objets.
+} { $refused ->
+    [one] { $refused_text } objet a été laissé de côté, « { $name } » : { $reason }
+   *[other] { $refused_text } objets ont été laissés de côté, dont « { $name } » : { $reason }
+}
 fault-text-too-long = Cette description est trop longue : { $max } caractères au plus.
 fault-not-undoable = Cette restauration ne peut plus être annulée.
 fault-not-interruptible = Cette tâche ne peut plus être interrompue. Attendez qu’elle se termine.
@@ -976,8 +985,6 @@ size-gib = { $text } Gio
 size-tib = { $text } Tio
 size-pib = { $text } Pio
 size-rate = { $size }/s
-number-group = { " " }
-number-point = { "," }
 number-percent = { $text } %
 time-milliseconds = { $text } ms
 time-seconds = { $seconds } s
@@ -1019,8 +1026,6 @@ date-day = { $count ->
 date-short = { $day } { $month } { $year }
 date-time-short = { $date }, { $time }
 date-time-sentence = le { $day } { $month } { $year } à { $time }
-# 12 ou 24 : les heures d’un tour d’horloge.
-date-hours = 24
 date-clock = { $half ->
     [am] { $hour } h { $minute }
    *[pm] { $hour } h { $minute }

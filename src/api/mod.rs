@@ -7,6 +7,7 @@ pub mod instances;
 pub mod jobs;
 pub mod json;
 pub mod session;
+pub mod several;
 pub mod snapshots;
 pub mod templates;
 pub mod volumes;

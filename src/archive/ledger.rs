@@ -365,6 +365,23 @@ impl Ledger {
             .sum()
     }
 
+    /// Bytes of packs and segments that nobody but these snapshots needs: what two of them share counts once.
+    pub fn exclusive_of(&self, ids: &HashSet<SnapshotId>) -> u64 {
+        let slots = ids.iter().filter_map(|id| self.snapshots.get(id));
+        let slots = slots.filter_map(|slot| self.slots.get(*slot as usize)?.as_ref());
+        let mut needed: HashMap<u32, u32> = HashMap::new();
+        for (number, _) in slots.flat_map(|slot| slot.needs.iter()) {
+            *needed.entry(*number).or_default() += 1;
+        }
+        needed
+            .into_iter()
+            .filter_map(|(number, by)| {
+                let state = self.objects.get(number as usize)?.as_ref()?;
+                (state.needed_by == by).then_some(state.size)
+            })
+            .sum()
+    }
+
     fn number(&mut self, object: Object) -> u32 {
         if let Some(number) = self.numbers.get(&object) {
             return *number;

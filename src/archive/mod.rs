@@ -145,7 +145,7 @@ use clock::Clock;
 use identity::Identity;
 use object_store::ObjectStore;
 use organization::Organization;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -454,6 +454,27 @@ impl Archive {
         self.manifest(organization, snapshot)?
             .map(|info| info.reclaimable_bytes)
             .ok_or(Error::NoSuchSnapshot { snapshot })
+    }
+
+    /// Bytes that deleting all these snapshots would free: what several of them share is freed only with the last. Those
+    /// that are not there count nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn reclaimable_together(
+        &self,
+        organization: OrganizationId,
+        snapshots: &[SnapshotId],
+    ) -> Result<u64, Error> {
+        let organization = self.organization(organization)?;
+        for snapshot in snapshots {
+            self.look_for(&organization, *snapshot)?;
+        }
+        let state = organization.state();
+        let chosen: HashSet<SnapshotId> = snapshots.iter().copied().collect();
+        let manifests = chosen.iter().filter_map(|id| state.ledger.snapshot(*id));
+        let manifests: u64 = manifests.map(|known| known.manifest_size).sum();
+        Ok(manifests + state.ledger.exclusive_of(&chosen))
     }
 
     /// Deletes a snapshot. Where nobody else writes to the store, what nothing needs any more is freed at once, also

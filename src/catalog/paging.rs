@@ -153,7 +153,7 @@ pub(super) fn ordered<I: PartialEq, R>(
     mut rows: Vec<R>,
     id: impl Fn(&R) -> I,
 ) -> Vec<R> {
-    rows.sort_by_key(|row| {
+    rows.sort_by_cached_key(|row| {
         let id = id(row);
         ids.iter().position(|known| *known == id)
     });

@@ -11,7 +11,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::{Door, Permission};
-use crate::view::{Act, ActivityRow, Change, Listing, Outcome, PAGE_ROWS, Page};
+use crate::view::{Act, ActivityRow, Change, FILE_ROWS, Listing, Outcome, PAGE_ROWS, Page};
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -26,11 +26,33 @@ impl Control {
         caller: &Caller,
         listing: impl Into<Listing>,
     ) -> Result<Page<ActivityRow>, Fault> {
+        self.activity_rows(caller, listing.into(), PAGE_ROWS)
+    }
+
+    /// The same, for a file: the first 10,000 entries of what is asked for, in its order.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`].
+    pub fn activity_file(
+        &self,
+        caller: &Caller,
+        listing: Listing,
+    ) -> Result<Vec<ActivityRow>, Fault> {
+        let listing = Listing { page: 1, ..listing };
+        Ok(self.activity_rows(caller, listing, FILE_ROWS)?.rows)
+    }
+
+    fn activity_rows(
+        &self,
+        caller: &Caller,
+        listing: Listing,
+        limit: u32,
+    ) -> Result<Page<ActivityRow>, Fault> {
         let actor = caller.must(Permission::Read)?;
         let found = self.ask(self.catalog().list_events(
             actor.organization,
             &narrow(listing, actor),
-            PAGE_ROWS,
+            limit,
         ))?;
         let zone = time_zone(&actor.time_zone);
         let mut rows = Vec::with_capacity(found.rows.len());

@@ -5,9 +5,9 @@ pub(super) mod act;
 
 use super::error::explain;
 use super::moments::{moment, time_zone};
+use super::volumes::gone_with;
 use super::{Actor, Caller, Control, narrow, page_of, serial};
 use crate::catalog::instances::{Instance, ListedInstance, instance_of};
-use crate::catalog::snapshots::Held;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, OrganizationId};
 use crate::domain::role::Permission;
@@ -25,6 +25,23 @@ const NO_INSTANCE: Fault = Fault::NotFound {
 };
 /// The most bytes of the serial log in one answer.
 const SERIAL_PIECE: usize = 64 << 10;
+
+/// What goes with an instance.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// From the pool, where its volumes stay.
+    pub keeping: Vec<Reference>,
+    /// From the pool, where its volumes go, too.
+    pub all: Vec<Reference>,
+    /// Bytes of memory in its recovery points.
+    pub memory: u64,
+    /// The number of these.
+    pub points: u32,
+    /// The names of its volumes.
+    pub volumes: Vec<String>,
+    /// Whether one of them has no snapshot that could be used.
+    pub lost: bool,
+}
 
 impl Control {
     /// A page of the organization's instances, newest first.
@@ -115,46 +132,53 @@ impl Control {
     ) -> Result<InstanceDeletion, Fault> {
         let actor = caller.must(Permission::Read)?;
         let instance = self.instance_of(actor.organization, id)?;
-        let disks = self.ask(self.catalog().disks_of(id))?;
-        let checkpoints = self.ask(self.catalog().checkpoints_of_instance(id))?;
-        let mut keeping: Vec<Reference> =
-            checkpoints.into_iter().map(Reference::Checkpoint).collect();
-        let mut all = keeping.clone();
-        for disk in disks.iter().filter(|disk| disk.state == VolumeState::Ready) {
-            all.push(Reference::Volume(disk.id));
-            let snapshots = self.ask(self.catalog().snapshots_of_volume(disk.id))?;
-            let bases = snapshots
-                .iter()
-                .filter(|snapshot| snapshot.held == Held::Base);
-            all.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
-        }
-        let points = self.ask(self.catalog().points_of(id))?;
-        // The memory in its points goes with them.
-        let memory: u64 = points
-            .iter()
-            .filter_map(|point| point.memory)
-            .map(|bytes| bytes.0)
-            .sum();
+        let gone = self.gone_with_instance(&instance)?;
         let zone = self.core.zones.get(instance.zone)?;
-        let frees = |gone: &mut Vec<Reference>| -> Result<Bytes, Fault> {
+        let frees = |references: &[Reference]| -> Result<Bytes, Fault> {
             let Ok(pool) = zone.pool(&instance.name) else {
-                return Ok(Bytes(memory));
+                return Ok(Bytes(gone.memory));
             };
-            if gone.is_empty() {
+            if references.is_empty() {
                 return Ok(Bytes(0));
             }
-            let freed = pool.reclaimable(gone).map_err(|error| {
+            let freed = pool.reclaimable(references).map_err(|error| {
                 explain("plan a deletion", error.into(), zone.about(&instance.name)).into_fault()
             })?;
-            Ok(Bytes(freed + memory))
+            Ok(Bytes(freed + gone.memory))
         };
         Ok(InstanceDeletion {
-            points: u32::try_from(points.len()).unwrap_or(u32::MAX),
-            frees_keeping: frees(&mut keeping)?,
-            frees_all: frees(&mut all)?,
-            volumes: disks.into_iter().map(|disk| disk.name).collect(),
-            name: instance.name,
+            points: gone.points,
+            frees_keeping: frees(&gone.keeping)?,
+            frees_all: frees(&gone.all)?,
+            volumes: gone.volumes,
+            name: instance.name.clone(),
         })
+    }
+
+    /// What goes with the instance.
+    pub(super) fn gone_with_instance(&self, instance: &Instance) -> Result<Gone, Fault> {
+        let disks = self.ask(self.catalog().disks_of(instance.id))?;
+        let checkpoints = self.ask(self.catalog().checkpoints_of_instance(instance.id))?;
+        let keeping: Vec<Reference> = checkpoints.into_iter().map(Reference::Checkpoint).collect();
+        let mut gone = Gone {
+            all: keeping.clone(),
+            keeping,
+            ..Gone::default()
+        };
+        for disk in &disks {
+            let snapshots = self.ask(self.catalog().snapshots_of_volume(disk.id))?;
+            gone.lost |= !snapshots.iter().any(|snapshot| snapshot.state.is_usable());
+            if disk.state == VolumeState::Ready {
+                gone.all.extend(gone_with(disk, &snapshots));
+            }
+        }
+        let points = self.ask(self.catalog().points_of(instance.id))?;
+        // The memory in its points goes with them.
+        let memory = points.iter().filter_map(|point| point.memory);
+        gone.memory = memory.map(|bytes| bytes.0).sum();
+        gone.points = u32::try_from(points.len()).unwrap_or(u32::MAX);
+        gone.volumes = disks.into_iter().map(|disk| disk.name).collect();
+        Ok(gone)
     }
 
     /// What the serial console wrote, from an offset; without one, the newest part. At most 64 KiB of the log at once.

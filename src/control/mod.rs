@@ -35,6 +35,7 @@ mod points;
 mod reconcile;
 mod rollback;
 mod serial;
+mod several;
 mod snapshots;
 mod stock;
 pub mod tasks;

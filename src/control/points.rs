@@ -366,18 +366,30 @@ impl Control {
     pub fn delete_point(&self, caller: &Caller, id: PointId) -> Result<Started, Fault> {
         let actor = caller.must(Permission::Change)?;
         let point = self.point_of(actor.organization, id)?;
-        let mut asked = Asked::new(JobKind::DeletePoint, &point.instance, &point.name);
+        self.delete_points(caller, &point, &[])
+    }
+
+    /// Deletes these points of one instance, in one piece of work: there is one at a time on an instance.
+    pub(super) fn delete_points(
+        &self,
+        caller: &Caller,
+        first: &Point,
+        others: &[Point],
+    ) -> Result<Started, Fault> {
+        let actor = caller.must(Permission::Change)?;
+        let mut asked = Asked::new(JobKind::DeletePoint, &first.instance, &first.name);
+        asked.also = others.iter().map(|point| point.name.clone()).collect();
         asked.args = as_args(&PointArgs {
-            point: id,
-            also: Vec::new(),
+            point: first.id,
+            also: others.iter().map(|point| point.id).collect(),
             memory: false,
         })
         .map_err(|error| self.fault(error))?;
         self.begin(caller, actor, &asked, |tx| {
-            let point = point_of(tx, actor.organization, id)?.ok_or(NO_POINT)?;
-            let busy = live_work_on(tx, &point.instance.to_string())?.is_some();
-            if busy || !move_point(tx, id, PointState::Ready, PointState::Deleting)? {
-                return Err(Fault::InUse { name: point.name }.into());
+            for point in std::iter::once(first).chain(others) {
+                let point = point_of(tx, actor.organization, point.id)?.ok_or(NO_POINT)?;
+                may_delete(tx, &point)?;
+                move_point(tx, point.id, PointState::Ready, PointState::Deleting)?;
             }
             Ok(())
         })
@@ -456,12 +468,24 @@ impl Control {
     }
 }
 
-const fn kept_by(disk: &Disk) -> Reference {
+pub(super) const fn kept_by(disk: &Disk) -> Reference {
     Reference::Checkpoint(disk.checkpoint)
 }
 
+/// Refuses where the point cannot be deleted now.
+pub(super) fn may_delete(tx: &Transaction<'_>, point: &Point) -> Result<(), Refusal> {
+    let busy = live_work_on(tx, &point.instance.to_string())?.is_some();
+    if busy || point.state != PointState::Ready {
+        return Err(Fault::InUse {
+            name: point.name.clone(),
+        }
+        .into());
+    }
+    Ok(())
+}
+
 /// What its memory takes.
-fn memory_of(point: &Point) -> u64 {
+pub(super) fn memory_of(point: &Point) -> u64 {
     point.memory.unwrap_or_default().0
 }
 

@@ -5,12 +5,13 @@ use super::moments::{moment, stamp, time_zone};
 use super::volumes::write_new;
 use super::work::Asked;
 use super::{Actor, Caller, Control, narrow, page_of};
+use crate::catalog::instances::live_work_on;
 use crate::catalog::jobs::{close_jobs, is_being_read};
 use crate::catalog::snapshots::{
     Held, ListedSnapshot, Snapshot, insert_snapshot, move_snapshot, snapshot_name_taken,
     snapshot_of,
 };
-use crate::catalog::volumes::volume_of;
+use crate::catalog::volumes::{Volume, volume_of};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{CheckpointId, OrganizationId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::job::{JobKind, JobState};
@@ -178,9 +179,7 @@ impl Control {
         asked.source = Some(id.to_string());
         self.begin(caller, actor, &asked, |tx| {
             let volume = volume_of(tx, actor.organization, id)?.ok_or(NO_VOLUME)?;
-            if volume.state != VolumeState::Ready {
-                return Err(Fault::InUse { name: volume.name }.into());
-            }
+            may_take(&volume)?;
             if snapshot_name_taken(tx, actor.organization, &name)? {
                 return Err(Fault::NameTaken { name: name.clone() }.into());
             }
@@ -234,13 +233,8 @@ impl Control {
         let asked = Asked::new(JobKind::DeleteSnapshot, &id, &snapshot.name);
         self.begin(caller, actor, &asked, |tx| {
             let snapshot = snapshot_of(tx, actor.organization, id)?.ok_or(NO_SNAPSHOT)?;
-            let after = snapshot
-                .state
-                .next(SnapshotEvent::DeleteAsked)
-                .map_err(|_| in_use())?;
-            if is_being_read(tx, &id.to_string())?
-                || !move_snapshot(tx, id, snapshot.state, after, None)?
-            {
+            let after = may_delete(tx, &snapshot)?;
+            if !move_snapshot(tx, id, snapshot.state, after, None)? {
                 return Err(in_use().into());
             }
             Ok(close_jobs(tx, &id.to_string())?)
@@ -302,6 +296,35 @@ impl Control {
         self.core
             .look(|tx| Ok(snapshot_of(tx, organization, id)?.ok_or(NO_SNAPSHOT)?))
     }
+}
+
+/// Refuses where no snapshot can be taken of the volume now.
+pub(super) fn may_take(volume: &Volume) -> Result<(), Fault> {
+    if volume.state == VolumeState::Ready {
+        return Ok(());
+    }
+    Err(Fault::InUse {
+        name: volume.name.clone(),
+    })
+}
+
+/// The state of the snapshot once it is being deleted; refuses where that is not possible now.
+pub(super) fn may_delete(
+    tx: &Transaction<'_>,
+    snapshot: &Snapshot,
+) -> Result<SnapshotState, Refusal> {
+    let in_use = || Fault::InUse {
+        name: snapshot.name.clone(),
+    };
+    let after = snapshot
+        .state
+        .next(SnapshotEvent::DeleteAsked)
+        .map_err(|_| in_use())?;
+    let id = snapshot.id.to_string();
+    if is_being_read(tx, &id)? || live_work_on(tx, &id)?.is_some() {
+        return Err(in_use().into());
+    }
+    Ok(after)
 }
 
 /// The volume's name, the day and the time; with a number when that is taken.

@@ -7,6 +7,7 @@ use super::uploads::{UploadSlot, measured};
 use super::work::Asked;
 use super::zones::Zone;
 use super::{Actor, Caller, Control, narrow, page_of};
+use crate::catalog::instances::live_work_on;
 use crate::catalog::jobs::is_being_read;
 use crate::catalog::snapshots::snapshot_of;
 use crate::catalog::templates::{
@@ -274,13 +275,8 @@ impl Control {
         let asked = Asked::new(JobKind::DeleteTemplate, &id, &template.name);
         self.begin(caller, actor, &asked, |tx| {
             let template = template_of(tx, actor.organization, id)?.ok_or(NO_TEMPLATE)?;
-            let after = template
-                .state
-                .next(TemplateEvent::DeleteAsked)
-                .map_err(|_| in_use())?;
-            if is_being_read(tx, &id.to_string())?
-                || !move_template(tx, id, template.state, after, None)?
-            {
+            let after = may_delete(tx, &template)?;
+            if !move_template(tx, id, template.state, after, None)? {
                 return Err(in_use().into());
             }
             Ok(())
@@ -324,6 +320,25 @@ impl Control {
             .max_by_key(|zone| zone.free())
             .ok_or(Fault::NotFound { what: Noun::Zone })
     }
+}
+
+/// The state of the template once it is being deleted; refuses where that is not possible now.
+pub(super) fn may_delete(
+    tx: &Transaction<'_>,
+    template: &Template,
+) -> Result<TemplateState, Refusal> {
+    let in_use = || Fault::InUse {
+        name: template.name.clone(),
+    };
+    let after = template
+        .state
+        .next(TemplateEvent::DeleteAsked)
+        .map_err(|_| in_use())?;
+    let id = template.id.to_string();
+    if is_being_read(tx, &id)? || live_work_on(tx, &id)?.is_some() {
+        return Err(in_use().into());
+    }
+    Ok(after)
 }
 
 /// Writes the template down, unless its name is taken.

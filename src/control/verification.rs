@@ -2,17 +2,19 @@
 //! unproven for longer than the operator wants.
 
 use super::core::Core;
-use super::error::Error;
+use super::error::{Error, Refusal};
 use super::snapshots::NO_SNAPSHOT;
 use super::work::Asked;
 use super::{Caller, Control};
+use crate::catalog::instances::live_work_on;
 use crate::catalog::jobs::{NewJob, insert_job};
-use crate::catalog::snapshots::snapshot_of;
+use crate::catalog::snapshots::{Snapshot, snapshot_of};
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, SnapshotId};
 use crate::domain::job::JobKind;
 use crate::domain::role::Permission;
 use crate::view::Started;
+use rusqlite::Transaction;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -55,15 +57,21 @@ impl Control {
         asked.total = snapshot.data;
         self.begin(caller, actor, &asked, |tx| {
             let snapshot = snapshot_of(tx, actor.organization, id)?.ok_or(NO_SNAPSHOT)?;
-            if !snapshot.state.is_usable() {
-                return Err(Fault::SnapshotNotUsable {
-                    name: snapshot.name,
-                }
-                .into());
-            }
-            Ok(())
+            may_verify(tx, &snapshot)
         })
     }
+}
+
+/// Refuses where the snapshot cannot be read again now.
+pub(super) fn may_verify(tx: &Transaction<'_>, snapshot: &Snapshot) -> Result<(), Refusal> {
+    let name = || snapshot.name.clone();
+    if !snapshot.state.is_usable() {
+        return Err(Fault::SnapshotNotUsable { name: name() }.into());
+    }
+    if live_work_on(tx, &snapshot.id.to_string())?.is_some() {
+        return Err(Fault::InUse { name: name() }.into());
+    }
+    Ok(())
 }
 
 impl Core {
@@ -102,7 +110,7 @@ impl Core {
             // Somebody may have begun something since we looked.
             let there = snapshot_of(tx, snapshot.organization, snapshot.id)?;
             if !there.is_some_and(|now| now.state.is_usable())
-                || crate::catalog::instances::live_work_on(tx, &job.subject)?.is_some()
+                || live_work_on(tx, &job.subject)?.is_some()
             {
                 return Ok(false);
             }

@@ -184,11 +184,7 @@ impl Control {
     /// Bytes that are freed when the volume goes, and with it the boundaries that only served to compare with it.
     pub(super) fn freed_with(&self, volume: &Volume, snapshots: &[Snapshot]) -> Result<u64, Fault> {
         let zone = self.core.zones.get(volume.zone)?;
-        let bases = snapshots
-            .iter()
-            .filter(|snapshot| snapshot.held == Held::Base);
-        let mut gone = vec![Reference::Volume(volume.id)];
-        gone.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
+        let gone = gone_with(volume, snapshots);
         match zone.pool(&volume.name) {
             Ok(pool) if volume.state == VolumeState::Ready => {
                 pool.reclaimable(&gone).map_err(|error| {
@@ -210,25 +206,14 @@ impl Control {
         let in_use = || Fault::InUse {
             name: volume.name.clone(),
         };
-        let zone = self.core.zones.get(volume.zone)?;
-        if let Ok(pool) = zone.pool(&volume.name)
-            && let Ok(Some(info)) = pool.volume(id)
-            && info.leased
-        {
-            return Err(in_use());
-        }
+        self.not_open(&volume)?;
         self.core.look(|tx| not_attached(tx, &volume))?;
         let ended = self.end_fills(&[id])?;
         let asked = Asked::new(JobKind::DeleteVolume, &id, &volume.name);
         let begun = self.begin(caller, actor, &asked, |tx| {
             let volume = volume_of(tx, actor.organization, id)?.ok_or(NO_VOLUME)?;
-            not_attached(tx, &volume)?;
-            let after = volume
-                .state
-                .next(VolumeEvent::DeleteAsked)
-                .map_err(|_| in_use())?;
-            if is_being_read(tx, &id.to_string())?
-                || live_work_on(tx, &id.to_string())?.is_some()
+            let after = may_delete(tx, &volume)?;
+            if live_work_on(tx, &id.to_string())?.is_some()
                 || !move_volume(tx, id, volume.state, after, None)?
             {
                 return Err(in_use().into());
@@ -236,6 +221,19 @@ impl Control {
             Ok(close_jobs(tx, &id.to_string())?)
         });
         self.unless_begun(begun, &ended)
+    }
+
+    /// Refuses while a client has the volume open.
+    pub(super) fn not_open(&self, volume: &Volume) -> Result<(), Fault> {
+        if let Ok(pool) = self.core.zones.get(volume.zone)?.pool(&volume.name)
+            && let Ok(Some(info)) = pool.volume(volume.id)
+            && info.leased
+        {
+            return Err(Fault::InUse {
+                name: volume.name.clone(),
+            });
+        }
+        Ok(())
     }
 
     pub(super) fn volume_of(
@@ -246,6 +244,35 @@ impl Control {
         self.core
             .look(|tx| Ok(volume_of(tx, organization, id)?.ok_or(NO_VOLUME)?))
     }
+}
+
+/// What goes from the pool with the volume: itself, and the boundaries that only served to compare with it.
+pub(super) fn gone_with(volume: &Volume, snapshots: &[Snapshot]) -> Vec<Reference> {
+    let bases = snapshots
+        .iter()
+        .filter(|snapshot| snapshot.held == Held::Base);
+    let mut gone = vec![Reference::Volume(volume.id)];
+    gone.extend(bases.map(|snapshot| Reference::Checkpoint(snapshot.checkpoint)));
+    gone
+}
+
+/// The state of the volume once it is being deleted; refuses where that is not possible now. What fills it is no reason:
+/// that is ended first.
+pub(super) fn may_delete(tx: &Transaction<'_>, volume: &Volume) -> Result<VolumeState, Refusal> {
+    not_attached(tx, volume)?;
+    let in_use = || Fault::InUse {
+        name: volume.name.clone(),
+    };
+    let after = volume
+        .state
+        .next(VolumeEvent::DeleteAsked)
+        .map_err(|_| in_use())?;
+    let id = volume.id.to_string();
+    let work = live_work_on(tx, &id)?.filter(|kind| *kind != JobKind::FillVolume);
+    if work.is_some() || is_being_read(tx, &id)? {
+        return Err(in_use().into());
+    }
+    Ok(after)
 }
 
 /// Refuses where the volume is attached to an instance.

@@ -36,6 +36,8 @@ pub(super) struct Asked<'a> {
     pub source: Option<String>,
     pub args: String,
     pub total: Option<Bytes>,
+    /// The names of others that it works on, too: each has an entry of its own in the log.
+    pub also: Vec<String>,
 }
 
 impl<'a> Asked<'a> {
@@ -49,6 +51,7 @@ impl<'a> Asked<'a> {
             source: None,
             args,
             total: None,
+            also: Vec::new(),
         }
     }
 }
@@ -169,14 +172,11 @@ impl Control {
                 asked_by: Some(actor.user),
             };
             insert_job(tx, &job, now)?;
-            log(
-                tx,
-                caller,
-                Act::Job(asked.kind),
-                asked.name,
-                Logged::Job(asked.id),
-                now,
-            )
+            let act = Act::Job(asked.kind);
+            for name in asked.also.iter().rev() {
+                log(tx, caller, act, name, Logged::Job(asked.id), now)?;
+            }
+            log(tx, caller, act, asked.name, Logged::Job(asked.id), now)
         })?;
         self.runner.wake();
         self.core.work_changed(actor.organization);
@@ -184,6 +184,7 @@ impl Control {
             job: asked.id,
             kind: asked.kind,
             subject: asked.name.to_owned(),
+            others: 0,
         })
     }
 

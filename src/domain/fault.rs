@@ -300,6 +300,18 @@ pub enum Fault {
     /// What the dialog showed is not so any more: it must be looked at again.
     #[error("something changed meanwhile")]
     PlanOutdated,
+    /// An act on several objects was refused on some of them; it went on for the others.
+    #[error("{refused} of the objects were refused")]
+    SeveralRefused {
+        /// On how many it was begun.
+        started: u32,
+        /// On how many it was not.
+        refused: u32,
+        /// The name of the first of these.
+        name: String,
+        /// Why not on that one.
+        reason: Box<Fault>,
+    },
     /// The text is too long.
     #[error("the text is longer than {max} characters")]
     TextTooLong {
@@ -350,6 +362,7 @@ impl Fault {
             | Self::NoMemoryToKeep { .. }
             | Self::MemoryElsewhere { .. }
             | Self::PlanOutdated
+            | Self::SeveralRefused { .. }
             | Self::NotUndoable
             | Self::StopIgnored { .. }
             | Self::NotInterruptible

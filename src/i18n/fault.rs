@@ -133,6 +133,21 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
         Fault::ClockNotSet => t!(locale, "fault-clock-not-set"),
         Fault::NoSafetyPoint => t!(locale, "fault-no-safety-point"),
         Fault::PlanOutdated => t!(locale, "fault-plan-outdated"),
+        Fault::SeveralRefused {
+            started,
+            refused,
+            name,
+            reason,
+        } => t!(
+            locale,
+            "fault-several-refused",
+            started = u64::from(*started),
+            started_text = count(locale, u64::from(*started)),
+            refused = u64::from(*refused),
+            refused_text = count(locale, u64::from(*refused)),
+            name = name.as_str(),
+            reason = sentence(locale, reason)
+        ),
         Fault::TextTooLong { max } => t!(
             locale,
             "fault-text-too-long",

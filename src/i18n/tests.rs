@@ -2,5 +2,4 @@
 
 mod formats;
 mod messages;
-pub(super) mod pseudo;
 mod sheets;

@@ -10,12 +10,12 @@
 mod bucket;
 pub mod command;
 pub mod config;
+mod csv;
 pub mod data;
 mod doors;
 mod first;
 mod health;
 mod image;
-mod kept;
 mod keys;
 mod kit;
 mod live;
@@ -152,7 +152,6 @@ async fn listen(
         settings: Arc::new(settings),
         leptos,
         stopping: stopping.clone(),
-        kept: Arc::default(),
     };
     let router = pages::router(&state);
     let told = stopping.clone();

@@ -1,8 +1,8 @@
 //! The real routes, called as each role, as a stranger and signed out; what they answer otherwise is in `answers`.
 
 mod answers;
+mod csv;
 mod kit;
-mod pseudo;
 mod signals;
 mod words;
 
@@ -72,7 +72,6 @@ fn house() -> House {
         settings: Arc::new(settings),
         leptos,
         stopping: Default::default(),
-        kept: Arc::default(),
     };
     House {
         router: router(&state),
@@ -220,6 +219,7 @@ const READS: &[&str] = &[
     "/api/templates/ready",
     "/api/templates/deletion",
     "/api/zones/get",
+    "/api/several/plan",
 ];
 
 /// What a function is called with.
@@ -243,6 +243,8 @@ enum On {
     NewVolume,
     /// One of our snapshots, and the name and place of a volume to make.
     NewVolumeOfSnapshot,
+    /// Something that nobody has, which the answer leaves out.
+    Own(&'static str),
     /// Something that nobody has: whoever may ask is told so. (With objects that somebody has, these are in the table of
     /// the use cases, `control::tests::access`.)
     None(&'static str),
@@ -303,6 +305,14 @@ const TABLE: &[(&str, On)] = &[
     ("/api/templates/deletion", On::None("template={none}")),
     ("/api/templates/delete", On::None("template={none}")),
     ("/api/zones/get", On::Operator),
+    (
+        "/api/several/plan",
+        On::Own("act=delete-volumes&ids={none}"),
+    ),
+    (
+        "/api/several/do",
+        On::None("act=start-instances&ids={none}"),
+    ),
 ];
 
 /// An id that nothing has.
@@ -341,9 +351,13 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     house.volume(&owner, &format!("v{serial}")).await;
                     (String::new(), String::new())
                 }
-                On::Nothing | On::Owner | On::Operator | On::Page | On::NewVolume | On::None(_) => {
-                    Default::default()
-                }
+                On::Nothing
+                | On::Owner
+                | On::Operator
+                | On::Page
+                | On::NewVolume
+                | On::Own(_)
+                | On::None(_) => Default::default(),
             };
             let arguments = |serial: usize| match on {
                 On::Nothing | On::Owner | On::Operator => String::new(),
@@ -355,7 +369,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                     format!("snapshot={snapshot}&zone={zone}&name=new{serial}")
                 }
                 On::Job => String::new(),
-                On::None(form) => form.replace("{none}", NONE),
+                On::Own(form) | On::None(form) => form.replace("{none}", NONE),
             };
             let arguments = if on == On::Job {
                 let (_, log) = house.call(&owner, "/api/activity/list", "page=1").await;
@@ -406,7 +420,7 @@ async fn i15_every_server_function_as_each_role_as_a_stranger_and_signed_out() {
                         "{path} as a stranger: {body}"
                     );
                 }
-                On::Page | On::Nothing | On::Owner => {
+                On::Page | On::Nothing | On::Owner | On::Own(_) => {
                     let body = body.to_string();
                     assert!(
                         !body.contains("of-s") && !body.contains("\"v1\""),

@@ -36,6 +36,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many rows a page of a list has.
 pub const PAGE_ROWS: u32 = 50;
+/// The most rows of a file that a list is downloaded as.
+pub const FILE_ROWS: u32 = 10_000;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -317,6 +319,9 @@ pub struct Started {
     pub kind: JobKind,
     /// The name of what it works on.
     pub subject: String,
+    /// How many other objects the same was set going on.
+    #[serde(default)]
+    pub others: u32,
 }
 
 /// What changed; sent to browsers, which then ask for what they show. It carries no content, only what to ask for again.

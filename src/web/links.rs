@@ -18,6 +18,8 @@ pub const VOLUMES: &str = "/volumes";
 pub const SNAPSHOTS: &str = "/snapshots";
 /// The activity log.
 pub const ACTIVITY: &str = "/activity";
+/// The same as a file for spreadsheets.
+pub const ACTIVITY_FILE: &str = "/activity.csv";
 /// What the two kinds of copies are for.
 pub const HELP: &str = "/help/snapshot-or-recovery-point";
 /// The recovery kit.
@@ -288,7 +290,6 @@ fn of_dialog(pair: &str) -> bool {
             | "point"
             | "done"
             | "fault"
-            | "kept"
             | "__err"
             | "__path"
     )
@@ -436,12 +437,6 @@ pub fn escaped(text: &str) -> String {
     value
 }
 
-/// Whether a form that was sent without scripts comes back with its refusal.
-pub fn was_refused(location: &str) -> bool {
-    let query = location.split_once('?').map(|(_, query)| query);
-    query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("__err=")))
-}
-
 /// Where a plain form (one sent without scripts) leads after its act was done.
 ///
 /// A form's answer is a redirect to the page it stood on, whose address still names the dialog. This is that address with
@@ -451,7 +446,7 @@ pub fn was_refused(location: &str) -> bool {
 pub fn after_form(location: &str) -> Option<String> {
     let (path, query) = location.split_once('?')?;
     let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
-    if was_refused(location) {
+    if pairs().any(|(name, _)| name == "__err") {
         return None;
     }
     let all = |name: &str| {

@@ -20,8 +20,10 @@ mod shell;
 mod toasts;
 
 pub use app::App;
-pub use context::{MustChoosePassword, Typed, Visitor};
-pub use links::{after_form, was_refused};
+pub use context::{MustChoosePassword, Visitor};
+pub use links::after_form;
+#[cfg(feature = "ssr")]
+pub use pages::activity::act;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 
@@ -42,7 +44,7 @@ pub async fn hydrate() {
     let Some(words) = words().await else {
         return;
     };
-    plain::bring(words);
+    plain::bring(locale, words);
     leptos::mount::hydrate_body(move || {
         provide_context(locale);
         App()

@@ -9,6 +9,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::locale::Locale;
+use crate::i18n::format::count;
 use crate::i18n::{fault, t, words};
 use crate::view::{JobView, Started};
 use leptos::prelude::*;
@@ -93,9 +94,19 @@ impl Toasts {
     pub fn started(self, started: Started) {
         let locale = use_locale();
         let note = t!(locale, "toast-leave");
+        let subject = match started.others {
+            0 => started.subject,
+            others => t!(
+                locale,
+                "toast-others",
+                name = started.subject,
+                count = u64::from(others),
+                count_text = count(locale, u64::from(others))
+            ),
+        };
         self.push(
             words::started(locale, started.kind),
-            started.subject,
+            subject,
             Some(note),
             Some(place(started.kind)),
             false,

@@ -101,6 +101,7 @@ enum There {
     NotAllowed,
     NotFound { what: Noun },
     ImageTooLarge { needed: Bytes, free: Bytes },
+    SeveralRefused { refused: u32, reason: Box<There> },
 }
 
 #[test]
@@ -119,6 +120,18 @@ fn a_fault_is_read_from_its_code() {
             There::ImageTooLarge {
                 needed: Bytes(u64::MAX),
                 free: Bytes(0),
+            },
+        ),
+        (
+            Fault::SeveralRefused {
+                started: 1,
+                refused: 2,
+                name: "a".to_owned(),
+                reason: Box::new(Fault::NotFound { what: Noun::Zone }),
+            },
+            There::SeveralRefused {
+                refused: 2,
+                reason: Box::new(There::NotFound { what: Noun::Zone }),
             },
         ),
     ] {

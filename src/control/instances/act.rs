@@ -207,13 +207,22 @@ impl Control {
     pub fn start_instance(&self, caller: &Caller, id: InstanceId) -> Result<Started, Fault> {
         let (kind, event) = (JobKind::StartInstance, InstanceEvent::StartAsked);
         self.moves_on(caller, id, kind, event, "{}".to_owned(), |tx, instance| {
-            self.core.hypervisor()?;
-            let disks = disks_of(tx, id)?;
-            if disks.is_empty() || disks.iter().any(|disk| disk.state != VolumeState::Ready) {
-                return Err(in_use(&instance.name));
-            }
-            Ok(())
+            self.may_start(tx, instance)
         })
+    }
+
+    /// Refuses where the instance has nothing to run with, or to start from.
+    pub(in crate::control) fn may_start(
+        &self,
+        tx: &Transaction<'_>,
+        instance: &Instance,
+    ) -> Result<(), Refusal> {
+        self.core.hypervisor()?;
+        let disks = disks_of(tx, instance.id)?;
+        if disks.is_empty() || disks.iter().any(|disk| disk.state != VolumeState::Ready) {
+            return Err(in_use(&instance.name));
+        }
+        Ok(())
     }
 
     /// Stops the instance by the power button, with a deadline; with `force`, at once.
@@ -260,11 +269,8 @@ impl Control {
             ..Asked::new(kind, &id, &name)
         };
         self.begin(caller, actor, &asked, |tx| {
-            let instance = idle_instance(tx, actor.organization, id)?;
-            let after = instance
-                .state
-                .next(event)
-                .map_err(|_| wrong_state(&instance, event))?;
+            let instance = instance_of(tx, actor.organization, id)?.ok_or(NO_INSTANCE)?;
+            let after = may_move(tx, &instance, event)?;
             intent(tx, &instance)?;
             if !move_instance(tx, id, instance.state, after, None)? {
                 return Err(in_use(&instance.name));
@@ -426,10 +432,26 @@ fn idle_instance(
     id: InstanceId,
 ) -> Result<Instance, Refusal> {
     let instance = instance_of(tx, organization, id)?.ok_or(NO_INSTANCE)?;
-    if live_work_on(tx, &id.to_string())?.is_some() {
+    is_idle(tx, &instance)?;
+    Ok(instance)
+}
+
+fn is_idle(tx: &Transaction<'_>, instance: &Instance) -> Result<(), Refusal> {
+    if live_work_on(tx, &instance.id.to_string())?.is_some() {
         return Err(in_use(&instance.name));
     }
-    Ok(instance)
+    Ok(())
+}
+
+/// The state of the instance after the event; refuses where that is not possible now.
+pub(in crate::control) fn may_move(
+    tx: &Transaction<'_>,
+    instance: &Instance,
+    event: InstanceEvent,
+) -> Result<InstanceState, Refusal> {
+    is_idle(tx, instance)?;
+    let after = instance.state.next(event);
+    after.map_err(|_| wrong_state(instance, event).into())
 }
 
 /// The instance, which has no process and on which nothing works.

@@ -6,6 +6,7 @@ use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, JobId, PointId, SnapshotId, TemplateId, VolumeId, ZoneId};
 use crate::domain::role::Door;
 use crate::domain::volume::VolumeKind;
+use crate::view::{Listing, SeveralAct};
 use std::collections::BTreeSet;
 
 /// What the use cases are called with: all of it belongs to one organization.
@@ -63,6 +64,7 @@ const TABLE: &[Row] = &[
     Row { name: "list_volumes", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_volumes(who, 1)) },
     Row { name: "list_snapshots", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_snapshots(who, 1)) },
     Row { name: "list_activity", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_activity(who, 1)) },
+    Row { name: "activity_file", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.activity_file(who, Listing::default())) },
     Row { name: "current_jobs", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.current_jobs(who)) },
     Row { name: "subscribe", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.subscribe(who).map(|_| ())) },
     Row { name: "volume", changes: false, stranger: VOLUME, call: |c, who, o| told(c.volume(who, o.volume)) },
@@ -118,6 +120,8 @@ const TABLE: &[Row] = &[
         told(c.import_template(who, request))
     } },
     Row { name: "delete_template", changes: true, stranger: TEMPLATE, call: |c, who, o| told(c.delete_template(who, o.template)) },
+    Row { name: "plan_several", changes: false, stranger: Stranger::Own, call: |c, who, o| told(c.plan_several(who, SeveralAct::DeleteVolumes, &o.volume.to_string())) },
+    Row { name: "several", changes: true, stranger: VOLUME, call: |c, who, o| told(c.several(who, SeveralAct::TakeSnapshots, &format!("{},{}", o.volume, o.disk), false)) },
     Row { name: "delete_volume", changes: true, stranger: VOLUME, call: |c, who, o| told(c.delete_volume(who, o.volume)) },
 ];
 
@@ -133,6 +137,7 @@ fn use_cases() -> BTreeSet<&'static str> {
         include_str!("../../api/instances.rs"),
         include_str!("../../api/jobs.rs"),
         include_str!("../../api/session.rs"),
+        include_str!("../../api/several.rs"),
         include_str!("../../api/snapshots.rs"),
         include_str!("../../api/templates.rs"),
         include_str!("../../api/volumes.rs"),
@@ -152,6 +157,7 @@ fn use_cases() -> BTreeSet<&'static str> {
             "template_upload_check",
             "import_template",
             "subscribe",
+            "activity_file",
             "export_kit",
         ])
         .collect()

@@ -3,6 +3,7 @@
 mod access;
 mod away;
 mod bad_input;
+mod bulk;
 mod costs;
 mod counting;
 #[cfg(feature = "failpoints")]

@@ -22,10 +22,18 @@ pub fn page() -> AnyView {
 fn shown(frame: Frame) -> AnyView {
     let locale = use_locale();
     view! {
-        {head(t!(locale, "activity-title"), Some(t!(locale, "activity-intro")), ().into_any())}
+        {head(t!(locale, "activity-title"), Some(t!(locale, "activity-intro")), file())}
         {log(frame, links::ACTIVITY.to_owned(), String::new())}
     }
     .into_any()
+}
+
+/// The list as it is asked for, as a file.
+fn file() -> AnyView {
+    let here = links::use_here();
+    let href = move || here.with(|here| here.replacen(links::ACTIVITY, links::ACTIVITY_FILE, 1));
+    let words = t!(use_locale(), "activity-csv");
+    view! { <a class="button" rel="external" href=href>{words}</a> }.into_any()
 }
 
 /// The log, at this address; of everything, or of one object and what belongs to it.
