@@ -13,7 +13,7 @@ browser_inputs() {
     /^#\[cfg\(feature = "ssr"\)\]/ || /^#\[cfg\(test\)\]/ { server = 1; next }
     /^pub mod [a-z_]+;/ && !server { sub(";", "", $3); print "src/" $3 }
     { server = 0 }' src/lib.rs)
-  local room paths=(Cargo.toml Cargo.lock i18n.toml .ci/browser.sh src/lib.rs style public locales)
+  local room paths=(Cargo.toml Cargo.lock i18n.toml .ci/browser.sh src/build.rs src/lib.rs style public locales)
   for room in "${rooms[@]}"; do
     if [ -d "$room" ]; then paths+=("$room"); else paths+=("$room.rs"); fi
   done

@@ -21,6 +21,8 @@ export const english = { locale: 'en-CA', words: 'en' } as const;
 const config: PlaywrightTestConfig<Options> = {
   testDir: 'tests',
   outputDir: 'test-results',
+  // What each screen says, by language: tests/screens.spec.ts.
+  snapshotPathTemplate: '{testDir}/snapshots/{arg}{ext}',
   fullyParallel: false,
   workers: 2,
   forbidOnly: !!process.env.CI,

@@ -1,43 +1,83 @@
-// ./dev screenshots: pictures of every page and dialog, as the sample data fills them.
+// ./dev screenshots: pictures of every screen, as the sample data fills it, with a running instance where there is QEMU.
 
 import { join } from 'node:path';
-import { expect, signIn, test } from '../support/test.ts';
-import { Ui } from '../support/ui.ts';
+import { Api, until } from '../support/api.ts';
+import { prepare, screens } from '../support/screens.ts';
+import { guestImage, Server } from '../support/server.ts';
+import { expect, hydrated, signIn, test as base } from '../support/test.ts';
+import { people } from '../support/people.ts';
 
-test('every page', async ({ page, api, w }, info) => {
-  const ui = new Ui(page, w);
+// One server for all pictures.
+const test = base.extend<object, { server: Server }>({
+  server: [async ({}, use) => {
+    const server = await Server.start({ guests: guestImage !== undefined });
+    const api = await Api.as(server);
+    await prepare(api);
+    if (guestImage) await until('an instance runs', async () => (await api.instances()).find(({ state }) => state === 'running'), 180);
+    await api.dispose();
+    await use(server);
+    await server.dispose();
+  }, { scope: 'worker', timeout: 300_000 }],
+});
+
+const looks = (['light', 'dark'] as const).flatMap((colorScheme) => [
+  { colorScheme, name: 'wide', viewport: { width: 1280, height: 800 } },
+  { colorScheme, name: 'phone', viewport: { width: 390, height: 844 } },
+]);
+
+test('every screen', async ({ page, api, words, expected }) => {
+  test.setTimeout(1_200_000);
+  expected.answer(404, /^\/nowhere$/);
   const keep = async (name: string) => {
     await page.evaluate(() => document.fonts.ready);
-    await page.screenshot({ path: join('..', 'screenshots', info.project.name, `${name}.png`), animations: 'disabled' });
+    for (const { colorScheme, name: kind, viewport } of looks) {
+      await page.setViewportSize(viewport);
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      const path = join('..', 'screenshots', `${words}-${colorScheme}-${kind}`, `${name}.png`);
+      await page.screenshot({ path, animations: 'disabled' });
+    }
+    await page.setViewportSize(looks[0]!.viewport);
   };
-  await ui.open('/sign-in');
+  await page.goto('/sign-in');
+  await hydrated(page);
   await keep('sign-in');
   await signIn(page);
+  await page.goto('/volumes');
+  await hydrated(page);
   // The reminder of the recovery kit has a picture of its own.
-  await ui.open('/volumes');
   await keep('reminder');
-  await page.getByRole('button', { name: w('kit-reminder-later'), exact: true }).click();
-  await expect(page.getByRole('region', { name: w('kit-title'), exact: true })).toHaveCount(0);
-
-  const volume = (await api.volume('ROOT-465'))!;
-  const name = 'avant-inventaire';
-  const snapshot = (await api.snapshot(name)) ?? (await api.takeSnapshot(volume, name));
-  for (const [picture, path] of Object.entries({
-    volumes: '/volumes',
-    'volumes-snapshot': `/volumes?dialog=take-snapshot&volume=${volume.id}`,
-    'volumes-create': '/volumes?dialog=create-volume',
-    'volumes-import': '/volumes?dialog=import-volume',
-    'volumes-delete': `/volumes?dialog=delete-volume&volume=${volume.id}`,
-    snapshots: '/snapshots',
-    'snapshots-restore': `/snapshots?dialog=restore&snapshot=${snapshot.id}`,
-    'snapshots-delete': `/snapshots?dialog=delete-snapshot&snapshot=${snapshot.id}`,
-    activity: '/activity',
-    kit: '/kit',
-    help: '/help/snapshot-or-recovery-point',
-  })) {
-    await ui.open(path);
-    await expect(page.getByRole('heading', { level: 1 })).toBeAttached();
+  await page.locator('form[action="/kit/later"] button').click();
+  await expect(page.locator('form[action="/kit/later"]')).toHaveCount(0);
+  for (const [name, path] of Object.entries(await screens(api))) {
+    await page.goto(path);
+    await hydrated(page);
     if (path.includes('dialog=')) await expect(page.getByRole('dialog')).toBeVisible();
-    await keep(picture);
+    await expect(page.locator('.busy-line')).toHaveCount(0);
+    await keep(name);
+  }
+  // What is open for a moment: menus, the tasks, the pages on a phone.
+  await page.goto('/volumes');
+  await hydrated(page);
+  await page.locator('.list .act button').first().click();
+  await keep('menu');
+  await page.keyboard.press('Escape');
+  for (const [name, button] of Object.entries({ account: '.avatar', tasks: '.tasks' })) {
+    await page.locator(button).click();
+    await keep(name);
+    await page.keyboard.press('Escape');
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator('.rail .pages').click();
+  await keep('pages');
+});
+
+test('an empty console, and one that may only look', async ({ visitor, words }) => {
+  for (const [name, who] of Object.entries({ empty: people.stranger, viewer: people.viewer })) {
+    const page = await visitor(who);
+    for (const path of ['instances', 'volumes', 'snapshots', 'templates']) {
+      await page.goto(`/${path}`);
+      await hydrated(page);
+      await page.screenshot({ path: join('..', 'screenshots', `${words}-light-wide`, `${name}-${path}.png`), animations: 'disabled' });
+    }
   }
 });

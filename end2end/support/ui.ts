@@ -15,6 +15,8 @@ export class Ui {
   /** Goes to a page by the main navigation. */
   async go(where: Where): Promise<void> {
     const navigation = this.page.getByRole('navigation', { name: this.w('frame-nav') });
+    const menu = navigation.getByRole('button', { name: this.w('frame-pages'), exact: true });
+    if (await menu.isVisible()) await menu.click();
     await navigation.getByRole('link', { name: this.w(`nav-${where}`), exact: true }).click();
     await this.at(where);
   }
@@ -56,10 +58,20 @@ export class Ui {
   }
 
   async signOut(): Promise<void> {
+    await this.openAccount();
+    await this.page.getByRole('button', { name: this.w('sign-out'), exact: true }).click();
+  }
+
+  private async openAccount(): Promise<void> {
     // The account's name is that of whoever is signed in.
     const account = escaped(this.w('frame-account', { name: '\u0000' })).replace('\u0000', '.+');
     await this.page.getByRole('button', { name: new RegExp(`^${account}$`) }).click();
-    await this.page.getByRole('button', { name: this.w('sign-out'), exact: true }).click();
+  }
+
+  /** Chooses light, dark, or what the device has, in the account menu. */
+  async theme(to: 'system' | 'light' | 'dark'): Promise<void> {
+    await this.openAccount();
+    await this.page.getByRole('button', { name: this.w(`theme-${to}`), exact: true }).click();
   }
 
   /** Switches the language, by its own name. */

@@ -4,7 +4,8 @@
 import { type Point, until } from '../support/api.ts';
 import { Guest, troubles } from '../support/guests.ts';
 import { guestImage, Server } from '../support/server.ts';
-import { accessible, expect, signIn, test as base } from '../support/test.ts';
+import { screens } from '../support/screens.ts';
+import { accessible, expect, open, signIn, test as base } from '../support/test.ts';
 import { escaped, Ui } from '../support/ui.ts';
 
 const test = base.extend<object, { server: Server }>({
@@ -304,4 +305,19 @@ test('a snapshot of the root volume becomes a template, and an instance made fro
   expect(boot.found).toBeGreaterThanOrEqual(least);
   expect(boot.found).toBeLessThanOrEqual(most);
   expect(troubles(boot)).toEqual([]);
+});
+
+test('every page and dialog of an instance is accessible in light and dark, and no wider than its window', async ({ page, api }) => {
+  await signIn(page);
+  const of = Object.entries(await screens(api)).filter(([name]) => name.startsWith('instance-'));
+  expect(of.length).toBeGreaterThan(10);
+  for (const [name, path] of of) {
+    await open(page, path);
+    if (path.includes('dialog=')) await expect(page.getByRole('dialog')).toBeVisible();
+    await expect(page.locator('.busy-line')).toHaveCount(0);
+    await accessible(page, name);
+    await page.setViewportSize({ width: 320, height: 800 });
+    expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), name).toBeLessThanOrEqual(0);
+    await page.setViewportSize({ width: 1280, height: 900 });
+  }
 });

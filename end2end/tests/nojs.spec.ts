@@ -50,6 +50,43 @@ test('a volume is created; a name that is taken is said', async ({ page, w, uniq
   }
 });
 
+test('a refused form has again what was typed, and its address has not', async ({ page, visitor, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await page.goto('/volumes?page=1&dialog=create-volume');
+  const create = ui.dialog('act-create-volume');
+  const zone = create.field('field-zone');
+  const last = (await zone.locator('option').last().getAttribute('value'))!;
+  await create.field('field-name').fill('ROOT-465');
+  await create.field('create-volume-size').fill('37');
+  await zone.selectOption(last);
+  await create.submit.click();
+  await expect(page.getByText(w('fault-name-taken', { name: 'ROOT-465' }))).toBeVisible();
+  await expect(create.field('field-name')).toHaveValue('ROOT-465');
+  await expect(create.field('create-volume-size')).toHaveValue('37');
+  await expect(zone).toHaveValue(last);
+  const address = new URL(page.url());
+  expect(address.searchParams.get('kept')).toMatch(/^[0-9a-f]{32}$/);
+  expect(address.search).not.toContain('37');
+  // It is nobody else's.
+  const other = await visitor(people.stranger);
+  await other.goto(address.pathname + address.search);
+  await expect(other.getByLabel(w('create-volume-size'))).toHaveValue('10');
+  await create.cancel.click();
+  expect(new URL(page.url()).search).toBe('?page=1');
+});
+
+test('a theme is chosen', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await page.goto('/activity');
+  await ui.theme('dark');
+  await expect(page).toHaveURL(/\/activity$/);
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await ui.theme('system');
+  await expect(page.locator('html')).not.toHaveAttribute('data-theme');
+});
+
 test('a snapshot is taken and becomes a volume', async ({ page, api, w, unique }) => {
   const ui = new Ui(page, w);
   const volume = await api.createVolume(unique('source'));

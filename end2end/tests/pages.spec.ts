@@ -55,3 +55,55 @@ test('answers carry their policy', async ({ page, server }) => {
   expect(body).not.toMatch(/\sstyle="/);
   expect(body).not.toMatch(/\son[a-z]+="/);
 });
+
+test('light and dark follow the device, and what was chosen goes before it', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await signIn(page);
+  await ui.open('/volumes');
+  const light = await ground();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const dark = await ground();
+  expect(dark).not.toBe(light);
+  await ui.theme('light');
+  await expect(page.locator('html[data-theme="light"][data-hydrated]')).toBeAttached();
+  expect(await ground()).toBe(light);
+  await ui.theme('system');
+  await expect(page.locator('html[data-hydrated]:not([data-theme])')).toBeAttached();
+  expect(await ground()).toBe(dark);
+});
+
+test('on paper a list has its rows and columns and nothing that is pressed', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await ui.open('/volumes');
+  await page.setViewportSize({ width: 700, height: 900 });
+  await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+  await expect(page.getByRole('columnheader', { name: w('volumes-column-size') })).toBeVisible();
+  await expect(ui.row('ROOT-465')).toBeVisible();
+  await expect(page.getByRole('navigation').first()).toBeHidden();
+  await expect(page.getByRole('button')).toHaveCount(0);
+  const [ink, ground] = await page.evaluate(() => {
+    const style = getComputedStyle(document.querySelector('h1')!);
+    return [style.color, getComputedStyle(document.querySelector('.card')!).backgroundColor];
+  });
+  expect([ink, ground]).toEqual(['rgb(21, 32, 43)', 'rgb(255, 255, 255)']);
+});
+
+test('text of twice its size needs no scrolling from side to side', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  // A window of 1280 pixels at 200 % is one of 640; one of 320 is 400 %.
+  await page.setViewportSize({ width: 640, height: 450 });
+  for (const path of [...pages, '/volumes?dialog=create-volume']) {
+    await ui.open(path);
+    const small = await page.evaluate(() => [...document.querySelectorAll<HTMLElement>('button, select, input, .button, nav a')]
+      .filter((control) => control.checkVisibility({ visibilityProperty: true }) && !control.closest('.unseen, .skip'))
+      .map((control) => ({ control, box: (control.closest('label') ?? control).getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0 && (box.height < 23.5 || box.width < 15.5))
+      .map(({ control, box }) => `${control.outerHTML.slice(0, 90)} ${box.width}×${box.height}`));
+    expect.soft(small, `targets on ${path}`).toEqual([]);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect.soft(over, path).toBeLessThanOrEqual(0);
+  }
+});

@@ -22,3 +22,17 @@ test('a snapshot is taken with a thumb, and nothing is wider than the screen', a
     expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), path).toBeLessThanOrEqual(0);
   }
 });
+
+test('the pages are in a menu, which closes when one is chosen', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await ui.open('/volumes');
+  await ui.go('snapshots');
+  const link = page.getByRole('navigation', { name: w('frame-nav') }).getByRole('link', { name: w('nav-volumes'), exact: true });
+  await expect(link).toBeHidden();
+  await page.getByRole('button', { name: w('frame-pages'), exact: true }).click();
+  await expect(link).toBeVisible();
+  await accessible(page, 'the menu of the pages');
+  await page.keyboard.press('Escape');
+  await expect(link).toBeHidden();
+});

@@ -1,3 +1,5 @@
+### en-CA English
+
 # Reprise, in English (en-CA).
 # A snapshot is "taken"; a recovery point is "created". A task is "interrupted"; "Cancel" closes a dialog.
 # $…_text is the number as it is to be shown; $count only chooses the variant.
@@ -6,6 +8,7 @@
 
 app-title = { $page } – Reprise
 frame-skip = Skip to content
+frame-pages = Menu
 frame-nav = Main navigation
 nav-instances = Instances
 nav-volumes = Volumes
@@ -233,8 +236,8 @@ act-menu = Action
 act-menu-named = Action on { $name }
 act-menu-selected = Action on the selection
 act-none-selected = Select one or more rows in the list first.
-reason-viewer = Your role, Viewer, can look but not change.
-reason-busy = A task is already at work on it.
+reason-viewer = Your role, Viewer, lets you look but not make changes.
+reason-busy = Another task is already in progress.
 reason-failed = It was never completed: it can only be deleted.
 reason-in-snapshot = A snapshot of it is being taken.
 reason-not-root = Only a snapshot of a root volume can become a template.
@@ -662,6 +665,8 @@ delete-submit = Delete “{ $name }”
 ## Recovery kit
 
 kit-title = Recovery kit
+# In the name of the file.
+kit-file = kit
 kit-lead = The organization’s snapshots and templates are encrypted in the object store. The kit is a file with the organization’s keys, protected by a passphrase. Without this kit and without the server’s data folder, nobody can read the organization’s snapshots.
 kit-owners = Only the organization’s Owners can save its recovery kit.
 kit-reminder = There is no up-to-date recovery kit. Without one and without the server’s data folder, nobody will be able to read the organization’s snapshots.
@@ -984,6 +989,8 @@ size-gib = { $text } GiB
 size-tib = { $text } TiB
 size-pib = { $text } PiB
 size-rate = { $size }/s
+number-group = { "," }
+number-point = { "." }
 number-percent = { $text }%
 time-milliseconds = { $text } ms
 time-seconds = { $seconds } s
@@ -1025,6 +1032,8 @@ date-day = { $count ->
 date-short = { $month } { $day }, { $year }
 date-time-short = { $date }, { $time }
 date-time-sentence = { $month } { $day }, { $year } at { $time }
+# 12 or 24: how far the hours of the clock are counted.
+date-hours = 12
 date-clock = { $half ->
     [am] { $hour }:{ $minute } a.m.
    *[pm] { $hour }:{ $minute } p.m.

@@ -1,3 +1,5 @@
+### fr-CA Français
+
 # Reprise, en français (fr-CA).
 # On vouvoie. Une copie est « prise », un point est « créé ». Une tâche est « interrompue » ; « Annuler » ferme un dialogue.
 # Espaces : insécable (U+00A0) devant « : », à l’intérieur des guillemets, entre un nombre et son unité ; fine insécable (U+202F) devant « ; », « ! » et « ? ».
@@ -7,6 +9,7 @@
 
 app-title = { $page } – Reprise
 frame-skip = Aller au contenu
+frame-pages = Menu
 frame-nav = Navigation principale
 nav-instances = Instances
 nav-volumes = Volumes
@@ -59,7 +62,7 @@ list-sort-own = Les plus récents d’abord
 list-sort-up = { $column }, ordre croissant
 list-sort-down = { $column }, ordre décroissant
 list-select-all = Sélectionner toutes les lignes de cette page
-list-unselect = Vider la sélection
+list-unselect = Tout désélectionner
 list-selected =
     { $count ->
         [one] { $count_text } élément sélectionné
@@ -235,9 +238,9 @@ act-menu-named = Action sur { $name }
 act-menu-selected = Action sur la sélection
 act-none-selected = Sélectionnez d’abord une ou plusieurs lignes de la liste.
 reason-viewer = Votre rôle, Observateur, permet de consulter, pas de modifier.
-reason-busy = Une tâche y est déjà en cours.
+reason-busy = Une autre tâche est déjà en cours.
 reason-failed = La création n’a pas abouti : seule la suppression est possible.
-reason-in-snapshot = Une copie instantanée est en train d’en être prise.
+reason-in-snapshot = Une copie instantanée de ce volume est en cours.
 reason-not-root = Seule la copie instantanée d’un volume principal peut devenir un modèle.
 reason-not-running = L’instance n’est pas en marche.
 reason-not-stopped = Arrêtez d’abord l’instance.
@@ -663,6 +666,8 @@ delete-submit = Supprimer « { $name } »
 ## Trousse de récupération
 
 kit-title = Trousse de récupération
+# Dans le nom du fichier.
+kit-file = trousse
 kit-lead = Les copies instantanées et les modèles de l’organisation sont chiffrés dans le stockage d’objets. La trousse est un fichier qui contient les clés de l’organisation, protégées par une phrase de passe. Sans cette trousse et sans le dossier de données du serveur, personne ne peut relire les copies instantanées de l’organisation.
 kit-owners = Seuls les propriétaires de l’organisation peuvent enregistrer sa trousse de récupération.
 kit-reminder = Il manque une trousse de récupération à jour. Sans elle et sans le dossier de données du serveur, personne ne pourra relire les copies instantanées de l’organisation.
@@ -901,7 +906,7 @@ fault-password-too-short = Ce mot de passe est trop court : il faut au moins { 
 fault-passwords-differ = Les deux mots de passe ne sont pas identiques. Saisissez-les de nouveau.
 fault-passphrase-too-short = Cette phrase de passe est trop courte : il faut au moins { $min } caractères.
 fault-passphrases-differ = Les deux phrases de passe ne sont pas identiques. Saisissez-les de nouveau.
-fault-not-allowed = Votre rôle ne permet pas cette action. Demandez à un propriétaire de l’organisation.
+fault-not-allowed = Votre rôle ne permet pas cette action. Adressez-vous à un propriétaire de l’organisation.
 fault-not-found = { $what ->
     [volume] Ce volume n’existe pas ou n’existe plus. Actualisez la liste des volumes.
     [snapshot] Cette copie instantanée n’existe pas ou n’existe plus. Actualisez la liste des copies instantanées.
@@ -985,6 +990,8 @@ size-gib = { $text } Gio
 size-tib = { $text } Tio
 size-pib = { $text } Pio
 size-rate = { $size }/s
+number-group = { " " }
+number-point = { "," }
 number-percent = { $text } %
 time-milliseconds = { $text } ms
 time-seconds = { $seconds } s
@@ -1026,6 +1033,8 @@ date-day = { $count ->
 date-short = { $day } { $month } { $year }
 date-time-short = { $date }, { $time }
 date-time-sentence = le { $day } { $month } { $year } à { $time }
+# 12 ou 24 : les heures d’un tour d’horloge.
+date-hours = 24
 date-clock = { $half ->
     [am] { $hour } h { $minute }
    *[pm] { $hour } h { $minute }

@@ -12,14 +12,14 @@ use crate::domain::size::Bytes;
 #[must_use]
 pub fn count(locale: Locale, number: u64) -> String {
     let digits = number.to_string();
-    let separator = match locale {
-        Locale::Fr => '\u{a0}',
-        Locale::En => ',',
-    };
+    if digits.len() <= 3 {
+        return digits;
+    }
+    let separator = t!(locale, "number-group");
     let mut text = String::with_capacity(digits.len() + digits.len() / 3 * 2);
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(separator);
+            text.push_str(&separator);
         }
         text.push(digit);
     }
@@ -58,10 +58,7 @@ fn number(locale: Locale, size: u64, unit: u128, tenths: u128) -> String {
         let whole = (u128::from(size) + unit / 2) / unit;
         return count(locale, u64::try_from(whole).unwrap_or(u64::MAX));
     }
-    let point = match locale {
-        Locale::Fr => ',',
-        Locale::En => '.',
-    };
+    let point = t!(locale, "number-point");
     match tenths % 10 {
         0 => (tenths / 10).to_string(),
         tenth => format!("{}{point}{tenth}", tenths / 10),
@@ -182,9 +179,9 @@ fn day(locale: Locale, civil: Civil) -> String {
 
 fn clock(locale: Locale, civil: Civil) -> String {
     let half = if civil.hour < 12 { "am" } else { "pm" };
-    let hour = match locale {
-        Locale::Fr => civil.hour,
-        Locale::En => (civil.hour + 11) % 12 + 1,
+    let hour = match t!(locale, "date-hours").as_str() {
+        "12" => (civil.hour + 11) % 12 + 1,
+        _ => civil.hour,
     };
     let hour = hour.to_string();
     if civil.minute == 0 {

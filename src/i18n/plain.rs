@@ -10,7 +10,6 @@
 //! What may never be true: a sheet that ends the program. One that is not well formed reads as far as it can be read; a
 //! message that is not in it reads as its id.
 
-use crate::domain::locale::Locale;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
@@ -81,14 +80,13 @@ impl From<usize> for Value<'_> {
 /// The messages of one language.
 #[derive(Debug)]
 pub struct Sheet<'text> {
-    locale: Locale,
     messages: Vec<(&'text str, &'text str)>,
 }
 
 impl<'text> Sheet<'text> {
     /// Finds the messages in a sheet's text. Their patterns are read when they are said.
     #[must_use]
-    pub fn read(locale: Locale, text: &'text str) -> Self {
+    pub fn read(text: &'text str) -> Self {
         let mut messages = Vec::new();
         let mut rest = text;
         while let Some((id, pattern)) = rest.split_once(TEXT) {
@@ -97,18 +95,41 @@ impl<'text> Sheet<'text> {
             messages.push((id, &pattern[..end]));
             rest = rest.strip_prefix(END).unwrap_or(rest);
         }
-        Self { locale, messages }
+        Self { messages }
     }
 
     /// The message of that id, with its arguments.
     #[must_use]
     pub fn say(&self, id: &str, arguments: &[(&str, Value<'_>)]) -> String {
         let mut said = String::new();
-        match self.messages.binary_search_by_key(&id, |&(id, _)| id) {
-            Ok(at) => self.pattern(self.messages[at].1, arguments, &mut said),
-            Err(_) => said.push_str(id),
+        match self.message(id) {
+            Some(pattern) => self.pattern(pattern, arguments, &mut said),
+            None => said.push_str(id),
         }
         said
+    }
+
+    fn message(&self, id: &str) -> Option<&'text str> {
+        let at = self.messages.binary_search_by_key(&id, |&(id, _)| id);
+        at.ok().map(|at| self.messages[at].1)
+    }
+
+    /// Which plural a whole number takes, by CLDR: the sheet has a letter for each number below 200.
+    fn plural(&self, number: u64) -> &'static str {
+        let at = if number < 100 {
+            number
+        } else {
+            100 + number % 100
+        };
+        let letters = self.message("").unwrap_or_default().as_bytes();
+        match usize::try_from(at).ok().and_then(|at| letters.get(at)) {
+            Some(b'z') => "zero",
+            Some(b'o') => "one",
+            Some(b't') => "two",
+            Some(b'f') => "few",
+            Some(b'm') => "many",
+            _ => "other",
+        }
     }
 
     fn pattern(&self, pattern: &str, arguments: &[(&str, Value<'_>)], said: &mut String) {
@@ -164,14 +185,7 @@ impl<'text> Sheet<'text> {
             Value::Text(text) => *text == key,
             Value::Number(number) => match key.strip_prefix('#') {
                 Some(key) => key.parse() == Ok(*number),
-                // CLDR, whole numbers. French has *many* for millions too; no message asks for it.
-                None => {
-                    let one = match self.locale {
-                        Locale::Fr => *number < 2,
-                        Locale::En => *number == 1,
-                    };
-                    one && key == "one"
-                }
+                None => self.plural(*number) == key,
             },
         }
     }
@@ -212,8 +226,8 @@ fn find<'a, 'b>(arguments: &'a [(&str, Value<'b>)], name: &str) -> Option<&'a Va
 static SHEET: OnceLock<Sheet<'static>> = OnceLock::new();
 
 /// Gives the page its words, once, before it comes to life. They stay as long as it does.
-pub fn bring(locale: Locale, text: String) {
-    SHEET.get_or_init(|| Sheet::read(locale, String::leak(text)));
+pub fn bring(text: String) {
+    SHEET.get_or_init(|| Sheet::read(String::leak(text)));
 }
 
 /// A message in the page's language.

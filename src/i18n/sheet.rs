@@ -1,13 +1,14 @@
 //! The messages of a language, written for the browser (`super::plain` has the form and reads it).
 
-use super::loader::Messages;
+use super::loader::{language, source};
 use super::plain::{ARGUMENT, CHOICE, END, KEY, OTHERWISE, TEXT};
 use crate::domain::locale::Locale;
 use fluent_syntax::ast::{
     Entry, Expression, InlineExpression, Pattern, PatternElement, VariantKey,
 };
 use fluent_syntax::unicode::unescape_unicode_to_string;
-use std::collections::BTreeMap;
+use intl_pluralrules::{PluralCategory, PluralRuleType, PluralRules};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 /// What a page's browser fetches before the page comes to life.
@@ -19,27 +20,42 @@ pub struct Sheet {
     pub text: String,
 }
 
-static FR: LazyLock<Sheet> = LazyLock::new(|| write(Locale::Fr));
-static EN: LazyLock<Sheet> = LazyLock::new(|| write(Locale::En));
+static SHEETS: LazyLock<HashMap<Locale, Sheet>> = LazyLock::new(|| {
+    let all = Locale::ALL.iter().copied();
+    #[cfg(test)]
+    let all = all.chain([Locale::Qps]);
+    all.map(|locale| (locale, write(locale))).collect()
+});
 
 /// The sheet of a language.
 #[must_use]
 pub fn sheet(locale: Locale) -> &'static Sheet {
-    match locale {
-        Locale::Fr => &FR,
-        Locale::En => &EN,
-    }
+    &SHEETS[&locale]
 }
 
 fn write(locale: Locale) -> Sheet {
-    let file = Messages::get(&format!("{}/reprise.ftl", locale.code()));
-    let source = file.map(|file| String::from_utf8_lossy(&file.data).into_owned());
-    let text = text(&source.unwrap_or_default());
+    let text = plurals(locale.code()) + &text(&source(locale));
     let digest = blake3::hash(text.as_bytes()).to_hex();
     Sheet {
         name: format!("{}.{}.txt", locale.code(), &digest[..16]),
         text,
     }
+}
+
+/// The plural of every whole number, a letter each, under an id that no message has. The rules of no language look further
+/// than at the last two digits of a number of three or more, but for round millions.
+pub(super) fn plurals(code: &str) -> String {
+    let rules = PluralRules::create(language(code), PluralRuleType::CARDINAL);
+    let letter = |number: usize| match rules.as_ref().map(|rules| rules.select(number)) {
+        Ok(Ok(PluralCategory::ZERO)) => 'z',
+        Ok(Ok(PluralCategory::ONE)) => 'o',
+        Ok(Ok(PluralCategory::TWO)) => 't',
+        Ok(Ok(PluralCategory::FEW)) => 'f',
+        Ok(Ok(PluralCategory::MANY)) => 'm',
+        _ => 'x',
+    };
+    let letters: String = (0..200).map(letter).collect();
+    format!("{TEXT}{}{END}", letters.trim_end_matches('x'))
 }
 
 /// The sheet's text for the source of a language's messages.

@@ -2,4 +2,5 @@
 
 mod formats;
 mod messages;
+pub(super) mod pseudo;
 mod sheets;

@@ -7,6 +7,7 @@ use super::session::{self, Visit, blocking, query_value, see_other};
 use super::state::AppState;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
+use crate::i18n::t;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -60,10 +61,7 @@ pub async fn export(
 
 /// `reprise-trousse-boreale-2026-11-23.txt`: letters and digits that every file system takes.
 fn file_name(locale: Locale, organization: &str, day: &str) -> String {
-    let kit = match locale {
-        Locale::Fr => "trousse",
-        Locale::En => "kit",
-    };
+    let kit = t!(locale, "kit-file");
     let mut name = format!("reprise-{kit}");
     let words = organization
         .split(|c: char| !c.is_alphanumeric())

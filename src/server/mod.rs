@@ -16,6 +16,7 @@ mod doors;
 mod first;
 mod health;
 mod image;
+mod kept;
 mod keys;
 mod kit;
 mod live;
@@ -152,6 +153,7 @@ async fn listen(
         settings: Arc::new(settings),
         leptos,
         stopping: stopping.clone(),
+        kept: Arc::default(),
     };
     let router = pages::router(&state);
     let told = stopping.clone();

@@ -2,7 +2,7 @@
 
 use super::session::Visit;
 use super::state::AppState;
-use super::{csv, health, kit, live, security, session, upload};
+use super::{csv, health, kept, kit, live, security, session, upload};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::locale::Locale;
 use crate::i18n;
@@ -56,7 +56,7 @@ pub fn router(state: &AppState) -> Router {
         .leptos_routes_with_context(state, routes, provide, move || web::shell(options.clone()))
         .fallback(file_or_page)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(close_dialogs))
+        .layer(from_fn_with_state(state.clone(), close_dialogs))
         .layer(from_fn_with_state(state.clone(), session::identify))
         // The same for everyone: no session is looked up, none renewed, and a copy holds for good.
         .route("/words/{name}", get(words).layer(CompressionLayer::new()))
@@ -69,11 +69,18 @@ pub fn router(state: &AppState) -> Router {
 /// policy that its nonce belongs to.
 fn provide(state: &AppState) {
     provide_context(state.control.clone());
-    let Some(visit) =
-        use_context::<Parts>().and_then(|parts| parts.extensions.get::<Visit>().cloned())
-    else {
+    let Some(parts) = use_context::<Parts>() else {
         return;
     };
+    let Some(visit) = parts.extensions.get::<Visit>().cloned() else {
+        return;
+    };
+    if let Some(name) = parts.uri.query().and_then(kept::named)
+        && let Some(actor) = &visit.caller.actor
+        && let Some(fields) = state.kept.of(actor.user, name)
+    {
+        provide_context(web::Typed(Arc::new(fields)));
+    }
     provide_context(visit.caller.clone());
     let (control, caller) = (state.control.clone(), visit.caller.clone());
     let (later, theme) = (visit.kit_later, visit.theme);
@@ -104,24 +111,39 @@ async fn no_function() -> Response {
     security::refusal(&Fault::NotFound { what: Noun::Page })
 }
 
-/// A plain form is sent back to the page it stood on; once its act is done, the dialog it stood in is closed.
-async fn close_dialogs(request: Request, next: Next) -> Response {
-    let is_function = request.uri().path().starts_with("/api/");
+/// A plain form is sent back to the page it stood on; once its act is done, the dialog it stood in is closed, and when it
+/// was refused, what was typed into it comes back.
+async fn close_dialogs(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/api/") {
+        return next.run(request).await;
+    }
+    let sender = kept::sender(&request);
+    let (request, typed) = match sender {
+        None => (request, Vec::new()),
+        Some(_) => match kept::read(request, MAX_BODY).await {
+            Ok(read) => read,
+            Err(status) => return status.into_response(),
+        },
+    };
     let mut response = next.run(request).await;
-    if is_function {
-        let back = response.headers().get(header::LOCATION);
-        let back = back.and_then(|location| location.to_str().ok());
-        let closed = back.and_then(web::after_form);
-        if let Some(closed) = closed.and_then(|location| HeaderValue::from_str(&location).ok()) {
-            response.headers_mut().insert(header::LOCATION, closed);
+    let back = response.headers().get(header::LOCATION);
+    let back = back.and_then(|location| location.to_str().ok());
+    let again = match (back, sender) {
+        (None, _) => None,
+        (Some(back), Some(member)) if web::was_refused(back) => {
+            Some(format!("{back}&kept={}", state.kept.keep(member, typed)))
         }
+        (Some(back), _) => web::after_form(back),
+    };
+    if let Some(again) = again.and_then(|location| HeaderValue::from_str(&location).ok()) {
+        response.headers_mut().insert(header::LOCATION, again);
     }
     response
 }
 
 /// The messages of a language, for the browser half. A name that is not today's is an older page's.
 async fn words(Path(name): Path<String>) -> Response {
-    let mut sheets = Locale::ALL.into_iter().map(i18n::sheet);
+    let mut sheets = Locale::ALL.iter().copied().map(i18n::sheet);
     let Some(sheet) = sheets.find(|sheet| sheet.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -1,6 +1,7 @@
 //! What every handler shares.
 
 use super::config::Settings;
+use super::kept::Kept;
 use crate::control::Control;
 use axum::extract::FromRef;
 use leptos::config::LeptosOptions;
@@ -18,6 +19,8 @@ pub struct AppState {
     pub leptos: LeptosOptions,
     /// Cancelled when the server is told to stop: answers that never end by themselves end then.
     pub stopping: CancellationToken,
+    /// What was typed into plain forms that were refused.
+    pub kept: Arc<Kept>,
 }
 
 impl FromRef<AppState> for LeptosOptions {

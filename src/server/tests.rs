@@ -3,6 +3,7 @@
 mod answers;
 mod csv;
 mod kit;
+mod pseudo;
 mod signals;
 mod words;
 
@@ -72,6 +73,7 @@ fn house() -> House {
         settings: Arc::new(settings),
         leptos,
         stopping: Default::default(),
+        kept: Arc::default(),
     };
     House {
         router: router(&state),

@@ -19,6 +19,42 @@ pub struct MustChoosePassword(pub bool);
 #[derive(Clone)]
 pub struct Visitor(pub Arc<dyn Fn() -> Result<SessionView, Fault> + Send + Sync>);
 
+/// What was typed into the form that this page brings back with its refusal. Provided by the server; the browser finds it
+/// in the page.
+#[derive(Debug, Clone)]
+pub struct Typed(pub Arc<Vec<(String, String)>>);
+
+/// What was typed into this field, or what stands in it at first.
+#[cfg(feature = "ssr")]
+pub fn typed(field: &str, first: String) -> String {
+    let typed = use_context::<Typed>().and_then(|typed| {
+        let found = typed.0.iter().find(|(name, _)| name == field);
+        found.map(|(_, value)| value.clone())
+    });
+    typed.unwrap_or(first)
+}
+
+/// The same in the browser, which leaves the values as they stand in the page.
+#[cfg(not(feature = "ssr"))]
+pub fn typed(_: &str, first: String) -> String {
+    first
+}
+
+/// Whether this of a field's choices (or its tick) was chosen, or is at first.
+#[cfg(feature = "ssr")]
+pub fn was_chosen(field: &str, choice: &str, first: bool) -> bool {
+    use_context::<Typed>().map_or(first, |typed| {
+        let mut fields = typed.0.iter();
+        fields.any(|(name, value)| name == field && value == choice)
+    })
+}
+
+/// The same in the browser.
+#[cfg(not(feature = "ssr"))]
+pub const fn was_chosen(_: &str, _: &str, first: bool) -> bool {
+    first
+}
+
 /// The page's language: provided by the server, read from the page by the browser. It never changes during a page's life.
 pub fn use_locale() -> Locale {
     use_context().unwrap_or_default()

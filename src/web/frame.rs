@@ -61,6 +61,14 @@ fn surround(session: SessionView) -> AnyView {
     tell_ends(toasts, jobs);
     told(&frame);
     Effect::new(move |_| alive.set(true));
+    #[cfg(feature = "hydrate")]
+    {
+        let path = use_location().pathname;
+        Effect::new(move |_| {
+            path.track();
+            close_menu();
+        });
+    }
     let done = dialogs::done_words(locale);
     view! {
         <a class="skip" href="#main" rel="external">{t!(locale, "frame-skip")}</a>
@@ -102,6 +110,17 @@ fn told(frame: &Frame) {
     }
 }
 
+/// Another page has come: the menu it was chosen from closes.
+#[cfg(feature = "hydrate")]
+fn close_menu() {
+    use wasm_bindgen::JsCast;
+
+    let open = document().query_selector(":popover-open").ok().flatten();
+    if let Some(menu) = open.and_then(|menu| menu.dyn_into::<web_sys::HtmlElement>().ok()) {
+        _ = menu.hide_popover();
+    }
+}
+
 fn rail(session: &SessionView) -> AnyView {
     let locale = use_locale();
     let path = use_location().pathname;
@@ -129,7 +148,12 @@ fn rail(session: &SessionView) -> AnyView {
                 {icon::mark()}
                 <span>"Reprise"</span>
             </a>
-            <ul>
+            // Where there is room it is always open; the browser opens and closes it elsewhere, without scripts, too.
+            <button type="button" class="pages" popovertarget="pages" aria-haspopup="true">
+                {icon::menu()}
+                <span>{t!(locale, "frame-pages")}</span>
+            </button>
+            <ul id="pages" popover="auto">
                 {link(links::INSTANCES, icon::instance(), t!(locale, "nav-instances"))}
                 {link(links::VOLUMES, icon::volume(), t!(locale, "nav-volumes"))}
                 {link(links::SNAPSHOTS, icon::snapshot(), t!(locale, "nav-snapshots"))}
@@ -264,20 +288,17 @@ fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
 /// A plain form: the language is a cookie, and the page stays the same.
 pub fn languages(locale: Locale) -> AnyView {
     // Each language bears its own name, whatever the page speaks.
-    let button = |choice: Locale, name: &str| Choice {
+    let button = |choice: &Locale| Choice {
         value: choice.code(),
         lang: Some(choice.tag()),
-        words: name.to_owned(),
-        chosen: choice == locale,
+        words: choice.name().to_owned(),
+        chosen: *choice == locale,
     };
     switch(
         "/language",
         "locale",
         t!(locale, "frame-language"),
-        vec![
-            button(Locale::Fr, "Français"),
-            button(Locale::En, "English"),
-        ],
+        Locale::ALL.iter().map(button).collect(),
     )
 }
 

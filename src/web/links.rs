@@ -290,6 +290,7 @@ fn of_dialog(pair: &str) -> bool {
             | "point"
             | "done"
             | "fault"
+            | "kept"
             | "__err"
             | "__path"
     )
@@ -437,6 +438,12 @@ pub fn escaped(text: &str) -> String {
     value
 }
 
+/// Whether a form that was sent without scripts comes back with its refusal.
+pub fn was_refused(location: &str) -> bool {
+    let query = location.split_once('?').map(|(_, query)| query);
+    query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("__err=")))
+}
+
 /// Where a plain form (one sent without scripts) leads after its act was done.
 ///
 /// A form's answer is a redirect to the page it stood on, whose address still names the dialog. This is that address with
@@ -446,7 +453,7 @@ pub fn escaped(text: &str) -> String {
 pub fn after_form(location: &str) -> Option<String> {
     let (path, query) = location.split_once('?')?;
     let pairs = || query.split('&').filter_map(|pair| pair.split_once('='));
-    if pairs().any(|(name, _)| name == "__err") {
+    if was_refused(location) {
         return None;
     }
     let all = |name: &str| {

@@ -20,8 +20,8 @@ mod shell;
 mod toasts;
 
 pub use app::App;
-pub use context::{MustChoosePassword, Visitor};
-pub use links::after_form;
+pub use context::{MustChoosePassword, Typed, Visitor};
+pub use links::{after_form, was_refused};
 #[cfg(feature = "ssr")]
 pub use pages::activity::act;
 #[cfg(feature = "ssr")]
@@ -44,7 +44,7 @@ pub async fn hydrate() {
     let Some(words) = words().await else {
         return;
     };
-    plain::bring(locale, words);
+    plain::bring(words);
     leptos::mount::hydrate_body(move || {
         provide_context(locale);
         App()

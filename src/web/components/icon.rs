@@ -1,4 +1,5 @@
-//! Line icons on a grid of 24, drawn for this program. All are decoration: what they stand for is said in words.
+//! Line icons on a grid of 24: Lucide’s (ISC; `public/LICENSE-Lucide.txt`), each as one path; the mark is our own. All are
+//! decoration: what they stand for is said in words.
 
 use leptos::prelude::*;
 
@@ -14,25 +15,23 @@ fn drawn(path: &'static str) -> AnyView {
 /// A virtual machine: a screen.
 pub fn instance() -> AnyView {
     drawn(
-        "M3 5.5A1.5 1.5 0 0 1 4.5 4h15A1.5 1.5 0 0 1 21 5.5v9a1.5 1.5 0 0 1-1.5 1.5h-15A1.5 1.5 0 0 1 3 14.5zM8.5 20h7M12 16v4",
+        "M4 3h16a2 2 0 0 1 2 2v10a2 2 0 0 1 -2 2h-16a2 2 0 0 1 -2 -2v-10a2 2 0 0 1 2 -2zM8 21L16 21M12 17L12 21",
     )
 }
 
 /// Looking for something.
 pub fn search() -> AnyView {
-    drawn("M10.5 18a7.5 7.5 0 1 1 0-15 7.5 7.5 0 0 1 0 15zM21 21l-5.2-5.2")
+    drawn("M21 21l-4.34-4.34M3 11a8 8 0 1 0 16 0a8 8 0 1 0 -16 0z")
 }
 
 /// The order of a column.
 pub fn sort() -> AnyView {
-    drawn("M8 9l4-4 4 4M8 15l4 4 4-4")
+    drawn("M7 15l5 5 5-5M7 9l5-5 5 5")
 }
 
 /// A virtual disk.
 pub fn volume() -> AnyView {
-    drawn(
-        "M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3",
-    )
+    drawn("M3 5a9 3 0 1 0 18 0a9 3 0 1 0 -18 0zM3 5V19A9 3 0 0 0 21 19V5M3 12A9 3 0 0 0 21 12")
 }
 
 /// What an installation stands on: two machines in a rack.
@@ -42,41 +41,50 @@ pub fn zones() -> AnyView {
 
 /// A volume snapshot.
 pub fn snapshot() -> AnyView {
-    drawn("M4 8h3l2-3h6l2 3h3v11H4zM15.4 13a3.4 3.4 0 1 1-6.8 0 3.4 3.4 0 0 1 6.8 0z")
+    drawn(
+        "M13.997 4a2 2 0 0 1 1.76 1.05l.486.9A2 2 0 0 0 18.003 7H20a2 2 0 0 1 2 2v9a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2V9a2 2 0 0 1 2-2h1.997a2 2 0 0 0 1.759-1.048l.489-.904A2 2 0 0 1 10.004 4zM9 13a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
+    )
 }
 
 /// A template.
 pub fn template() -> AnyView {
-    drawn("M12 4l8 4-8 4-8-4zM4 12l8 4 8-4M4 16l8 4 8-4")
+    drawn(
+        "M12.83 2.18a2 2 0 0 0-1.66 0L2.6 6.08a1 1 0 0 0 0 1.83l8.58 3.91a2 2 0 0 0 1.66 0l8.58-3.9a1 1 0 0 0 0-1.83zM2 12a1 1 0 0 0 .58.91l8.6 3.91a2 2 0 0 0 1.65 0l8.58-3.9A1 1 0 0 0 22 12M2 17a1 1 0 0 0 .58.91l8.6 3.91a2 2 0 0 0 1.65 0l8.58-3.9A1 1 0 0 0 22 17",
+    )
 }
 
 /// A recovery point: a branch.
 pub fn point() -> AnyView {
     drawn(
-        "M9 5.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM9 18.5a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM20 9a2.5 2.5 0 1 1-5 0 2.5 2.5 0 0 1 5 0zM6.5 8v8M6.5 15c0-3.5 2.5-4 6-4.2 2-.1 3.5-.3 3.9-.9",
+        "M15 6a9 9 0 0 0-9 9V3M15 6a3 3 0 1 0 6 0a3 3 0 1 0 -6 0zM3 18a3 3 0 1 0 6 0a3 3 0 1 0 -6 0z",
     )
 }
 
 /// The activity log.
 pub fn activity() -> AnyView {
-    drawn("M3 12h4l3-8 4 16 3-8h4")
+    drawn(
+        "M22 12h-2.48a2 2 0 0 0-1.93 1.46l-2.35 8.36a.25.25 0 0 1-.48 0L9.24 2.18a.25.25 0 0 0-.48 0l-2.35 8.36A2 2 0 0 1 4.49 12H2",
+    )
 }
 
 /// Help.
 pub fn help() -> AnyView {
-    drawn(
-        "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0zM9.3 9.3a2.8 2.8 0 1 1 4.2 2.4c-1 .6-1.5 1.1-1.5 2.3M12 17.2v.1",
-    )
+    drawn("M2 12a10 10 0 1 0 20 0a10 10 0 1 0 -20 0zM9.09 9a3 3 0 0 1 5.83 1c0 2-3 3-3 3M12 17h.01")
 }
 
 /// A menu opens below.
 pub fn chevron() -> AnyView {
-    drawn("M7 10l5 5 5-5")
+    drawn("M6 9l6 6 6-6")
 }
 
 /// Close.
 pub fn cross() -> AnyView {
-    drawn("M6 6l12 12M18 6L6 18")
+    drawn("M18 6 6 18M6 6l12 12")
+}
+
+/// The menu of the pages, where there is no room for the rail.
+pub fn menu() -> AnyView {
+    drawn("M4 5h16M4 12h16M4 19h16")
 }
 
 /// The mark: the repeat sign of a score, which musicians call *reprise*.

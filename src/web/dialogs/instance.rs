@@ -8,7 +8,7 @@ use crate::view::{InstanceDeletion, InstanceView, TemplateRow};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field::{self, Refusal, form_refusal};
-use crate::web::context::{Frame, use_locale};
+use crate::web::context::{Frame, use_locale, was_chosen};
 use crate::web::erased::maybe;
 use crate::web::links::{self, Dialog};
 use crate::web::pages::configuration;
@@ -115,7 +115,7 @@ fn choose(
             {field::zone(locale, zones, refusal)}
             {lame}
             <label class="tick plain-tick">
-                <input type="checkbox" name="start" value="true" checked=start/>
+                <input type="checkbox" name="start" value="true" checked=was_chosen("start", "true", start)/>
                 <span>{t!(locale, "create-instance-start")}</span>
             </label>
         </div>
@@ -128,7 +128,7 @@ fn choose(
 fn select(name: &'static str, label: String, options: Vec<(String, String)>) -> AnyView {
     let options: Vec<AnyView> = options
         .into_iter()
-        .map(|(value, words)| view! { <option value=value>{words}</option> }.into_any())
+        .map(|(value, words)| field::option(name, value, words))
         .collect();
     let id = format!("field-{name}");
     view! {
@@ -360,7 +360,7 @@ fn to_delete(
     let choice = |value: &'static str, checked: bool, words: String, frees: String| {
         view! {
             <label class="tick choice">
-                <input type="radio" name="volumes" value=value checked=checked/>
+                <input type="radio" name="volumes" value=value checked=was_chosen("volumes", value, checked)/>
                 <span>{words} <small>{frees}</small></span>
             </label>
         }

@@ -13,7 +13,7 @@ use crate::view::{DiskChange, RollbackPlan};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
 use crate::web::components::field::{self, Refusal};
-use crate::web::context::use_locale;
+use crate::web::context::{use_locale, was_chosen};
 use crate::web::erased::maybe;
 use leptos::prelude::*;
 
@@ -73,7 +73,7 @@ fn filled(
             {versus(locale, plan)}
             {changes(locale, plan)}
             <label class="tick safety">
-                <input type="checkbox" name="safety" value="true" checked/>
+                <input type="checkbox" name="safety" value="true" checked=was_chosen("safety", "true", true)/>
                 <span>
                     {t!(locale, "rollback-safety")}
                     <small>{hint}</small>
