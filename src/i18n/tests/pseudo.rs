@@ -4,7 +4,7 @@
 use super::super::loader::{Messages, loader};
 use crate::domain::locale::Locale;
 use crate::i18n::plain::{CHOICE, END, KEY, OTHERWISE, Sheet, TEXT, Value};
-use crate::i18n::{sheet, t};
+use crate::i18n::sheet;
 use fluent_syntax::ast::{Entry, Expression, Pattern, PatternElement};
 use i18n_embed::I18nAssets;
 use std::borrow::Cow;
