@@ -544,6 +544,8 @@ delete-template-keeps = The instances created from this template do not change.
 ## Activity log
 
 activity-title = Activity log
+# In the name of the file.
+activity-file = activity
 activity-intro = Who did what, when, and how it ended.
 activity-caption = The organization’s activity, newest first
 activity-column-when = When

@@ -545,6 +545,8 @@ delete-template-keeps = Les instances créées à partir de ce modèle ne change
 ## Journal d’activités
 
 activity-title = Journal d’activités
+# Dans le nom du fichier.
+activity-file = activites
 activity-intro = Qui a fait quoi, quand, et comment cela s’est terminé.
 activity-caption = Activités de l’organisation, de la plus récente à la plus ancienne
 activity-column-when = Quand

@@ -34,16 +34,15 @@ pub async fn activity(
         Err(Fault::SignInNeeded) => return see_other("/sign-in?next=/activity"),
         Err(fault) => return refusal(&fault),
     };
-    let name = match locale {
-        Locale::Fr => "attachment; filename=\"reprise-activites.csv\"",
-        Locale::En => "attachment; filename=\"reprise-activity.csv\"",
-    };
+    let name = t!(locale, "activity-file");
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"reprise-{name}.csv\""))
+        .unwrap_or(HeaderValue::from_static("attachment"));
     let headers = [
         (
             header::CONTENT_TYPE,
             HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
         ),
-        (header::CONTENT_DISPOSITION, HeaderValue::from_static(name)),
+        (header::CONTENT_DISPOSITION, name),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     (headers, text).into_response()
