@@ -125,6 +125,8 @@ export async function signIn(page: Page, who: Person = people.owner, server?: Se
     maxRedirects: 0,
   });
   expect(answer.headers().location, `signing in as ${who.email}`).toBe('/volumes');
+  // What an earlier test had a member choose would follow into this one.
+  await page.context().clearCookies({ name: /^reprise_(language|theme)$/ });
 }
 
 /** Waits until the page has come alive; without scripts it never does, and need not. */

@@ -62,7 +62,7 @@ export class Ui {
     await this.page.getByRole('button', { name: this.w('sign-out'), exact: true }).click();
   }
 
-  private async openAccount(): Promise<void> {
+  async openAccount(): Promise<void> {
     // The account's name is that of whoever is signed in.
     const account = escaped(this.w('frame-account', { name: '\u0000' })).replace('\u0000', '.+');
     await this.page.getByRole('button', { name: new RegExp(`^${account}$`) }).click();

@@ -229,6 +229,7 @@ password-new = New password
 password-again = The same, once more
 password-submit = Save the password
 sign-in-tagline = Your volumes and their snapshots, on your own machines.
+sign-in-left = You have left the organization.
 
 ## Acts that lists and dialogs share
 
@@ -571,6 +572,24 @@ activity-set-clock = Setting an instance’s clock
 activity-snapshot-gone = Deletion of a snapshot by another server
 activity-template-gone = Deletion of a template by another server
 activity-save-kit = Saving the recovery kit
+activity-rename-member = Renaming of a member
+activity-change-password = Change of password
+activity-change-password-refused = Change of password refused
+activity-end-sessions = Ending of one’s other sessions
+activity-invite = { $role ->
+    [owner] Invitation of an owner
+    [editor] Invitation of an editor
+   *[viewer] Invitation of a viewer
+}
+activity-withdraw-invitation = Withdrawal of an invitation
+activity-join = Joining of the organization
+activity-change-role = { $role ->
+    [owner] New role: Owner
+    [editor] New role: Editor
+   *[viewer] New role: Viewer
+}
+activity-remove-member = Removal of a member
+activity-leave = Departure from the organization
 activity-interrupt = { $kind ->
     [create-volume] Interrupting the creation of a volume
     [import-volume] Interrupting an import
@@ -851,6 +870,75 @@ zones-trouble = { $what ->
     } If the data folder were lost, their snapshots could not be read any more. One kit for all is made on the server’s own machine:
 }
 
+## Profile
+
+profile-title = Profile
+profile-intro = Your name, your preferences, your password and your sessions.
+profile-saved = Your profile is saved.
+profile-who = You and the console
+profile-member = Your place in the organization
+profile-name = Name
+profile-language-browser = What the browser asks for
+profile-time-zone = Time zone
+profile-time-zone-hint = All times in the console are in this time zone.
+profile-time-zone-organization = The organization’s ({ $zone })
+profile-save = Save the profile
+profile-password-current = Current password
+profile-password-rule = At least { $min } characters. Several words that have nothing to do with each other do well.
+profile-password-what = Your other sessions will end; this one stays.
+profile-password-submit = Change the password
+profile-password-saved = Your password is changed. Your other sessions have ended.
+profile-sessions = Your sessions
+profile-session-this = This one.
+profile-session = Began { $since }, last used { $seen }
+profile-sessions-end = End the other sessions
+profile-sessions-ended = Your other sessions have ended.
+
+## Organization
+
+organization-title = Organization
+organization-region = { $region } region
+organization-members = Members
+organization-role = Role
+organization-seen = Last visit
+organization-seen-never = Never
+organization-you = You
+organization-manage = Manage
+organization-manage-named = Manage { $name }
+organization-invitations = Pending invitations
+organization-asker = Invited by
+organization-until = Valid until
+organization-withdraw = Withdraw
+organization-withdraw-named = Withdraw the invitation of { $email }
+organization-withdrawn = The invitation is withdrawn. Its link is of no use any more.
+organization-removed = This member is removed from the organization and has no access any more.
+organization-invite = Invite by link
+organization-invite-what = Reprise sends no email: you get a link to pass on yourself. It works once, for { $days } days. A new invitation to the same address replaces the older one.
+organization-invite-submit = Create the link
+organization-roles = An owner can do everything, managing members included. An editor can do everything but manage members. A viewer can only look.
+organization-link = Invitation link
+organization-link-what = The invitation is made. Copy this link now and pass it on to the person invited: it will not be shown again. Anyone who has it can join the organization in their place.
+member-role = Role in the organization
+member-role-save = Change the role
+member-role-saved = The role is changed. It holds from now on.
+member-remove = Remove from the organization
+member-remove-what = { $name } will lose access at once: all their sessions and the invitations they made will end. Nothing that belongs to the organization is deleted, and what this person did stays in the activity log, under their name. To come back, they will need a new invitation.
+member-remove-sure = I understand that { $name } will no longer have access to the organization.
+member-remove-submit = Remove { $name }
+member-leave = Leave the organization
+member-leave-what = You will lose access at once: all your sessions and the invitations you made will end. Nothing that belongs to the organization is deleted, and what you did stays in the activity log, under your name. To come back, you will need a new invitation.
+member-leave-sure = I understand that I will no longer have access to the organization.
+member-leave-submit = Leave the organization
+
+## Invitation
+
+join-title = Invitation
+join-heading = Join { $organization }
+join-what = { $who } invites you to the organization { $organization }. Your role: { $role }.
+join-submit = Join the organization
+join-not-usable-title = This link cannot be used
+
+
 ## Help
 
 help-title = Snapshot or recovery point?
@@ -905,6 +993,14 @@ fault-too-many-attempts = Too many attempts to sign in. Try again in { $time }.
 fault-password-change-needed = Your password is for one use only. Choose your own before you continue.
 fault-password-too-short = This password is too short: it takes at least { $min } characters.
 fault-passwords-differ = The two passwords are not the same. Type them again.
+fault-wrong-password = The current password is wrong. Type it again; nothing was changed.
+fault-address-unreadable = This address is not an email. Type it as name@domain.
+fault-address-not-free = This address cannot be invited. Check it in the list of members, or ask the person for another address.
+fault-invitation-not-usable = This invitation cannot be used: it has been used, has expired or was withdrawn, or the link is incomplete. Copy the whole link again, or ask the organization for another.
+fault-last-owner = There is no other owner, and the organization must keep one. Give this role to another member first.
+fault-own-role = You cannot change your own role. Ask another owner of the organization.
+fault-time-zone-unknown = This time zone is not known. Choose one from the list.
+fault-not-confirmed = Nothing was done. Tick the box to confirm that you understand.
 fault-passphrase-too-short = This passphrase is too short: it takes at least { $min } characters.
 fault-passphrases-differ = The two passphrases are not the same. Type them again.
 fault-not-allowed = Your role does not allow this. Ask an owner of the organization.
@@ -915,6 +1011,8 @@ fault-not-found = { $what ->
     [job] This task does not exist, or no longer does. See the activity log.
     [instance] This instance does not exist, or no longer does. Refresh the list of instances.
     [point] This recovery point does not exist, or no longer does. Refresh the page of recovery points.
+    [member] This member does not exist, or no longer does. Refresh the page of the organization.
+    [invitation] This invitation does not exist, or no longer does. Refresh the page of the organization.
     [template] This template does not exist, or no longer does. Refresh the list of templates.
    *[page] This page does not exist. Go back to the instances.
 }

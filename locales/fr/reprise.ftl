@@ -230,6 +230,7 @@ password-new = Nouveau mot de passe
 password-again = Le même, une seconde fois
 password-submit = Enregistrer le mot de passe
 sign-in-tagline = Vos volumes et leurs copies instantanées, sur vos propres machines.
+sign-in-left = Vous avez quitté l’organisation.
 
 ## Actions communes aux listes et aux dialogues
 
@@ -572,6 +573,24 @@ activity-set-clock = Mise à l’heure de l’horloge d’une instance
 activity-snapshot-gone = Suppression d’une copie instantanée par un autre serveur
 activity-template-gone = Suppression d’un modèle par un autre serveur
 activity-save-kit = Enregistrement de la trousse de récupération
+activity-rename-member = Changement de nom d’un membre
+activity-change-password = Changement de mot de passe
+activity-change-password-refused = Changement de mot de passe refusé
+activity-end-sessions = Fermeture de ses autres sessions
+activity-invite = { $role ->
+    [owner] Invitation d’un propriétaire
+    [editor] Invitation d’un éditeur
+   *[viewer] Invitation d’un observateur
+}
+activity-withdraw-invitation = Retrait d’une invitation
+activity-join = Entrée dans l’organisation
+activity-change-role = { $role ->
+    [owner] Nouveau rôle : Propriétaire
+    [editor] Nouveau rôle : Éditeur
+   *[viewer] Nouveau rôle : Observateur
+}
+activity-remove-member = Retrait d’un membre
+activity-leave = Départ de l’organisation
 activity-interrupt = { $kind ->
     [create-volume] Interruption de la création d’un volume
     [import-volume] Interruption d’une importation
@@ -852,6 +871,75 @@ zones-trouble = { $what ->
     } Si le dossier de données se perdait, leurs copies instantanées ne pourraient plus être relues. Une trousse pour toutes se fait sur la machine du serveur :
 }
 
+## Profil
+
+profile-title = Profil
+profile-intro = Votre nom, vos préférences, votre mot de passe et vos sessions.
+profile-saved = Votre profil est enregistré.
+profile-who = Vous et la console
+profile-member = Votre place dans l’organisation
+profile-name = Nom
+profile-language-browser = Celle que demande le navigateur
+profile-time-zone = Fuseau horaire
+profile-time-zone-hint = Toutes les heures de la console suivent ce fuseau.
+profile-time-zone-organization = Celui de l’organisation ({ $zone })
+profile-save = Enregistrer le profil
+profile-password-current = Mot de passe actuel
+profile-password-rule = Au moins { $min } caractères. Plusieurs mots sans lien entre eux conviennent bien.
+profile-password-what = Vos autres sessions prendront fin ; celle-ci reste ouverte.
+profile-password-submit = Changer le mot de passe
+profile-password-saved = Votre mot de passe est changé. Vos autres sessions ont pris fin.
+profile-sessions = Vos sessions
+profile-session-this = Celle-ci.
+profile-session = Ouverte le { $since }, dernière activité le { $seen }
+profile-sessions-end = Mettre fin aux autres sessions
+profile-sessions-ended = Vos autres sessions ont pris fin.
+
+## Organisation
+
+organization-title = Organisation
+organization-region = région { $region }
+organization-members = Membres
+organization-role = Rôle
+organization-seen = Dernière visite
+organization-seen-never = Jamais
+organization-you = Vous
+organization-manage = Gérer
+organization-manage-named = Gérer { $name }
+organization-invitations = Invitations en attente
+organization-asker = De la part de
+organization-until = Valable jusqu’au
+organization-withdraw = Retirer
+organization-withdraw-named = Retirer l’invitation de { $email }
+organization-withdrawn = L’invitation est retirée. Son lien ne sert plus à rien.
+organization-removed = Ce membre est retiré de l’organisation et n’y a plus accès.
+organization-invite = Inviter par lien
+organization-invite-what = Reprise n’envoie pas de courriel : vous obtenez un lien à transmettre vous-même. Il sert une seule fois, pendant { $days } jours. Une nouvelle invitation à la même adresse remplace l’ancienne.
+organization-invite-submit = Créer le lien
+organization-roles = Le propriétaire peut tout faire, y compris gérer les membres. L’éditeur peut tout faire, sauf gérer les membres. L’observateur consulte seulement.
+organization-link = Lien d’invitation
+organization-link-what = L’invitation est créée. Copiez ce lien maintenant et transmettez-le à la personne invitée : il ne sera plus affiché. Quiconque le possède peut entrer dans l’organisation à sa place.
+member-role = Rôle dans l’organisation
+member-role-save = Changer le rôle
+member-role-saved = Le rôle est changé. Il vaut dès maintenant.
+member-remove = Retirer de l’organisation
+member-remove-what = { $name } perdra l’accès sur-le-champ : toutes ses sessions et les invitations de sa part prendront fin. Rien de ce qui appartient à l’organisation n’est supprimé, et ce que cette personne a fait reste dans le journal d’activités, sous son nom. Pour revenir, il lui faudra une nouvelle invitation.
+member-remove-sure = Je comprends que { $name } n’aura plus accès à l’organisation.
+member-remove-submit = Retirer { $name }
+member-leave = Quitter l’organisation
+member-leave-what = Vous perdrez l’accès sur-le-champ : toutes vos sessions et les invitations de votre part prendront fin. Rien de ce qui appartient à l’organisation n’est supprimé, et ce que vous avez fait reste dans le journal d’activités, sous votre nom. Pour revenir, il vous faudra une nouvelle invitation.
+member-leave-sure = Je comprends que je n’aurai plus accès à l’organisation.
+member-leave-submit = Quitter l’organisation
+
+## Invitation
+
+join-title = Invitation
+join-heading = Rejoindre { $organization }
+join-what = { $who } vous invite dans l’organisation { $organization }. Votre rôle : { $role }.
+join-submit = Rejoindre l’organisation
+join-not-usable-title = Ce lien ne peut pas servir
+
+
 ## Aide
 
 help-title = Copie instantanée ou point de reprise ?
@@ -906,6 +994,14 @@ fault-too-many-attempts = Trop de tentatives de connexion. Réessayez dans { $ti
 fault-password-change-needed = Votre mot de passe est à usage unique. Choisissez le vôtre avant de continuer.
 fault-password-too-short = Ce mot de passe est trop court : il faut au moins { $min } caractères.
 fault-passwords-differ = Les deux mots de passe ne sont pas identiques. Saisissez-les de nouveau.
+fault-wrong-password = Le mot de passe actuel est inexact. Saisissez-le de nouveau ; rien n’a été changé.
+fault-address-unreadable = Cette adresse n’est pas un courriel. Saisissez-la sous la forme nom@domaine.
+fault-address-not-free = Cette adresse ne peut pas être invitée. Vérifiez-la dans la liste des membres, ou demandez à la personne une autre adresse.
+fault-invitation-not-usable = Cette invitation ne peut pas servir : elle a déjà servi, elle a expiré ou elle a été retirée, ou le lien est incomplet. Copiez de nouveau le lien en entier, ou demandez-en un autre à l’organisation.
+fault-last-owner = Il n’y a pas d’autre propriétaire, et l’organisation doit en garder un. Donnez d’abord ce rôle à un autre membre.
+fault-own-role = Vous ne pouvez pas changer votre propre rôle. Demandez à un autre propriétaire de l’organisation.
+fault-time-zone-unknown = Ce fuseau horaire n’est pas connu. Choisissez-en un dans la liste.
+fault-not-confirmed = Rien n’a été fait. Cochez la case pour confirmer que vous avez compris.
 fault-passphrase-too-short = Cette phrase de passe est trop courte : il faut au moins { $min } caractères.
 fault-passphrases-differ = Les deux phrases de passe ne sont pas identiques. Saisissez-les de nouveau.
 fault-not-allowed = Votre rôle ne permet pas cette action. Adressez-vous à un propriétaire de l’organisation.
@@ -916,6 +1012,8 @@ fault-not-found = { $what ->
     [job] Cette tâche n’existe pas ou n’existe plus. Consultez le journal d’activités.
     [instance] Cette instance n’existe pas ou n’existe plus. Actualisez la liste des instances.
     [point] Ce point de reprise n’existe pas ou n’existe plus. Actualisez la page des points de reprise.
+    [member] Ce membre n’existe pas ou n’existe plus. Actualisez la page de l’organisation.
+    [invitation] Cette invitation n’existe pas ou n’existe plus. Actualisez la page de l’organisation.
     [template] Ce modèle n’existe pas ou n’existe plus. Actualisez la liste des modèles.
    *[page] Cette page n’existe pas. Revenez aux instances.
 }

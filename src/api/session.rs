@@ -9,7 +9,7 @@
 )]
 
 use crate::domain::fault::Fault;
-use crate::view::{HomeView, KitView, SessionView};
+use crate::view::{HomeView, KitView, OrganizationView, ProfileView, SessionView};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
@@ -29,4 +29,16 @@ pub async fn kit() -> Result<KitView, Fault> {
 #[server(prefix = "/api", endpoint = "session/home", input = GetUrl)]
 pub async fn home() -> Result<HomeView, Fault> {
     super::door::run(|control, caller| control.home(caller)).await
+}
+
+/// What a member is told of themselves. What the member changes goes through plain forms: `POST /profile` and those below it.
+#[server(prefix = "/api", endpoint = "session/profile", input = GetUrl)]
+pub async fn profile() -> Result<ProfileView, Fault> {
+    super::door::run(|control, caller| control.profile(caller)).await
+}
+
+/// The organization's members, and who is invited. They are changed by plain forms: `POST /organization/…`.
+#[server(prefix = "/api", endpoint = "session/organization", input = GetUrl)]
+pub async fn organization() -> Result<OrganizationView, Fault> {
+    super::door::run(|control, caller| control.organization(caller)).await
 }

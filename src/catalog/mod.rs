@@ -12,7 +12,9 @@ pub mod details;
 pub mod events;
 pub mod home;
 pub mod instances;
+pub mod invitations;
 pub mod jobs;
+pub mod members;
 pub mod origins;
 pub mod paging;
 pub mod people;
@@ -98,6 +100,7 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0005_memory.sql")),
     M::up(include_str!("migrations/0006_origins.sql")),
     M::up(include_str!("migrations/0007_elsewhere.sql")),
+    M::up(include_str!("migrations/0008_members.sql")),
     M::up(include_str!("migrations/0009_operators.sql")),
     M::up(include_str!("migrations/0010_log.sql")),
 ];

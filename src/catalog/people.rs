@@ -2,8 +2,21 @@
 
 use super::{Catalog, Context, Error};
 use crate::domain::id::{OrganizationId, UserId};
+use crate::domain::locale::Locale;
 use crate::domain::role::Role;
+use crate::domain::theme::Theme;
 use rusqlite::{OptionalExtension, Row, Transaction, named_params};
+
+/// What a member has chosen for the console.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The language; none: as the browser asks.
+    pub locale: Option<Locale>,
+    /// The colours; none: as the system has them.
+    pub theme: Option<Theme>,
+    /// The time zone, a name of the tz database; none: the organization's.
+    pub time_zone: Option<String>,
+}
 
 /// A member, with what signing in needs.
 #[derive(Debug, Clone)]
@@ -14,8 +27,10 @@ pub struct User {
     pub organization: OrganizationId,
     /// The organization's name.
     pub organization_name: String,
-    /// The organization's time zone, a name of the tz database.
+    /// The time zone that times are shown in: the member's own, or the organization's.
     pub time_zone: String,
+    /// What the member has chosen.
+    pub choices: Choices,
     /// The address, lower-cased.
     pub email: String,
     /// The member's name.
@@ -30,56 +45,31 @@ pub struct User {
     pub operator: bool,
 }
 
-const USER: &str = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, u.operator
-                    FROM users u JOIN organizations o ON o.id = u.organization";
+const USER: &str =
+    "SELECT u.id, u.organization, o.name, COALESCE(u.time_zone, o.time_zone), u.email, u.name, u.role, u.password, u.one_time,
+            u.operator, u.locale, u.theme, u.time_zone
+     FROM users u JOIN organizations o ON o.id = u.organization";
 
-/// The word that the catalog keeps for a role.
-const fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Owner => "owner",
-        Role::Editor => "editor",
-        Role::Viewer => "viewer",
-    }
-}
-
-fn parse<T: std::str::FromStr>(
-    table: &'static str,
-    column: &'static str,
-    text: String,
-) -> Result<T, Error> {
-    text.parse().map_err(|_| Error::Unknown {
-        table,
-        column,
-        value: text,
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    let (locale, theme): (Option<String>, Option<String>) = (row.get(10)?, row.get(11)?);
+    Ok(User {
+        id: row.get(0)?,
+        organization: row.get(1)?,
+        organization_name: row.get(2)?,
+        time_zone: row.get(3)?,
+        email: row.get(4)?,
+        name: row.get(5)?,
+        role: row.get(6)?,
+        password: row.get(7)?,
+        one_time: row.get(8)?,
+        operator: row.get(9)?,
+        choices: Choices {
+            // What another version offered keeps nobody from signing in.
+            locale: locale.and_then(|code| Locale::from_tag(&code)),
+            theme: theme.and_then(|code| Theme::from_code(&code)),
+            time_zone: row.get(12)?,
+        },
     })
-}
-
-fn user(row: &Row<'_>) -> rusqlite::Result<Result<User, Error>> {
-    let (id, organization, word): (String, String, String) =
-        (row.get(0)?, row.get(1)?, row.get(6)?);
-    let (organization_name, time_zone, email) = (row.get(2)?, row.get(3)?, row.get(4)?);
-    let (name, password, one_time) = (row.get(5)?, row.get(7)?, row.get(8)?);
-    let operator = row.get(9)?;
-    Ok((|| {
-        let role = Role::ALL.into_iter().find(|role| role_word(*role) == word);
-        let role = role.ok_or(Error::Unknown {
-            table: "users",
-            column: "role",
-            value: word,
-        })?;
-        Ok(User {
-            id: parse("users", "id", id)?,
-            organization: parse("users", "organization", organization)?,
-            organization_name,
-            time_zone,
-            email,
-            name,
-            role,
-            password,
-            one_time,
-            operator,
-        })
-    })())
 }
 
 impl Catalog {
@@ -103,7 +93,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Sqlite`].
     pub fn organizations(&self) -> Result<Vec<(OrganizationId, String)>, Error> {
-        let found: Vec<(String, String)> = self.read(|tx| {
+        self.read(|tx| {
             let mut query = tx
                 .prepare_cached("SELECT id, name FROM organizations ORDER BY created, id")
                 .context("list the organizations")?;
@@ -111,11 +101,7 @@ impl Catalog {
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
                 .and_then(Iterator::collect)
                 .context("list the organizations")
-        })?;
-        let organizations = found.into_iter();
-        organizations
-            .map(|(id, name)| Ok((parse("organizations", "id", id)?, name)))
-            .collect()
+        })
     }
 
     /// The member with this address.
@@ -130,8 +116,7 @@ impl Catalog {
             query
                 .query_row([email.to_lowercase()], user)
                 .optional()
-                .context("find a member")?
-                .transpose()
+                .context("find a member")
         })
     }
 
@@ -145,15 +130,15 @@ impl Catalog {
         now: i64,
     ) -> Result<Option<(User, i64)>, Error> {
         self.read(|tx| {
-            let sql = "SELECT u.id, u.organization, o.name, o.time_zone, u.email, u.name, u.role, u.password, u.one_time, u.operator, s.seen
-                       FROM sessions s JOIN users u ON u.id = s.user JOIN organizations o ON o.id = u.organization
-                       WHERE s.token = ?1 AND s.expires > ?2";
-            let mut query = tx.prepare_cached(sql).context("find a session")?;
-            let found = query
-                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get::<_, i64>(10)?)))
+            let sql = format!(
+                "SELECT of_user.*, s.seen FROM sessions s JOIN ({USER}) of_user ON of_user.id = s.user
+                 WHERE s.token = ?1 AND s.expires > ?2"
+            );
+            let mut query = tx.prepare_cached(&sql).context("find a session")?;
+            query
+                .query_row((token.as_slice(), now), |row| Ok((user(row)?, row.get(13)?)))
                 .optional()
-                .context("find a session")?;
-            found.map(|(user, seen)| Ok((user?, seen))).transpose()
+                .context("find a session")
         })
     }
 
@@ -175,7 +160,7 @@ impl Catalog {
                 (token.as_slice(), user.to_string(), now, expires),
             )
             .context("write a session")?;
-            Ok(())
+            came(tx, user, now)
         })
     }
 
@@ -185,12 +170,15 @@ impl Catalog {
     /// [`Error::Sqlite`].
     pub fn touch_session(&self, token: &[u8; 32], now: i64, expires: i64) -> Result<(), Error> {
         self.write(|tx| {
-            tx.execute(
-                "UPDATE sessions SET seen = ?2, expires = ?3 WHERE token = ?1",
-                (token.as_slice(), now, expires),
-            )
-            .context("note a session's use")?;
-            Ok(())
+            let user = tx
+                .query_row(
+                    "UPDATE sessions SET seen = ?2, expires = ?3 WHERE token = ?1 RETURNING user",
+                    (token.as_slice(), now, expires),
+                    |row| row.get(0),
+                )
+                .optional()
+                .context("note a session's use")?;
+            user.map_or(Ok(()), |user| came(tx, user, now))
         })
     }
 
@@ -283,6 +271,14 @@ impl Catalog {
     }
 }
 
+/// Notes that a member came.
+fn came(tx: &Transaction<'_>, user: UserId, now: i64) -> Result<(), Error> {
+    tx.prepare_cached("UPDATE users SET seen = ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute((user, now)))
+        .context("note a visit")?;
+    Ok(())
+}
+
 /// Writes a new organization.
 ///
 /// # Errors
@@ -332,11 +328,11 @@ pub fn insert_user(tx: &Transaction<'_>, user: &User, now: i64) -> Result<(), Er
     tx.prepare_cached(sql)
         .and_then(|mut insert| {
             insert.execute(named_params! {
-                ":id": user.id.to_string(),
-                ":organization": user.organization.to_string(),
+                ":id": user.id,
+                ":organization": user.organization,
                 ":email": user.email.to_lowercase(),
                 ":name": user.name,
-                ":role": role_word(user.role),
+                ":role": user.role,
                 ":password": user.password,
                 ":one_time": user.one_time,
                 ":operator": user.operator,

@@ -2,13 +2,13 @@
 
 use crate::domain::fault::Fault;
 use crate::domain::id::{
-    CheckpointId, InstanceId, JobId, OrganizationId, PointId, SnapshotId, TemplateId, UserId,
-    VolumeId, ZoneId,
+    CheckpointId, InstanceId, InvitationId, JobId, OrganizationId, PointId, SnapshotId, TemplateId,
+    UserId, VolumeId, ZoneId,
 };
 use crate::domain::instance::{Accelerator, InstanceState};
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::recovery::{Consistency, PointKind, PointState};
-use crate::domain::role::Door;
+use crate::domain::role::{Door, Role};
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::template::TemplateState;
@@ -46,6 +46,7 @@ macro_rules! as_text {
 as_text!(
     CheckpointId,
     InstanceId,
+    InvitationId,
     JobId,
     OrganizationId,
     PointId,
@@ -99,7 +100,8 @@ as_word!(
     TemplateState,
     VolumeKind,
     VolumeState,
-    Door
+    Door,
+    Role
 );
 
 impl ToSql for Fault {

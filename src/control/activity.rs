@@ -75,6 +75,7 @@ impl Control {
                     Some(fault) => Outcome::Failed(fault),
                 },
                 (_, Act::SignInRefused) => Outcome::Failed(Fault::WrongCredentials),
+                (_, Act::ChangePasswordRefused) => Outcome::Failed(Fault::WrongPassword),
                 (_, Act::SetClock) => Outcome::Failed(Fault::ClockNotSet),
                 (Some(job), _) if job_tells => match job.state {
                     JobState::Succeeded => Outcome::Done,

@@ -30,8 +30,10 @@ pub struct Actor {
     pub email: String,
     /// The organization's name.
     pub organization_name: String,
-    /// The organization's time zone, a name of the tz database.
+    /// The time zone that times are shown in, a name of the tz database: the member's own, or the organization's.
     pub time_zone: String,
+    /// The hash of the session's token, for one who came by a session.
+    pub session: Option<[u8; 32]>,
 }
 
 impl Caller {

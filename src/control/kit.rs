@@ -59,7 +59,7 @@ pub struct KitFile {
     pub kit: OneKit,
     /// The organization's name.
     pub organization: String,
-    /// The day it was made, in the organization's time zone: `2026-11-23`.
+    /// The day it was made, in the member's time zone: `2026-11-23`.
     pub day: String,
 }
 

@@ -1,17 +1,59 @@
-//! Instants as a page shows them: with the offset of the organization's time zone at that instant.
+//! Instants as a page shows them: with the offset that the member's time zone had then.
 
 use crate::domain::moment::Moment;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use std::sync::LazyLock;
 
 /// The time zone of this name; UTC when the tz database has none of that name.
 pub(super) fn time_zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or_else(|error| {
-        tracing::warn!(%error, name, "an organization's time zone is not known");
+        tracing::warn!(%error, name, "a time zone is not known");
         TimeZone::UTC
     })
 }
+
+/// The parts of the world that the tz database has places of. What else it has are older names of the same, and offsets.
+const PARTS: [&str; 10] = [
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+];
+
+/// Whether a member can choose the time zone of this name.
+pub(super) fn is_offered(name: &str) -> bool {
+    OFFERED
+        .binary_search_by(|offered| offered.as_str().cmp(name))
+        .is_ok()
+}
+
+/// The time zones that a member can choose from, sorted.
+pub(super) fn offered() -> Vec<String> {
+    OFFERED.clone()
+}
+
+static OFFERED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let all = jiff::tz::db()
+        .available()
+        .map(|name| name.as_str().to_owned());
+    let mut names: Vec<_> = all
+        .filter(|name| {
+            let part = name.split_once('/').map(|(part, _)| part);
+            part.is_some_and(|part| PARTS.contains(&part)) || name == "UTC"
+        })
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+});
 
 /// The instant, with the offset it had in this time zone.
 pub(super) fn moment(zone: &TimeZone, unix_ms: i64) -> Moment {
@@ -66,5 +108,28 @@ mod tests {
             assert_eq!(begin(none, 0), None, "{none}");
         }
         assert_eq!(begin("9999-12-31", 1), None);
+    }
+
+    #[test]
+    fn time_zones_are_offered_by_the_names_of_their_places() {
+        let names = offered();
+        assert!(names.len() > 300 && names.is_sorted(), "{}", names.len());
+        for name in ["America/Montreal", "Europe/Paris", "Asia/Kathmandu", "UTC"] {
+            assert!(is_offered(name), "{name}");
+        }
+        for name in [
+            "",
+            "Europe",
+            "Europe/",
+            "EST5EDT",
+            "Etc/GMT+5",
+            "../UTC",
+            "Europe/paris",
+        ] {
+            assert!(!is_offered(name), "{name}");
+        }
+        for name in names {
+            assert!(TimeZone::get(&name).is_ok(), "{name}");
+        }
     }
 }

@@ -3,9 +3,16 @@
 //! What may never be true: a password or a session's token in the catalog, in a log line or in an event; an answer that
 //! tells whether an address is known. A crash loses at most the session that was being written: one signs in again.
 
+mod attempts;
+mod invitations;
 mod join;
+mod members;
+mod profile;
 
+pub use crate::catalog::people::Choices;
 pub use join::Joined;
+
+use attempts::Attempts;
 
 use super::{Actor, Caller, Control};
 use crate::catalog::people::{User, has_no_members, insert_organization, insert_user};
@@ -15,8 +22,7 @@ use crate::domain::role::{Door, Permission, Role};
 use crate::view::{Act, SessionView};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::LazyLock;
 
 /// How long a session lasts after its last use, in seconds.
 pub const SESSION_SECONDS: i64 = 7 * 24 * 3600;
@@ -26,12 +32,13 @@ const TOUCH_MS: i64 = 5 * 60 * 1000;
 pub const MIN_PASSWORD: u32 = 12;
 /// Longer input is refused before it is hashed.
 const MAX_PASSWORD: usize = 1024;
-/// Attempts to sign in to one address before one has to wait.
-const ATTEMPTS: u32 = 10;
-/// How long those attempts count, in milliseconds.
-const ATTEMPTS_MS: i64 = 5 * 60 * 1000;
-/// Addresses whose attempts are remembered at most.
-const REMEMBERED: usize = 10_000;
+/// For how many days an invitation can be used.
+const INVITATION_DAYS: u32 = 7;
+
+/// Attempts to sign in, by address, lower-cased.
+static SIGN_INS: Attempts = Attempts::at_most(10);
+/// Visits and attempts to join by one link, by its hash. No link is found by trying: this bounds the work.
+static JOINS: Attempts = Attempts::at_most(30);
 
 /// A session's token, as the cookie carries it: 32 random bytes in hexadecimal.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,7 +56,7 @@ impl Token {
         Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// What a cookie says, if it can be a token at all.
+    /// What a cookie or a link says, if it can be a token at all.
     #[must_use]
     pub fn from_cookie(text: &str) -> Option<Self> {
         (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -74,9 +81,6 @@ static ARGON2: LazyLock<Argon2<'static>> =
 /// Compared with when the address is unknown, so that the answer takes as long.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
 
-/// Attempts by address, lower-cased: how many, since when.
-static ATTEMPTED: LazyLock<Mutex<HashMap<String, (u32, i64)>>> = LazyLock::new(Mutex::default);
-
 /// The password's hash in the PHC string format.
 ///
 /// # Errors
@@ -94,8 +98,9 @@ fn hash(password: &str) -> Result<String, Fault> {
 }
 
 fn matches(password: &str, stored: &str) -> bool {
-    PasswordHash::new(stored)
-        .is_ok_and(|stored| ARGON2.verify_password(password.as_bytes(), &stored).is_ok())
+    password.len() <= MAX_PASSWORD
+        && PasswordHash::new(stored)
+            .is_ok_and(|stored| ARGON2.verify_password(password.as_bytes(), &stored).is_ok())
 }
 
 /// A password that a person can copy from a terminal: five groups of four, no letters that look like others (about 96 bits).
@@ -119,11 +124,35 @@ pub(super) fn actor(user: &User) -> Actor {
         organization: user.organization,
         organization_name: user.organization_name.clone(),
         time_zone: user.time_zone.clone(),
+        session: None,
         role: user.role,
         operator: user.operator,
         name: user.name.clone(),
         email: user.email.clone(),
     }
+}
+
+/// A password that a member may choose.
+fn checked_password(password: &str, again: &str) -> Result<(), Fault> {
+    if password.chars().count() < MIN_PASSWORD as usize {
+        return Err(Fault::PasswordTooShort { min: MIN_PASSWORD });
+    }
+    if password.len() > MAX_PASSWORD {
+        return Err(Fault::BadRequest);
+    }
+    if password != again {
+        return Err(Fault::PasswordsDiffer);
+    }
+    Ok(())
+}
+
+/// A session that has just begun.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// What its cookie carries.
+    pub token: Token,
+    /// What the member has chosen.
+    pub choices: Choices,
 }
 
 /// Who holds a session.
@@ -142,9 +171,9 @@ impl Control {
     ///
     /// # Errors
     /// [`Fault::WrongCredentials`], [`Fault::TooManyAttempts`].
-    pub fn sign_in(&self, email: &str, password: &str) -> Result<Token, Fault> {
+    pub fn sign_in(&self, email: &str, password: &str) -> Result<SignedIn, Fault> {
         let (email, now) = (email.trim().to_lowercase(), self.now_ms());
-        count_attempt(&email, now)?;
+        SIGN_INS.count(&email, now)?;
         let user = self
             .catalog()
             .user_by_email(&email)
@@ -152,7 +181,7 @@ impl Control {
         let stored = user
             .as_ref()
             .map_or(NOBODY.as_str(), |user| user.password.as_str());
-        let right = password.len() <= MAX_PASSWORD && matches(password, stored);
+        let right = matches(password, stored);
         let Some(user) = user else {
             return Err(Fault::WrongCredentials);
         };
@@ -164,13 +193,23 @@ impl Control {
             self.record(&caller, Act::SignInRefused, "")?;
             return Err(Fault::WrongCredentials);
         }
-        forget_attempts(&email);
-        let token = Token::random();
-        self.catalog()
-            .create_session(&token.hash(), user.id, now, now + SESSION_SECONDS * 1000)
-            .map_err(|error| self.fault(error.into()))?;
-        self.record(&caller, Act::SignIn, "")?;
-        Ok(token)
+        SIGN_INS.forget(&email);
+        self.open_session(&caller, &user)
+    }
+
+    /// A session for a member who has proven who it is.
+    fn open_session(&self, caller: &Caller, user: &User) -> Result<SignedIn, Fault> {
+        let (token, now) = (Token::random(), self.now_ms());
+        let end = now + SESSION_SECONDS * 1000;
+        self.ask(
+            self.catalog()
+                .create_session(&token.hash(), user.id, now, end),
+        )?;
+        self.record(caller, Act::SignIn, "")?;
+        Ok(SignedIn {
+            token,
+            choices: user.choices.clone(),
+        })
     }
 
     /// The member whose session this is; none when it has ended. Moves the session's end.
@@ -192,8 +231,12 @@ impl Control {
                 .touch_session(&token.hash(), now, now + SESSION_SECONDS * 1000)
                 .map_err(|error| self.fault(error.into()))?;
         }
+        let actor = Actor {
+            session: Some(token.hash()),
+            ..actor(&user)
+        };
         Ok(Some(Member {
-            actor: actor(&user),
+            actor,
             must_choose: user.one_time,
             renewed,
         }))
@@ -213,22 +256,17 @@ impl Control {
         Ok(())
     }
 
-    /// Replaces a member's own password; every other session of that member ends.
+    /// Replaces a one-time password, with which one has just signed in; every other session of that member ends.
     ///
     /// # Errors
-    /// [`Fault::SignInNeeded`], [`Fault::PasswordTooShort`], [`Fault::PasswordsDiffer`].
+    /// [`Fault::SignInNeeded`], [`Fault::PasswordTooShort`], [`Fault::PasswordsDiffer`]; [`Fault::NotAllowed`] when the
+    /// password is the member's own: then the present one is asked for.
     pub fn choose_password(&self, token: &Token, password: &str, again: &str) -> Result<(), Fault> {
         let member = self.authenticate(token)?.ok_or(Fault::SignInNeeded)?;
-        let length = password.chars().count();
-        if length < MIN_PASSWORD as usize {
-            return Err(Fault::PasswordTooShort { min: MIN_PASSWORD });
+        if !member.must_choose {
+            return Err(Fault::NotAllowed);
         }
-        if password.len() > MAX_PASSWORD {
-            return Err(Fault::BadRequest);
-        }
-        if password != again {
-            return Err(Fault::PasswordsDiffer);
-        }
+        checked_password(password, again)?;
         self.catalog()
             .set_password(
                 member.actor.user,
@@ -352,6 +390,7 @@ fn new_user(organization: OrganizationId, member: NewMember<'_>) -> Result<User,
         organization,
         organization_name: String::new(),
         time_zone: String::new(),
+        choices: Choices::default(),
         email: member.email.to_lowercase(),
         name: member.name.to_owned(),
         role: member.role,
@@ -361,58 +400,9 @@ fn new_user(organization: OrganizationId, member: NewMember<'_>) -> Result<User,
     })
 }
 
-/// Counts an attempt before its password is looked at, so that many at once are counted, too.
-fn count_attempt(email: &str, now: i64) -> Result<(), Fault> {
-    let mut attempted = ATTEMPTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if attempted.len() >= REMEMBERED {
-        attempted.retain(|_, (_, since)| now - *since < ATTEMPTS_MS);
-    }
-    if attempted.len() >= REMEMBERED && !attempted.contains_key(email) {
-        // Someone tries very many addresses: whoever is not remembered waits until the oldest are forgotten.
-        return Err(Fault::TooManyAttempts { seconds: 60 });
-    }
-    let (count, since) = attempted.entry(email.to_owned()).or_insert((0, now));
-    if now - *since >= ATTEMPTS_MS {
-        (*count, *since) = (0, now);
-    }
-    if *count >= ATTEMPTS {
-        let seconds = (ATTEMPTS_MS - (now - *since)).div_euclid(1000) + 1;
-        return Err(Fault::TooManyAttempts {
-            seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
-        });
-    }
-    *count += 1;
-    Ok(())
-}
-
-fn forget_attempts(email: &str) {
-    ATTEMPTED
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(email);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn attempts_are_counted_by_address_and_forgotten_with_time() {
-        for attempt in 0..ATTEMPTS {
-            assert_eq!(
-                count_attempt("attempts@example", i64::from(attempt)),
-                Ok(())
-            );
-        }
-        let refused = count_attempt("attempts@example", 1000);
-        assert!(
-            matches!(refused, Err(Fault::TooManyAttempts { seconds }) if seconds <= 300),
-            "{refused:?}"
-        );
-        assert_eq!(count_attempt("someone-else@example", 1000), Ok(()));
-        assert_eq!(count_attempt("attempts@example", ATTEMPTS_MS), Ok(()));
-        forget_attempts("attempts@example");
-    }
 
     #[test]
     fn passwords_are_kept_as_salted_hashes() {

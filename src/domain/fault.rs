@@ -26,6 +26,10 @@ pub enum Noun {
     Point,
     /// A template.
     Template,
+    /// A member of the organization.
+    Member,
+    /// An invitation to the organization.
+    Invitation,
 }
 
 /// An act that did not succeed, and why.
@@ -58,6 +62,30 @@ pub enum Fault {
     /// The two new passwords differ.
     #[error("the two passwords differ")]
     PasswordsDiffer,
+    /// The member's present password was not the right one.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The text is no address.
+    #[error("not an address")]
+    AddressUnreadable,
+    /// Nobody can be invited at this address; whose it may be is not told.
+    #[error("the address cannot be invited")]
+    AddressNotFree,
+    /// The link is used, expired, withdrawn, or was never one; which of them is not told.
+    #[error("the invitation cannot be used")]
+    InvitationNotUsable,
+    /// The organization would have no Owner any more.
+    #[error("the organization's only Owner")]
+    LastOwner,
+    /// A member does not change the member's own role.
+    #[error("one's own role")]
+    OwnRole,
+    /// The time zone is not one that is known.
+    #[error("no such time zone")]
+    TimeZoneUnknown,
+    /// What cannot be undone was not agreed to.
+    #[error("not agreed to")]
+    NotConfirmed,
     /// The passphrase of a recovery kit is too short.
     #[error("the passphrase is shorter than {min} characters")]
     PassphraseTooShort {
@@ -348,9 +376,12 @@ impl Fault {
         match self {
             Self::SignInNeeded | Self::WrongCredentials => 401,
             Self::PasswordChangeNeeded | Self::NotAllowed | Self::ForeignOrigin => 403,
-            Self::NotFound { .. } => 404,
+            Self::NotFound { .. } | Self::InvitationNotUsable => 404,
             Self::TooManyAttempts { .. } => 429,
             Self::NameTaken { .. }
+            | Self::AddressNotFree
+            | Self::LastOwner
+            | Self::OwnRole
             | Self::InUse { .. }
             | Self::SnapshotNotUsable { .. }
             | Self::MustBeStopped { .. }
@@ -370,6 +401,10 @@ impl Fault {
             | Self::Interrupted => 409,
             Self::ImageTooLarge { .. } | Self::PoolFull { .. } => 413,
             Self::BadRequest
+            | Self::WrongPassword
+            | Self::AddressUnreadable
+            | Self::TimeZoneUnknown
+            | Self::NotConfirmed
             | Self::PasswordTooShort { .. }
             | Self::PasswordsDiffer
             | Self::PassphraseTooShort { .. }

@@ -66,6 +66,8 @@ ids! {
     OrganizationId;
     /// A member of an organization.
     UserId;
+    /// What somebody may become a member by.
+    InvitationId;
     /// One pool and one hypervisor of the region.
     ZoneId;
     /// A virtual disk.

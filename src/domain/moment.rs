@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An instant, with the offset that the organization's time zone had at that instant. With both, server and browser
+/// An instant, with the offset that the member's time zone had at that instant. With both, server and browser
 /// write the same text without either of them having a time-zone database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moment {

@@ -21,11 +21,7 @@ pub fn checked_name(text: &str) -> Result<String, Fault> {
             max: MAX_NAME as u32,
         });
     }
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
-    };
-    if name.chars().any(hidden) {
+    if name.chars().any(is_hidden) {
         return Err(Fault::NameUnreadable);
     }
     Ok(name)
@@ -110,6 +106,33 @@ fn digits(text: &[u8]) -> (&[u8], &[u8]) {
     (&number[zeros..], rest)
 }
 
+/// Characters that cannot be seen, or that reorder those around them.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' | '\u{2028}' | '\u{2029}')
+}
+
+/// The longest address (RFC 5321).
+const MAX_ADDRESS: usize = 254;
+
+/// An address as it will be kept: trimmed, lower-cased. Whether it receives anything only its owner knows; what is asked here
+/// is that it is one line that can be read, with something on both sides of an `@`.
+///
+/// # Errors
+/// [`Fault::AddressUnreadable`].
+pub fn checked_address(text: &str) -> Result<String, Fault> {
+    let address = text.trim().to_lowercase();
+    let both = address
+        .rsplit_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    let legible = !address.contains(|c: char| c.is_whitespace() || is_hidden(c));
+    if both && legible && address.len() <= MAX_ADDRESS {
+        Ok(address)
+    } else {
+        Err(Fault::AddressUnreadable)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,5 +178,22 @@ mod tests {
             "a", "Emile", "émile", "node", "Node2", "node02", "node2", "node10", "zoe",
         ];
         assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn addresses_are_one_legible_line() {
+        assert_eq!(
+            checked_address(" Marie@Boreale.Example "),
+            Ok("marie@boreale.example".to_owned())
+        );
+        assert!(checked_address("o'brien+x@host").is_ok());
+        for wrong in ["", "@", "a@", "@b", "a b@c", "a@b\nc", "a\u{202e}@b", "ab"] {
+            assert_eq!(
+                checked_address(wrong),
+                Err(Fault::AddressUnreadable),
+                "{wrong:?}"
+            );
+        }
+        assert!(checked_address(&format!("{}@b", "a".repeat(260))).is_err());
     }
 }

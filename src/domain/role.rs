@@ -31,6 +31,16 @@ impl Role {
     /// Every role, for tests and for the catalog.
     pub const ALL: [Self; 3] = [Self::Owner, Self::Editor, Self::Viewer];
 
+    /// The word for it in forms.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Editor => "editor",
+            Self::Viewer => "viewer",
+        }
+    }
+
     /// Whether the role is enough for an act that needs `permission`.
     #[must_use]
     pub const fn may(self, permission: Permission) -> bool {

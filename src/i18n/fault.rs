@@ -27,6 +27,14 @@ pub fn sentence(locale: Locale, fault: &Fault) -> String {
             )
         }
         Fault::PasswordsDiffer => t!(locale, "fault-passwords-differ"),
+        Fault::WrongPassword => t!(locale, "fault-wrong-password"),
+        Fault::AddressUnreadable => t!(locale, "fault-address-unreadable"),
+        Fault::AddressNotFree => t!(locale, "fault-address-not-free"),
+        Fault::InvitationNotUsable => t!(locale, "fault-invitation-not-usable"),
+        Fault::LastOwner => t!(locale, "fault-last-owner"),
+        Fault::OwnRole => t!(locale, "fault-own-role"),
+        Fault::TimeZoneUnknown => t!(locale, "fault-time-zone-unknown"),
+        Fault::NotConfirmed => t!(locale, "fault-not-confirmed"),
         Fault::PassphraseTooShort { min } => {
             t!(
                 locale,
@@ -174,5 +182,7 @@ const fn noun(what: Noun) -> &'static str {
         Noun::Instance => "instance",
         Noun::Point => "point",
         Noun::Template => "template",
+        Noun::Member => "member",
+        Noun::Invitation => "invitation",
     }
 }

@@ -7,6 +7,7 @@
 use super::security::refusal;
 use super::session::{Visit, authenticate, blocking};
 use super::state::AppState;
+use crate::control::people::Token;
 use crate::domain::fault::Fault;
 use crate::view::Change;
 use axum::extract::State;
@@ -36,6 +37,12 @@ fn event(id: u64, change: Change) -> Event {
         .data(data)
 }
 
+/// Whether the session holds no longer.
+async fn has_ended(state: &AppState, token: &Token) -> bool {
+    let member = authenticate(state.control.clone(), token.clone()).await;
+    !matches!(member, Ok(Some(_)))
+}
+
 /// The stream of the caller's organization.
 pub async fn live(
     State(state): State<AppState>,
@@ -53,6 +60,7 @@ pub async fn live(
     tokio::spawn(async move {
         let mut id = 0;
         let mut pending: Vec<Change> = EVERYTHING.to_vec();
+        let mut ended = false;
         let mut look_again = tokio::time::interval(LOOK_AGAIN);
         look_again.reset();
         loop {
@@ -62,20 +70,26 @@ pub async fn live(
                     return;
                 }
             }
+            if ended {
+                return;
+            }
             tokio::select! {
                 () = state.stopping.cancelled() => return,
                 () = sender.closed() => return,
-                _ = look_again.tick() => {
-                    let member = authenticate(state.control.clone(), token.clone()).await;
-                    if !matches!(member, Ok(Some(_))) {
-                        return;
-                    }
-                }
+                _ = look_again.tick() => ended = has_ended(&state, &token).await,
                 change = changes.recv() => match change {
-                    Ok(change) => pending.push(change),
+                    Ok(change) => {
+                        pending.push(change);
+                        // What ends other people's sessions stands in the log.
+                        ended = change == Change::Activity && has_ended(&state, &token).await;
+                    }
                     Err(RecvError::Lagged(_)) => pending.extend(EVERYTHING),
                     Err(RecvError::Closed) => return,
                 },
+            }
+            if ended {
+                // The page asks for what it shows, and is told that it must sign in.
+                pending.extend(EVERYTHING);
             }
         }
     });

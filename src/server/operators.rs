@@ -126,7 +126,8 @@ mod tests {
             .expect("them");
         let token = control
             .sign_in("viewer@us", "correct horse")
-            .expect("signed in");
+            .expect("signed in")
+            .token;
         let operates = || {
             let member = control.authenticate(&token).expect("an answer");
             member.expect("a session").actor.operator

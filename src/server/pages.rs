@@ -2,7 +2,7 @@
 
 use super::session::Visit;
 use super::state::AppState;
-use super::{csv, health, kept, kit, live, security, session, upload};
+use super::{csv, health, kept, kit, live, organization, profile, security, session, upload};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::locale::Locale;
 use crate::i18n;
@@ -39,6 +39,14 @@ pub fn router(state: &AppState) -> Router {
         .route("/password", post(session::choose_password))
         .route("/language", post(session::set_language))
         .route("/theme", post(session::set_theme))
+        .route("/profile", post(profile::save))
+        .route("/profile/password", post(profile::password))
+        .route("/profile/sessions", post(profile::sessions))
+        .route("/organization/invite", post(organization::invite))
+        .route("/organization/withdraw", post(organization::withdraw))
+        .route("/organization/role", post(organization::change_role))
+        .route("/organization/remove", post(organization::remove))
+        .route("/join", post(organization::join))
         .route("/kit", post(kit::export))
         .route("/kit/later", post(kit::later))
         .route(
@@ -90,6 +98,7 @@ fn provide(state: &AppState) {
         session.theme = theme;
         Ok(session)
     })));
+    provide_invitations(state);
     provide_context(visit.locale);
     provide_context(visit.theme);
     provide_context(web::MustChoosePassword(visit.must_choose));
@@ -103,6 +112,33 @@ fn provide(state: &AppState) {
             header::CONTENT_LANGUAGE,
             HeaderValue::from_static(visit.locale.tag()),
         );
+    }
+}
+
+/// What the page of an organization shows once, and what the page behind a link asks.
+fn provide_invitations(state: &AppState) {
+    let Some(parts) = use_context::<Parts>() else {
+        return;
+    };
+    let path = parts.uri.path();
+    let options = use_context::<ResponseOptions>();
+    if path == "/organization"
+        && let Some(link) = organization::link(&parts.headers, state.settings.public_url.as_deref())
+        && let Some(options) = &options
+    {
+        options.append_header(header::SET_COOKIE, organization::LINK_SHOWN);
+        provide_context(web::InvitationLink(link));
+    }
+    if path.starts_with("/join/") {
+        let control = state.control.clone();
+        provide_context(web::Invited(Arc::new(move |link| control.invitation(link))));
+        if let Some(options) = &options {
+            // The address is a secret; an origin alone is still sent, which forms need.
+            options.insert_header(
+                header::REFERRER_POLICY,
+                HeaderValue::from_static("strict-origin"),
+            );
+        }
     }
 }
 

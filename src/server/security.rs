@@ -61,8 +61,17 @@ pub async fn same_origin(State(state): State<AppState>, request: Request, next: 
     if reads || is_ours(request.headers(), state.settings.public_url.as_deref()) {
         return next.run(request).await;
     }
-    tracing::warn!(method = %request.method(), path = request.uri().path(), "refused: the request comes from another site");
+    tracing::warn!(method = %request.method(), path = loggable(request.uri().path()), "refused: the request comes from another site");
     refusal(&Fault::ForeignOrigin)
+}
+
+/// A path as it may stand in a log: that of an invitation is a secret.
+fn loggable(path: &str) -> &str {
+    if path.starts_with("/join/") {
+        "/join/…"
+    } else {
+        path
+    }
 }
 
 fn is_ours(headers: &HeaderMap, public_url: Option<&str>) -> bool {

@@ -4,17 +4,17 @@
 
 use super::security::refusal;
 use super::state::AppState;
-use crate::control::people::{SESSION_SECONDS, Token};
+use crate::control::people::{Choices, SESSION_SECONDS, SignedIn, Token};
 use crate::control::{Caller, Control};
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::domain::role::Door;
 use crate::domain::theme::Theme;
-use axum::Form;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Form};
 use serde::Deserialize;
 
 const SESSION: &str = "reprise_session";
@@ -49,7 +49,7 @@ pub struct Visit {
 }
 
 /// The value of the cookie of this name.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -65,6 +65,19 @@ fn set_cookie(name: &str, value: &str, seconds: i64, secure: bool) -> HeaderValu
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     // Values are our own hexadecimal or a code.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The same for the pages below one address.
+pub(super) fn set_cookie_for(
+    name: &str,
+    value: &str,
+    seconds: i64,
+    path: &str,
+    state: &AppState,
+) -> HeaderValue {
+    let cookie = set_cookie(name, value, seconds, is_secure(state));
+    let text = cookie.to_str().unwrap_or_default();
+    HeaderValue::from_str(&text.replacen("Path=/;", &format!("Path={path};"), 1)).unwrap_or(cookie)
 }
 
 fn is_secure(state: &AppState) -> bool {
@@ -185,6 +198,73 @@ pub fn query_value(text: &str) -> String {
         .collect()
 }
 
+/// A page with its refusal, and with what was typed into its form; nobody is led to the door, and back to it afterwards.
+pub fn refused(page: &str, fault: &Fault, typed: &[(&str, &str)]) -> Response {
+    if *fault == Fault::SignInNeeded {
+        return see_other(&format!("/sign-in?next={}", query_value(page)));
+    }
+    let fault = serde_json::to_string(fault).unwrap_or_default();
+    let mut to = format!("{page}?fault={}", query_value(&fault));
+    for (key, value) in typed {
+        to.push_str(&format!("&{key}={}", query_value(value)));
+    }
+    see_other(&to)
+}
+
+/// Runs `work` that hashes passwords: each takes 19 MiB and a core for a while, so no more than two run at once, whoever
+/// asks.
+///
+/// # Errors
+/// What `work` returns; [`Fault::Internal`] when it panicked.
+pub async fn hashing<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    static HASHING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+    let permit = HASHING.acquire().await;
+    let result = blocking(work).await;
+    drop(permit);
+    result
+}
+
+/// Sends one who has just signed in to a page, with the session and what the member has chosen.
+pub fn welcome(page: &str, signed_in: &SignedIn, state: &AppState) -> Response {
+    let mut response = see_other(page);
+    let token = signed_in.token.expose();
+    let cookie = set_cookie(SESSION, token, SESSION_SECONDS, is_secure(state));
+    let headers = response.headers_mut();
+    headers.append(header::SET_COOKIE, cookie);
+    headers.append(header::SET_COOKIE, KIT_NOW);
+    follow_choices(&mut response, &signed_in.choices, state, false);
+    response
+}
+
+/// Has the browser's cookies follow what a member has chosen. Where nothing is chosen, the browser keeps what it has, or
+/// forgets it.
+pub fn follow_choices(response: &mut Response, choices: &Choices, state: &AppState, forgets: bool) {
+    let secure = is_secure(state);
+    for (name, code) in [
+        (LANGUAGE, choices.locale.map(Locale::code)),
+        (THEME, choices.theme.map(Theme::code)),
+    ] {
+        let cookie = match code {
+            Some(code) => set_cookie(name, code, CHOICE_SECONDS, secure),
+            None if forgets => set_cookie(name, "", 0, secure),
+            None => continue,
+        };
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// Has the browser forget its session.
+pub fn forget(response: &mut Response, state: &AppState) {
+    let headers = response.headers_mut();
+    headers.append(
+        header::SET_COOKIE,
+        set_cookie(SESSION, "", 0, is_secure(state)),
+    );
+    headers.append(header::SET_COOKIE, KIT_NOW);
+}
+
 /// The sign-in form.
 #[derive(Deserialize)]
 pub struct SignIn {
@@ -198,8 +278,6 @@ pub struct SignIn {
 
 /// `POST /sign-in`
 pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) -> Response {
-    // Each attempt takes 19 MiB and a core for a while: no more than two at once, whoever asks.
-    static HASHING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
     let control = state.control.clone();
     let SignIn {
         email,
@@ -207,9 +285,7 @@ pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) ->
         next,
     } = form;
     let address = email.clone();
-    let permit = HASHING.acquire().await;
-    let result = blocking(move || control.sign_in(&address, &password)).await;
-    drop(permit);
+    let result = hashing(move || control.sign_in(&address, &password)).await;
     let back = |why: String| {
         see_other(&format!(
             "/sign-in?{why}&email={}&next={}",
@@ -218,14 +294,7 @@ pub async fn sign_in(State(state): State<AppState>, Form(form): Form<SignIn>) ->
         ))
     };
     match result {
-        Ok(token) => {
-            let mut response = see_other(own_path(&next));
-            let cookie = set_cookie(SESSION, token.expose(), SESSION_SECONDS, is_secure(&state));
-            let headers = response.headers_mut();
-            headers.append(header::SET_COOKIE, cookie);
-            headers.append(header::SET_COOKIE, KIT_NOW);
-            response
-        }
+        Ok(signed_in) => welcome(own_path(&next), &signed_in, &state),
         Err(Fault::TooManyAttempts { seconds }) => back(format!("refused=wait&seconds={seconds}")),
         Err(Fault::WrongCredentials) => back("refused=credentials".to_owned()),
         Err(fault) => back(format!(
@@ -246,11 +315,7 @@ pub async fn sign_out(State(state): State<AppState>, request: Request) -> Respon
         }
     }
     let mut response = see_other("/sign-in");
-    response.headers_mut().append(
-        header::SET_COOKIE,
-        set_cookie(SESSION, "", 0, is_secure(&state)),
-    );
-    response.headers_mut().append(header::SET_COOKIE, KIT_NOW);
+    forget(&mut response, &state);
     response
 }
 
@@ -272,6 +337,10 @@ pub async fn choose_password(
     let Some(token) = visit.token else {
         return see_other("/sign-in");
     };
+    // One's own password is changed in the profile, where the present one is asked for.
+    if !visit.must_choose {
+        return see_other("/profile");
+    }
     let control = state.control.clone();
     match blocking(move || control.choose_password(&token, &form.password, &form.again)).await {
         Ok(()) => see_other("/"),
@@ -292,13 +361,36 @@ pub struct Language {
 }
 
 /// `POST /language`
-pub async fn set_language(State(state): State<AppState>, Form(form): Form<Language>) -> Response {
+pub async fn set_language(
+    State(state): State<AppState>,
+    Extension(visit): Extension<Visit>,
+    Form(form): Form<Language>,
+) -> Response {
     let mut response = see_other(own_path(&form.back));
     if let Some(locale) = Locale::from_tag(&form.locale) {
         let cookie = set_cookie(LANGUAGE, locale.code(), CHOICE_SECONDS, is_secure(&state));
         response.headers_mut().append(header::SET_COOKIE, cookie);
+        let kept = keep(&state, visit.caller, move |control, caller| {
+            control.keep_locale(caller, locale)
+        });
+        if let Err(fault) = kept.await {
+            return refusal(&fault);
+        }
     }
     response
+}
+
+/// Keeps what was chosen with the member, if somebody is signed in.
+async fn keep(
+    state: &AppState,
+    caller: Caller,
+    keep: impl FnOnce(&Control, &Caller) -> Result<(), Fault> + Send + 'static,
+) -> Result<(), Fault> {
+    if caller.actor.is_none() {
+        return Ok(());
+    }
+    let control = state.control.clone();
+    blocking(move || keep(&control, &caller)).await
 }
 
 /// The theme form: `light`, `dark`, or `system`.
@@ -311,16 +403,27 @@ pub struct Colours {
 }
 
 /// `POST /theme`
-pub async fn set_theme(State(state): State<AppState>, Form(form): Form<Colours>) -> Response {
+pub async fn set_theme(
+    State(state): State<AppState>,
+    Extension(visit): Extension<Visit>,
+    Form(form): Form<Colours>,
+) -> Response {
     let mut response = see_other(own_path(&form.back));
     let secure = is_secure(&state);
-    let cookie = match Theme::from_code(&form.theme) {
+    let theme = Theme::from_code(&form.theme);
+    let cookie = match theme {
         Some(theme) => Some(set_cookie(THEME, theme.code(), CHOICE_SECONDS, secure)),
         None if form.theme == "system" => Some(set_cookie(THEME, "", 0, secure)),
         None => None,
     };
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
+        let kept = keep(&state, visit.caller, move |control, caller| {
+            control.keep_theme(caller, theme)
+        });
+        if let Err(fault) = kept.await {
+            return refusal(&fault);
+        }
     }
     response
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod csv;
 mod kit;
+mod people;
 mod pseudo;
 mod signals;
 mod words;
@@ -198,6 +199,8 @@ const READS: &[&str] = &[
     "/api/session/get",
     "/api/session/kit",
     "/api/session/home",
+    "/api/session/profile",
+    "/api/session/organization",
     "/api/volumes/list",
     "/api/volumes/get",
     "/api/volumes/deletion",
@@ -257,6 +260,8 @@ const TABLE: &[(&str, On)] = &[
     ("/api/session/get", On::Nothing),
     ("/api/session/kit", On::Owner),
     ("/api/session/home", On::Nothing),
+    ("/api/session/profile", On::Nothing),
+    ("/api/session/organization", On::Nothing),
     ("/api/volumes/list", On::Page),
     ("/api/volumes/get", On::Volume),
     ("/api/volumes/create", On::NewVolume),
@@ -462,6 +467,14 @@ async fn i15_a_change_that_says_not_where_it_comes_from_is_refused() {
         "/upload/template",
         "/kit",
         "/kit/later",
+        "/profile",
+        "/profile/password",
+        "/profile/sessions",
+        "/organization/invite",
+        "/organization/withdraw",
+        "/organization/role",
+        "/organization/remove",
+        "/join",
     ]) {
         for origin in [None, Some("http://evil.example"), Some("null")] {
             let mut request = Request::post(path)

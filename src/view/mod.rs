@@ -5,6 +5,7 @@
 mod details;
 mod listing;
 mod machines;
+mod people;
 mod several;
 mod zones;
 
@@ -17,6 +18,9 @@ pub use listing::Listing;
 pub use machines::{
     DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk,
     PointPlan, PointRow, PointView, PointsView, RollbackPlan, SerialView, TemplateRow,
+};
+pub use people::{
+    InvitationRow, InvitationView, MemberRow, OrganizationView, ProfileView, SessionRow,
 };
 pub use several::{SeveralAct, SeveralObject, SeveralPlan};
 pub use zones::{Apart, Card, Fact, Known, Trouble, WorkRow, ZonesView};
@@ -273,6 +277,26 @@ pub enum Act {
     TemplateGone,
     /// The recovery kit was saved.
     SaveKit,
+    /// The member took another name.
+    RenameMember,
+    /// The member's password was changed.
+    ChangePassword,
+    /// The member's password was not changed: the present one was wrong.
+    ChangePasswordRefused,
+    /// The member's other sessions were ended.
+    EndSessions,
+    /// Somebody was invited.
+    Invite(Role),
+    /// An invitation was withdrawn.
+    WithdrawInvitation,
+    /// Somebody who was invited became a member.
+    Join,
+    /// A member was given this role.
+    ChangeRole(Role),
+    /// A member was removed.
+    RemoveMember,
+    /// The member left the organization.
+    Leave,
 }
 
 /// How an act ended.

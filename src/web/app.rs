@@ -3,8 +3,8 @@
 use super::frame::Surroundings;
 use super::links;
 use super::pages::{
-    activity, help, instance, instances, kit, missing, password, points, serial, sign_in,
-    snapshots, templates, volumes, zones,
+    activity, help, instance, instances, join, kit, member, missing, organization, password,
+    points, profile, serial, sign_in, snapshots, templates, volumes, zones,
 };
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -31,6 +31,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/") view=by(home) ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=by(sign_in::page) ssr=SsrMode::Async/>
                 <Route path=path!("/password") view=by(password::page) ssr=SsrMode::Async/>
+                <Route path=path!("/join/:token") view=by(join::page) ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=Surroundings ssr=SsrMode::Async>
                     <Route path=path!("/instances") view=by(instances::page) ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/instances/:id") view=by(instance::surroundings) ssr=SsrMode::Async>
@@ -44,6 +45,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
                     <Route path=path!("/zones") view=by(zones::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/profile") view=by(profile::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/organization") view=by(organization::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/organization/members/:member") view=by(member::page) ssr=SsrMode::Async/>
                     <Route path=path!("/kit") view=by(kit::page) ssr=SsrMode::Async/>
                     <Route path=path!("/help/snapshot-or-recovery-point") view=by(help::page) ssr=SsrMode::Async/>
                 </ParentRoute>

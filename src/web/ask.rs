@@ -11,8 +11,9 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
     ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView,
-    Listing, Page, PointDeletion, PointPlan, PointView, PointsView, RollbackPlan, SerialView,
-    SnapshotPlan, SnapshotRow, Started, TemplateRow, VolumeRow, ZonesView,
+    Listing, OrganizationView, Page, PointDeletion, PointPlan, PointView, PointsView, ProfileView,
+    RollbackPlan, SerialView, SnapshotPlan, SnapshotRow, Started, TemplateRow, VolumeRow,
+    ZonesView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -68,6 +69,10 @@ pub enum Question {
     Kit,
     /// How does the installation stand?
     Zones,
+    /// Who am I?
+    Profile,
+    /// Who else is in the organization?
+    Organization,
 }
 
 /// What the server says to a [`Question`].
@@ -113,6 +118,10 @@ pub enum Answer {
     Kit(KitView),
     /// To [`Question::Zones`].
     Zones(Box<ZonesView>),
+    /// To [`Question::Profile`].
+    Profile(Box<ProfileView>),
+    /// To [`Question::Organization`].
+    Organization(OrganizationView),
 }
 
 /// An answer that is on its way or there.
@@ -188,6 +197,10 @@ pub fn answer(question: Question) -> Later {
         }
         Question::Kit => get(session::Kit {}, Answer::Kit),
         Question::Zones => get(zones::Zones {}, |view| Answer::Zones(Box::new(view))),
+        Question::Profile => get(session::Profile {}, |profile| {
+            Answer::Profile(Box::new(profile))
+        }),
+        Question::Organization => get(session::Organization {}, Answer::Organization),
     }
 }
 

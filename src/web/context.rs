@@ -6,7 +6,7 @@ use super::toasts::Toasts;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
-use crate::view::SessionView;
+use crate::view::{InvitationView, SessionView};
 use leptos::prelude::*;
 use std::sync::Arc;
 
@@ -54,6 +54,17 @@ pub fn was_chosen(field: &str, choice: &str, first: bool) -> bool {
 pub const fn was_chosen(_: &str, _: &str, first: bool) -> bool {
     first
 }
+
+/// The link of an invitation that was just made. Provided by the server, once; the page carries it to the browser.
+#[derive(Clone)]
+pub struct InvitationLink(pub String);
+
+/// Tells what a link invites to. Provided by the server when it writes the page behind the link.
+#[derive(Clone)]
+pub struct Invited(pub InvitedTo);
+
+/// What a link's token invites to.
+pub type InvitedTo = Arc<dyn Fn(&str) -> Result<InvitationView, Fault> + Send + Sync>;
 
 /// The page's language: provided by the server, read from the page by the browser. It never changes during a page's life.
 pub fn use_locale() -> Locale {

@@ -385,6 +385,8 @@ fn account(session: &SessionView) -> AnyView {
                 <p><b><bdi>{session.name.clone()}</bdi></b></p>
                 <p class="quiet"><bdi>{session.email.clone()}</bdi></p>
                 <p class="quiet"><bdi>{session.organization.clone()}</bdi> ", " {words::role(locale, session.role)}</p>
+                <p><a href=links::PROFILE>{t!(locale, "profile-title")}</a></p>
+                <p><a href=links::ORGANIZATION>{t!(locale, "organization-title")}</a></p>
                 {maybe(kit)}
                 <p class="quiet">{t!(locale, "frame-theme")}</p>
                 {themes(locale, session.theme)}

@@ -1,7 +1,7 @@
 //! Addresses. Which page, which page of a list and which dialog is open all stand in the URL, so that acts are links.
 
 use super::erased::memo;
-use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
+use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, UserId, VolumeId};
 use crate::view::{Listing, SeveralAct};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -26,6 +26,10 @@ pub const HELP: &str = "/help/snapshot-or-recovery-point";
 pub const KIT: &str = "/kit";
 /// How the installation stands, for operators.
 pub const ZONES: &str = "/zones";
+/// One's own profile.
+pub const PROFILE: &str = "/profile";
+/// The organization and its members.
+pub const ORGANIZATION: &str = "/organization";
 /// Where one signs in.
 pub const SIGN_IN: &str = "/sign-in";
 /// Where a one-time password is replaced.
@@ -327,6 +331,11 @@ pub fn volume(volume: VolumeId) -> String {
 /// A snapshot.
 pub fn snapshot(snapshot: SnapshotId) -> String {
     format!("{SNAPSHOTS}/{snapshot}")
+}
+
+/// A member of the organization.
+pub fn member(member: UserId) -> String {
+    format!("{ORGANIZATION}/members/{member}")
 }
 
 /// An instance.

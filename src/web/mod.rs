@@ -20,7 +20,7 @@ mod shell;
 mod toasts;
 
 pub use app::App;
-pub use context::{MustChoosePassword, Typed, Visitor};
+pub use context::{InvitationLink, Invited, MustChoosePassword, Typed, Visitor};
 pub use links::{after_form, was_refused};
 #[cfg(feature = "ssr")]
 pub use pages::activity::act;

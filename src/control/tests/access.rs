@@ -1,10 +1,14 @@
 //! Every use case, as everybody.
 
+use super::super::people::{Choices, NewMember};
 use super::super::{Caller, Control, ImportRequest, TemplateImport, Tuning};
 use super::house::{House, caller, settings, tuning};
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{InstanceId, JobId, PointId, SnapshotId, TemplateId, VolumeId, ZoneId};
-use crate::domain::role::Door;
+use crate::domain::id::{
+    InstanceId, InvitationId, JobId, PointId, SnapshotId, TemplateId, UserId, VolumeId, ZoneId,
+};
+use crate::domain::locale::Locale;
+use crate::domain::role::{Door, Role};
 use crate::domain::volume::VolumeKind;
 use crate::view::{Listing, SeveralAct};
 use std::collections::BTreeSet;
@@ -21,6 +25,9 @@ struct Ours {
     /// A data volume for the instance.
     disk: VolumeId,
     job: JobId,
+    /// Somebody who is a member and does nothing.
+    member: UserId,
+    invitation: InvitationId,
     zone: ZoneId,
     file: std::path::PathBuf,
 }
@@ -52,6 +59,7 @@ const SNAPSHOT: Stranger = Stranger::Nothing(Noun::Snapshot);
 const JOB: Stranger = Stranger::Nothing(Noun::Job);
 const INSTANCE: Stranger = Stranger::Nothing(Noun::Instance);
 const POINT: Stranger = Stranger::Nothing(Noun::Point);
+const MEMBER: Stranger = Stranger::Nothing(Noun::Member);
 const TEMPLATE: Stranger = Stranger::Nothing(Noun::Template);
 
 #[rustfmt::skip]
@@ -61,6 +69,24 @@ const TABLE: &[Row] = &[
     Row { name: "zones", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.zones(who)) },
     Row { name: "export_kit", changes: true, stranger: Stranger::Own, call: |c, who, _| told(c.export_kit(who, "a passphrase of the test", "a passphrase of the test")) },
     Row { name: "home", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.home(who)) },
+    Row { name: "profile", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.profile(who)) },
+    Row { name: "save_profile", changes: false, stranger: Stranger::Own, call: |c, who, _| {
+        let name = who.actor.as_ref().map_or("x", |actor| actor.name.as_str());
+        told(c.save_profile(who, name, &Choices::default()))
+    } },
+    Row { name: "keep_locale", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.keep_locale(who, Locale::En)) },
+    Row { name: "keep_theme", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.keep_theme(who, None)) },
+    Row { name: "change_password", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.change_password(who, "correct horse", "correct horses", "correct horses")).or_else(|fault| match fault {
+        // The second time it is another one already.
+        Fault::WrongPassword => Ok(String::new()),
+        fault => Err(fault),
+    }) },
+    Row { name: "end_other_sessions", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.end_other_sessions(who)) },
+    Row { name: "organization", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.organization(who)) },
+    Row { name: "invite", changes: true, stranger: Stranger::Own, call: |c, who, _| told(c.invite(who, &format!("{}@new", who.actor.as_ref().map_or("nobody", |actor| actor.name.split('@').nth(1).unwrap_or("x"))), Role::Owner)) },
+    Row { name: "withdraw_invitation", changes: true, stranger: Stranger::Nothing(Noun::Invitation), call: |c, who, o| told(c.withdraw_invitation(who, o.invitation)) },
+    Row { name: "change_role", changes: true, stranger: MEMBER, call: |c, who, o| told(c.change_role(who, o.member, Role::Editor)) },
+    Row { name: "remove_member", changes: true, stranger: MEMBER, call: |c, who, o| told(c.remove_member(who, o.member)) },
     Row { name: "list_volumes", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_volumes(who, 1)) },
     Row { name: "list_snapshots", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_snapshots(who, 1)) },
     Row { name: "list_activity", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_activity(who, 1)) },
@@ -126,7 +152,14 @@ const TABLE: &[Row] = &[
 ];
 
 /// The use cases for Owners alone.
-const OWNERS: &[&str] = &["kit", "export_kit"];
+const OWNERS: &[&str] = &[
+    "kit",
+    "export_kit",
+    "invite",
+    "withdraw_invitation",
+    "change_role",
+    "remove_member",
+];
 
 /// The use cases for operators alone: the Owner who started it, and not the one who came later.
 const OPERATORS: &[&str] = &["zones"];
@@ -159,6 +192,15 @@ fn use_cases() -> BTreeSet<&'static str> {
             "subscribe",
             "activity_file",
             "export_kit",
+            "save_profile",
+            "keep_locale",
+            "keep_theme",
+            "change_password",
+            "end_other_sessions",
+            "invite",
+            "withdraw_invitation",
+            "change_role",
+            "remove_member",
         ])
         .collect()
 }
@@ -200,6 +242,20 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
             .expect("a task")
             .id;
         let file = folder.path().join("uploads").join("x.part");
+        let somebody = NewMember {
+            email: "somebody@us",
+            name: "secret-member",
+            role: Role::Viewer,
+            password: "correct horse",
+            one_time: false,
+        };
+        let somebody = control
+            .create_member(house.organization(), somebody)
+            .expect("a member");
+        control
+            .invite(&house.owner, "secret@invited", Role::Viewer)
+            .expect("invited");
+        let everybody = control.organization(&house.owner).expect("a list");
         let ours = Ours {
             volume,
             snapshot,
@@ -209,6 +265,8 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
             point: points[0].id,
             disk,
             job,
+            member: somebody,
+            invitation: everybody.invitations[0].id,
             zone: house.zones[0],
             file,
         };

@@ -56,6 +56,8 @@ const PAGES: &[(&str, Ask)] = &[
     ("/templates", |c, who, _| drop_ok(c.list_templates(who, first()))),
     ("/activity", |c, who, _| drop_ok(c.list_activity(who, first()))),
     ("/kit", |c, who, _| drop_ok(c.kit(who))),
+    ("/profile", |c, who, _| drop_ok(c.profile(who))),
+    ("/organization", |c, who, _| drop_ok(c.organization(who))),
     ("/zones", |c, who, _| drop_ok(c.zones(who))),
 ];
 

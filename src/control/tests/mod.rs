@@ -35,6 +35,7 @@ mod memory_faults;
 #[cfg(feature = "failpoints")]
 mod memory_kills;
 mod operating;
+mod people;
 mod points;
 mod rollback;
 mod several;

@@ -375,6 +375,18 @@ fn every_fault_says_what_happened_and_what_to_do() {
         },
         Fault::PassphraseTooShort { min: 12 },
         Fault::PassphrasesDiffer,
+        Fault::WrongPassword,
+        Fault::AddressUnreadable,
+        Fault::AddressNotFree,
+        Fault::InvitationNotUsable,
+        Fault::LastOwner,
+        Fault::OwnRole,
+        Fault::TimeZoneUnknown,
+        Fault::NotConfirmed,
+        Fault::NotFound { what: Noun::Member },
+        Fault::NotFound {
+            what: Noun::Invitation,
+        },
     ];
     let mut seen = BTreeSet::new();
     for fault in &faults {

@@ -97,7 +97,7 @@ fn a_passphrase_is_the_first_line_of_its_file() {
 
 /// Who signs in with this password, and chooses another one.
 fn signed_in(control: &Control, email: &str, password: &str) -> Caller {
-    let token = control.sign_in(email, password).unwrap();
+    let token = control.sign_in(email, password).unwrap().token;
     let member = control.authenticate(&token).unwrap().unwrap();
     if member.must_choose {
         let chosen = "a password of one's own";

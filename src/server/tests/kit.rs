@@ -11,7 +11,12 @@ use std::path::Path;
 
 const WORDS: &str = "cheval agrafe pile correcte";
 
-async fn post(house: &House, visitor: &Visitor, path: &str, form: &str) -> Response<Body> {
+pub(super) async fn post(
+    house: &House,
+    visitor: &Visitor,
+    path: &str,
+    form: &str,
+) -> Response<Body> {
     let mut request = Request::post(path)
         .header(header::ORIGIN, ORIGIN)
         .header(header::HOST, "reprise.test")
@@ -24,7 +29,7 @@ async fn post(house: &House, visitor: &Visitor, path: &str, form: &str) -> Respo
     house.send(request.expect("a request")).await
 }
 
-async fn text(answer: Response<Body>) -> String {
+pub(super) async fn text(answer: Response<Body>) -> String {
     let bytes = to_bytes(answer.into_body(), 1 << 20).await.expect("a body");
     String::from_utf8(bytes.to_vec()).expect("text")
 }

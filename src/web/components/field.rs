@@ -28,6 +28,20 @@ pub enum Field {
     Again,
     /// What its maker says about it.
     Description,
+    /// The password that the member has.
+    Current,
+    /// The address of one who is invited.
+    Email,
+    /// What a member may do.
+    Role,
+    /// The time zone.
+    TimeZone,
+    /// The language.
+    Locale,
+    /// The colours.
+    Theme,
+    /// That one is sure.
+    Sure,
 }
 
 impl Field {
@@ -49,6 +63,11 @@ impl Field {
             Fault::PassphraseTooShort { .. } => Some(Self::Passphrase),
             Fault::PasswordsDiffer | Fault::PassphrasesDiffer => Some(Self::Again),
             Fault::TextTooLong { .. } => Some(Self::Description),
+            Fault::WrongPassword => Some(Self::Current),
+            Fault::AddressUnreadable | Fault::AddressNotFree => Some(Self::Email),
+            Fault::OwnRole => Some(Self::Role),
+            Fault::TimeZoneUnknown => Some(Self::TimeZone),
+            Fault::NotConfirmed => Some(Self::Sure),
             _ => None,
         }
     }
@@ -64,46 +83,23 @@ impl Field {
             Self::Passphrase => "passphrase",
             Self::Again => "again",
             Self::Description => "description",
+            Self::Current => "current",
+            Self::Email => "email",
+            Self::Role => "role",
+            Self::TimeZone => "time_zone",
+            Self::Locale => "locale",
+            Self::Theme => "theme",
+            Self::Sure => "sure",
         }
     }
 
-    const fn error_id(self) -> &'static str {
-        match self {
-            Self::Name => "error-name",
-            Self::Zone => "error-zone",
-            Self::Size => "error-size",
-            Self::File => "error-file",
-            Self::Password => "error-password",
-            Self::Passphrase => "error-passphrase",
-            Self::Again => "error-again",
-            Self::Description => "error-description",
-        }
+    /// The ids of what describes the control: its hint, its refusal.
+    fn notes(self) -> [String; 2] {
+        ["hint", "error"].map(|kind| format!("{kind}-{}", self.name()))
     }
 
-    const fn described_by(self) -> &'static str {
-        match self {
-            Self::Name => "hint-name error-name",
-            Self::Zone => "hint-zone error-zone",
-            Self::Size => "hint-size error-size",
-            Self::File => "hint-file error-file",
-            Self::Password => "hint-password error-password",
-            Self::Passphrase => "hint-passphrase error-passphrase",
-            Self::Again => "hint-again error-again",
-            Self::Description => "hint-description error-description",
-        }
-    }
-
-    const fn hint_id(self) -> &'static str {
-        match self {
-            Self::Name => "hint-name",
-            Self::Zone => "hint-zone",
-            Self::Size => "hint-size",
-            Self::File => "hint-file",
-            Self::Password => "hint-password",
-            Self::Passphrase => "hint-passphrase",
-            Self::Again => "hint-again",
-            Self::Description => "hint-description",
-        }
+    fn described_by(self) -> String {
+        self.notes().join(" ")
     }
 }
 
@@ -119,9 +115,10 @@ fn invalid(field: Field, refusal: Refusal) -> Mark {
 
 /// Hint and refusal under a control. Both are always in the page, so that what is described stays described.
 fn notes(locale: Locale, field: Field, hint: Option<String>, refusal: Refusal) -> AnyView {
+    let [hint_id, error_id] = field.notes();
     view! {
-        <small class="hint" id=field.hint_id()>{hint.unwrap_or_default()}</small>
-        <small class="refusal" id=field.error_id()>
+        <small class="hint" id=hint_id>{hint.unwrap_or_default()}</small>
+        <small class="refusal" id=error_id>
             {live_text(move || {
                 refusal.with(|fault| {
                     let own = fault.as_ref().filter(|fault| Field::of(fault) == Some(field));
@@ -189,7 +186,7 @@ pub fn description(locale: Locale, value: String, refusal: Refusal) -> AnyView {
     let field = Field::Description;
     let value = typed(field.name(), value);
     // As a child it would be written as it is, for the framework escapes nothing in this element.
-    let written = value.replace('&', "&amp;").replace('<', "&lt;");
+    let written = markup(&value);
     view! {
         <div class="field">
             <label for="field-description">
@@ -222,6 +219,28 @@ pub fn tick(name: &'static str, possible: bool, label: String, hint: String) -> 
     .into_any()
 }
 
+/// A tick without which what cannot be undone is not done.
+pub fn sure(locale: Locale, label: String, refusal: Refusal) -> AnyView {
+    let field = Field::Sure;
+    view! {
+        <div class="field">
+            <label class="tick">
+                <input
+                    type="checkbox"
+                    name=field.name()
+                    value="true"
+                    required
+                    aria-describedby=field.described_by()
+                    aria-invalid=invalid(field, refusal)
+                />
+                <span>{label}</span>
+            </label>
+            {notes(locale, field, None, refusal)}
+        </div>
+    }
+    .into_any()
+}
+
 /// A password that is to be chosen.
 pub fn new_password(
     locale: Locale,
@@ -230,15 +249,31 @@ pub fn new_password(
     hint: Option<String>,
     refusal: Refusal,
 ) -> AnyView {
+    let kind = ("password", "new-password");
+    line(locale, field, kind, label, hint, String::new(), refusal)
+}
+
+/// A line of a kind (`type`, `autocomplete`), with what was typed before.
+pub fn line(
+    locale: Locale,
+    field: Field,
+    (kind, completed): (&'static str, &'static str),
+    label: String,
+    hint: Option<String>,
+    value: String,
+    refusal: Refusal,
+) -> AnyView {
     view! {
         <div class="field">
             <label for=field.name()>{label}</label>
             <input
-                type="password"
+                type=kind
                 id=field.name()
                 name=field.name()
+                value=value
                 required
-                autocomplete="new-password"
+                autocomplete=completed
+                dir="auto"
                 aria-describedby=field.described_by()
                 aria-invalid=invalid(field, refusal)
             />
@@ -252,6 +287,44 @@ pub fn new_password(
 pub fn option(field: &'static str, value: String, words: String) -> AnyView {
     let chosen = was_chosen(field, &value, false);
     view! { <option value=value selected=chosen>{words}</option> }.into_any()
+}
+
+/// A choice of a list; `options` is what [`one_of`] makes of each.
+pub fn choice(
+    locale: Locale,
+    field: Field,
+    label: String,
+    hint: Option<String>,
+    options: String,
+    refusal: Refusal,
+) -> AnyView {
+    // As markup: there may be hundreds, none of which changes.
+    view! {
+        <div class="field">
+            <label for=field.name()>{label}</label>
+            <select
+                id=field.name()
+                name=field.name()
+                aria-describedby=field.described_by()
+                aria-invalid=invalid(field, refusal)
+                inner_html=options
+            ></select>
+            {notes(locale, field, hint, refusal)}
+        </div>
+    }
+    .into_any()
+}
+
+/// One of a [`choice`]'s options, as markup.
+pub fn one_of(value: &str, words: &str, chosen: &str) -> String {
+    let selected = if value == chosen { " selected" } else { "" };
+    let words = markup(words);
+    format!("<option value=\"{value}\"{selected}>{words}</option>")
+}
+
+/// Text as it stands in markup.
+fn markup(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 /// The choice of a zone, with what is free in each.

@@ -151,6 +151,16 @@ pub fn act(locale: Locale, act: Act) -> String {
         Act::SnapshotGone => t!(locale, "activity-snapshot-gone"),
         Act::TemplateGone => t!(locale, "activity-template-gone"),
         Act::SaveKit => t!(locale, "activity-save-kit"),
+        Act::RenameMember => t!(locale, "activity-rename-member"),
+        Act::ChangePassword => t!(locale, "activity-change-password"),
+        Act::ChangePasswordRefused => t!(locale, "activity-change-password-refused"),
+        Act::EndSessions => t!(locale, "activity-end-sessions"),
+        Act::Invite(role) => t!(locale, "activity-invite", role = role.code()),
+        Act::WithdrawInvitation => t!(locale, "activity-withdraw-invitation"),
+        Act::Join => t!(locale, "activity-join"),
+        Act::ChangeRole(role) => t!(locale, "activity-change-role", role = role.code()),
+        Act::RemoveMember => t!(locale, "activity-remove-member"),
+        Act::Leave => t!(locale, "activity-leave"),
     }
 }
 

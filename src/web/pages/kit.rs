@@ -1,9 +1,7 @@
 //! *Trousse de récupération*: what it is, when it was saved, and the form that downloads it. A plain form: the answer is a
 //! file, and the page stays where it is.
 
-use super::head;
-use crate::api::json;
-use crate::domain::fault::Fault;
+use super::{brought_refusal, head};
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
 use crate::i18n::{format, t};
@@ -14,7 +12,6 @@ use crate::web::components::lists::{failed, loading};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{follow, maybe, memo};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 /// The page.
 pub fn page() -> AnyView {
@@ -44,12 +41,7 @@ fn for_owner(locale: Locale, frame: &Frame) -> AnyView {
             due.set(false);
         }
     });
-    let brought = use_query_map().with_untracked(|query| {
-        query
-            .get_str("fault")
-            .and_then(|fault| json::read::<Fault>(fault).ok())
-    });
-    let refusal = memo(move |_| brought.clone());
+    let refusal = brought_refusal("");
     // The form is drawn once: what was typed into it outlives what is told above it.
     let shortest = memo(move |before: Option<&Option<u32>>| {
         asked.with(|answer| match answer {

@@ -1,26 +1,18 @@
 //! Replacing a one-time password: a plain form.
 
-use crate::api::json;
-use crate::domain::fault::Fault;
+use super::brought_refusal;
 use crate::i18n::t;
 use crate::web::components::field::{Field, form_refusal, new_password};
 use crate::web::components::icon;
 use crate::web::context::use_locale;
-use crate::web::erased::memo;
 use crate::web::frame::languages;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
-    let brought = use_query_map().with_untracked(|query| {
-        query
-            .get_str("fault")
-            .and_then(|fault| json::read::<Fault>(fault).ok())
-    });
-    let refusal = memo(move |_| brought.clone());
+    let refusal = brought_refusal("");
     view! {
         <Title text=t!(locale, "app-title", page = t!(locale, "password-title"))/>
         <div class="alone">

@@ -1,5 +1,6 @@
 //! Signing in: a plain form, the same with and without scripts.
 
+use super::{brought, done_note};
 use crate::api::json;
 use crate::domain::fault::Fault;
 use crate::i18n::{fault, t};
@@ -44,6 +45,7 @@ pub fn page() -> AnyView {
     } else {
         next
     };
+    let left = brought("done") == "left";
     let wrong = refused.as_ref() == Some(&Fault::WrongCredentials);
     let invalid = wrong.then_some("true");
     view! {
@@ -55,6 +57,7 @@ pub fn page() -> AnyView {
                     <p class="brand">{icon::mark()} <span>"Reprise"</span></p>
                     <h1>{t!(locale, "sign-in-title")}</h1>
                     <p class="quiet">{t!(locale, "sign-in-tagline")}</p>
+                    {maybe(left.then(|| done_note(t!(locale, "sign-in-left"))))}
                     {maybe(refused.map(|refused| {
                         view! { <p class="note bad" id="refusal" role="alert">{fault::sentence(locale, &refused)}</p> }.into_any()
                     }))}
