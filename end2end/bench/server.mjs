@@ -160,7 +160,8 @@ export class Server {
   async createPoint(instance, name, more = {}) {
     const took = await this.act('/api/points/create', { instance: instance.id, name, ...more });
     const { points } = await this.json(`/api/points/list?instance=${instance.id}`);
-    return { ...points.find((row) => row.name === name), took };
+    const { id } = points.find((row) => row.name === name);
+    return { ...(await this.json(`/api/points/get?instance=${instance.id}&point=${id}`)), took };
   }
 
   /** Brings the instance back to the point. Milliseconds from the request to the job's end. */

@@ -11,11 +11,16 @@ export interface Job { id: string; state: string; kind: string; subject: string;
 export interface Volume { id: string; name: string; zone: string; state: string; size: number; written: number | null; snapshots: number; job: Job | null }
 export interface Snapshot { id: string; name: string; volume: string; state: string; data: number | null; reclaimable: number | null; fault: { code: string } | null; job: Job | null }
 export interface Instance { id: string; name: string; zone: string; state: string; fault: { code: string } | null; points: number; job: Job | null }
+/** A point among the others. */
+export interface PointRow {
+  id: string; name: string; kind: 'made' | 'safety'; state: string; frees: number | null; depth: number; children: number; on_path: boolean;
+}
+/** One point, with all that is known of it. */
 export interface Point {
   id: string; name: string; description: string; kind: 'made' | 'safety'; state: string; consistency: string | null; running: boolean;
-  stood_still: number | null; depth: number; children: number; on_path: boolean; disks: { name: string }[]; job: Job | null;
+  stood_still: number | null; disks: { volume: string; name: string }[]; job: Job | null;
 }
-export interface Points { points: Point[]; current: string | null; undo: [string, unknown] | null }
+export interface Points { points: PointRow[]; current: string | null; undo: [string, unknown] | null }
 export interface Template { id: string; name: string; state: string; fault: { code: string } | null }
 export interface Serial { from: number; text: string; end: number; kept_from: number }
 
@@ -80,9 +85,32 @@ export class Api {
   async volumesOf(instance: Instance): Promise<Volume[]> {
     return (await this.read<{ volumes: Volume[] }>(`/api/instances/get?instance=${instance.id}`)).volumes;
   }
-  points(instance: Instance): Promise<Points> { return this.read(`/api/points/list?instance=${instance.id}`); }
+  async points(instance: Instance): Promise<Points> {
+    const found = await this.read<Points>(`/api/points/list?instance=${instance.id}`);
+    // What is usual is not written.
+    const usual = { kind: 'made', state: 'ready', frees: null, depth: 0, children: 0, on_path: false } as const;
+    return { ...found, points: found.points.map((row) => ({ ...usual, ...row })) };
+  }
   serial(instance: Instance, from?: number): Promise<Serial> {
     return this.read(`/api/instances/serial?instance=${instance.id}${from === undefined ? '' : `&from=${from}`}`);
+  }
+
+  /** An instance that stands, from an image that a machine could start from; nothing needs to run for it. */
+  async createInstance(name: string): Promise<Instance> {
+    const image = Buffer.alloc(1 << 20);
+    image[0] = 0xfa;
+    image.writeUInt16LE(0xaa55, 510);
+    const file = { name: 'image.raw', mimeType: 'application/octet-stream', buffer: image };
+    const answer = await this.context.post('/upload/template', { multipart: { name, file }, maxRedirects: 0 });
+    if (!answer.ok()) throw new Error(`upload: ${answer.status()} ${await answer.text()}`);
+    const template = await until(`the template ${name} is ready`, async () => {
+      const row = await this.template(name);
+      if (row?.state === 'failed') throw new Error(`${name}: ${JSON.stringify(row)}`);
+      return row?.state === 'ready' ? row : undefined;
+    });
+    const zone = (await this.zones())[0]!.id;
+    await this.act('/api/instances/create', { name, template: template.id, zone, offering: '0' });
+    return this.settled(name, 'stopped');
   }
 
   /** A recovery point, made. */
@@ -92,10 +120,11 @@ export class Api {
   }
   /** The point of this name, once it is made. */
   async point(instance: Instance, name: string): Promise<Point> {
-    return until(`the point ${name} is made`, async () => {
+    const row = await until(`the point ${name} is made`, async () => {
       const { points } = await this.points(instance);
       return points.find((row) => row.name === name && row.kind === 'made' && row.state === 'ready');
     });
+    return this.read(`/api/points/get?instance=${instance.id}&point=${row.id}`);
   }
   /** Begins to bring the instance back to the point, with a safety point, as the dialog would. */
   async rollBack(point: Point): Promise<void> {

@@ -485,6 +485,53 @@ delete-point-children = { $count ->
 }
 delete-point-current = It is the current point: the instance will descend from the point before.
 delete-point-undo = It will no longer be possible to undo the last rollback.
+points-views = Views of the recovery points
+points-view-tree = Tree
+points-view-time = By date
+points-table = Recovery points by date
+point-others = Other actions
+point-others-named = Other actions on “{ $name }”
+point-compare-here = Compare with the present
+point-compare-before = Compare with the point before
+point-delete-branch = Delete the branch
+compare-title = { $from } and { $to } compared
+compare-from = First state
+compare-to = Second state
+compare-submit = Compare
+compare-same = The disks hold the same.
+compare-written = { $bytes } were written to the disks between the two.
+compare-at-most = The disks differ by { $bytes } at most: what was written on either side since the two parted.
+compare-unknown = By how much the disks differ cannot be told.
+compare-between = { $time } lie between the two.
+compare-days = { $days } days
+compare-disks = Disks
+compare-disk = Disk
+compare-differs = Written between
+compare-nothing = nothing
+compare-most = { $bytes } at most
+compare-none = –
+compare-was = then { $name }
+compare-only-from = only in the first
+compare-only-to = only in the second
+compare-machine = Instance
+compare-moment = Moment
+compare-changed = different
+delete-branch-title = Delete a branch of recovery points
+delete-branch-what = { $count ->
+    [0] The recovery point “{ $name }” will be deleted; no other descends from it. This cannot be undone.
+    [one] The recovery point “{ $name }” and the one that descends from it will be deleted. This cannot be undone.
+   *[other] The recovery point “{ $name }” and the { $count_text } that descend from it will be deleted. This cannot be undone.
+}
+delete-branch-here = You are in this branch. The instance and its disks do not change; it will descend from “{ $onto }”.
+delete-branch-here-none = You are in this branch. The instance and its disks do not change, but it will descend from no recovery point any more.
+delete-branch-tick = { $count ->
+    [one] I want to delete this recovery point.
+   *[other] I want to delete these { $count_text } recovery points.
+}
+delete-branch-submit = Delete the branch
+volume-from-point-what = A new data volume will hold what a disk held at the point “{ $name }”, in the same zone. Neither the point nor the instance changes.
+volume-from-point-disk = Disk
+volume-from-point-cost = Nothing is copied: the volume takes space only as it changes, and as long as it is there the content of the disk stays even if the point is deleted.
 rollback-what = “{ $instance }” will be rolled back to “{ $point }”.
 undo-what = “{ $instance }” will be what it was right before the rollback to “{ $point }”.
 rollback-now = Now

@@ -486,6 +486,53 @@ delete-point-children = { $count ->
 }
 delete-point-current = C’est le point actuel : l’instance descendra du point précédent.
 delete-point-undo = La dernière restauration ne pourra plus être annulée.
+points-views = Affichages des points de reprise
+points-view-tree = Arborescence
+points-view-time = Par date
+points-table = Points de reprise par date
+point-others = Autres actions
+point-others-named = Autres actions sur « { $name } »
+point-compare-here = Comparer avec l’état actuel
+point-compare-before = Comparer avec le point précédent
+point-delete-branch = Supprimer la branche
+compare-title = { $from } et { $to }, comparés
+compare-from = Premier état
+compare-to = Second état
+compare-submit = Comparer
+compare-same = Le contenu des disques est le même.
+compare-written = { $bytes } ont été écrits sur les disques entre les deux.
+compare-at-most = Les disques diffèrent d’au plus { $bytes } : ce qui a été écrit de part et d’autre depuis que les deux se sont séparés.
+compare-unknown = Impossible de dire de combien les disques diffèrent.
+compare-between = Écart entre les deux : { $time }.
+compare-days = { $days } jours
+compare-disks = Disques
+compare-disk = Disque
+compare-differs = Écrit entre les deux
+compare-nothing = rien
+compare-most = au plus { $bytes }
+compare-none = –
+compare-was = alors { $name }
+compare-only-from = seulement dans le premier
+compare-only-to = seulement dans le second
+compare-machine = Instance
+compare-moment = Moment
+compare-changed = différent
+delete-branch-title = Supprimer une branche de points de reprise
+delete-branch-what = { $count ->
+    [0] Le point de reprise « { $name } » sera supprimé ; aucun autre n’en descend. Cette suppression est définitive.
+    [one] Le point de reprise « { $name } » et celui qui en descend seront supprimés. Cette suppression est définitive.
+   *[other] Le point de reprise « { $name } » et les { $count_text } points qui en descendent seront supprimés. Cette suppression est définitive.
+}
+delete-branch-here = Vous êtes dans cette branche. L’instance et ses disques ne changent pas ; elle descendra de « { $onto } ».
+delete-branch-here-none = Vous êtes dans cette branche. L’instance et ses disques ne changent pas, mais elle ne descendra plus d’aucun point de reprise.
+delete-branch-tick = { $count ->
+    [one] Je veux supprimer ce point de reprise.
+   *[other] Je veux supprimer ces { $count_text } points de reprise.
+}
+delete-branch-submit = Supprimer la branche
+volume-from-point-what = Un nouveau volume de données aura le contenu d’un disque au point « { $name } », dans la même zone. Ni le point ni l’instance ne changent.
+volume-from-point-disk = Disque
+volume-from-point-cost = Rien n’est copié : le volume ne prend de l’espace qu’à mesure qu’il change, et tant qu’il existe, le contenu du disque est conservé même si le point est supprimé.
 rollback-what = « { $instance } » reviendra au point « { $point } ».
 undo-what = « { $instance } » reviendra à ce qu’elle était juste avant la restauration à « { $point } ».
 rollback-now = Maintenant

@@ -8,8 +8,8 @@
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId, ZoneId};
 use crate::view::{
-    InstanceDeletion, InstanceRow, InstanceView, Listing, Page, PointDeletion, PointPlan,
-    PointView, PointsView, RollbackPlan, SerialView, Started,
+    BranchDeletion, InstanceDeletion, InstanceRow, InstanceView, Listing, Page, PointComparison,
+    PointDeletion, PointPlan, PointView, PointsView, RollbackPlan, SerialView, Started,
 };
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
@@ -106,10 +106,21 @@ pub async fn list_points(instance: InstanceId) -> Result<PointsView, Fault> {
 }
 
 /// One of the instance's recovery points with all that is known of it: this one, or else the one that the instance's state
-/// descends from, or the newest.
+/// descends from, or the newest. None: it is not there (any more).
 #[server(prefix = "/api", endpoint = "points/get", input = GetUrl)]
-pub async fn get_point(instance: InstanceId, point: Option<PointId>) -> Result<PointView, Fault> {
-    super::door::run(move |control, caller| control.point(caller, instance, point)).await
+pub async fn get_point(
+    instance: InstanceId,
+    point: Option<PointId>,
+) -> Result<Option<PointView>, Fault> {
+    super::door::run(
+        move |control, caller| match control.point(caller, instance, point) {
+            Err(Fault::NotFound {
+                what: crate::domain::fault::Noun::Point,
+            }) => Ok(None),
+            found => found.map(Some),
+        },
+    )
+    .await
 }
 
 /// What making a recovery point would mean.
@@ -156,6 +167,42 @@ pub async fn plan_point_deletion(point: PointId) -> Result<PointDeletion, Fault>
 #[server(prefix = "/api", endpoint = "points/delete")]
 pub async fn delete_point(point: PointId) -> Result<Started, Fault> {
     super::door::run(move |control, caller| control.delete_point(caller, point)).await
+}
+
+/// What deleting the point and all that descends from it would mean.
+#[server(prefix = "/api", endpoint = "points/branch", input = GetUrl)]
+pub async fn plan_branch_deletion(point: PointId) -> Result<BranchDeletion, Fault> {
+    super::door::run(move |control, caller| control.branch_deletion(caller, point)).await
+}
+
+/// Deletes the point and all that descends from it. `seal` is the plan's.
+#[server(prefix = "/api", endpoint = "points/delete-branch")]
+pub async fn delete_branch(point: PointId, seal: String) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| control.delete_branch(caller, point, &seal)).await
+}
+
+/// Compares two states of the instance, each a recovery point, or the present where none is named.
+#[server(prefix = "/api", endpoint = "points/compare", input = GetUrl)]
+pub async fn compare_points(
+    instance: InstanceId,
+    from: Option<PointId>,
+    to: Option<PointId>,
+) -> Result<PointComparison, Fault> {
+    super::door::run(move |control, caller| control.compare_points(caller, instance, from, to))
+        .await
+}
+
+/// Makes a data volume with the content of one of the point's disks, in the same zone. `disk` is the volume that it was.
+#[server(prefix = "/api", endpoint = "points/create-volume")]
+pub async fn create_volume_from_point(
+    point: PointId,
+    disk: VolumeId,
+    name: String,
+) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| {
+        control.create_volume_from_point(caller, point, disk, &name)
+    })
+    .await
 }
 
 /// What bringing the instance back to the point would change.

@@ -11,14 +11,17 @@
 
 mod activity;
 mod boot;
+mod branch;
 mod caller;
 mod clock;
+mod compare;
 mod core;
 pub mod demo;
 mod details;
 mod error;
 mod expiry;
 mod exports;
+mod extract;
 mod filling;
 mod guests;
 mod home;

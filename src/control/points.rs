@@ -6,6 +6,7 @@ use super::moments::{moment, stamp, time_zone};
 use super::work::Asked;
 use super::{Caller, Control};
 use crate::catalog::instances::{Instance, instance_of, live_work_on};
+use crate::catalog::jobs::is_being_read;
 use crate::catalog::points::{
     Disk, Point, disks_of_point, insert_point, move_point, newest_point, point_of,
     points_of_instance, rename_point,
@@ -401,7 +402,11 @@ impl Control {
     }
 
     /// Bytes that deleting these points together would free: what only their checkpoints hold, and their memories.
-    fn frees(&self, instance: &Instance, points: &[(&Point, &[Disk])]) -> Result<Bytes, Fault> {
+    pub(super) fn frees(
+        &self,
+        instance: &Instance,
+        points: &[(&Point, &[Disk])],
+    ) -> Result<Bytes, Fault> {
         let zone = self.core.zones.get(instance.zone)?;
         let disks = points.iter().flat_map(|(_, disks)| disks.iter());
         let of: Vec<Reference> = disks.map(kept_by).collect();
@@ -474,7 +479,8 @@ pub(super) const fn kept_by(disk: &Disk) -> Reference {
 
 /// Refuses where the point cannot be deleted now.
 pub(super) fn may_delete(tx: &Transaction<'_>, point: &Point) -> Result<(), Refusal> {
-    let busy = live_work_on(tx, &point.instance.to_string())?.is_some();
+    let busy = live_work_on(tx, &point.instance.to_string())?.is_some()
+        || is_being_read(tx, &point.id.to_string())?;
     if busy || point.state != PointState::Ready {
         return Err(Fault::InUse {
             name: point.name.clone(),

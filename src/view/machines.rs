@@ -251,6 +251,103 @@ pub struct PointDeletion {
     pub loses_undo: bool,
 }
 
+/// What deleting a point and all that descends from it would mean.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchDeletion {
+    /// The name of the point that the branch begins with.
+    pub name: String,
+    /// Why that one is there.
+    pub kind: PointKind,
+    /// How many points go, that one counted.
+    pub points: u32,
+    /// Bytes that are freed when all of them are gone: what two of them share is counted once.
+    pub frees: Bytes,
+    /// Whether the instance's state descends from one of them: its disks stay as they are.
+    pub here: bool,
+    /// The kind and name of the point before, if there is one: what the instance then descends from.
+    pub onto: Option<(PointKind, String)>,
+    /// Whether the last rollback can then not be undone any more.
+    pub loses_undo: bool,
+    /// Why it cannot be done now, if so.
+    pub refused: Option<Fault>,
+    /// Stands for what this plan shows: handed back with the confirmation, which is refused when it is outdated.
+    pub seal: String,
+}
+
+/// Two states of an instance beside each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointComparison {
+    /// The instance's name.
+    pub instance: String,
+    /// The one.
+    pub from: Compared,
+    /// The other.
+    pub to: Compared,
+    /// Whether one descends from the other: what differs is then what was written between the two. Else it is what was
+    /// written on either side since they parted, which is at least what differs.
+    pub line: bool,
+    /// The disks of both, the root volume first.
+    pub disks: Vec<DiskComparison>,
+    /// What could be compared: the instance's points, oldest first.
+    pub choices: Vec<PointChoice>,
+}
+
+/// One of the two states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// The point; none: the present.
+    pub point: Option<PointId>,
+    /// Why the point is there.
+    pub kind: PointKind,
+    /// The point's name, or the instance's.
+    pub name: String,
+    /// The moment it holds, or now.
+    pub taken: Moment,
+    /// Whether the instance ran, or runs.
+    pub running: bool,
+    /// What state its disks are in; none of the present.
+    pub consistency: Option<Consistency>,
+    /// What the memory in it takes on the hypervisor; none: it holds the disks only.
+    pub memory: Option<Bytes>,
+    /// What it ran on, or was made for.
+    pub hardware: Hardware,
+}
+
+/// One disk of two states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskComparison {
+    /// What it is for.
+    pub kind: VolumeKind,
+    /// As the one state has it, if it does.
+    pub from: Option<ComparedDisk>,
+    /// As the other has it.
+    pub to: Option<ComparedDisk>,
+    /// Bytes in which the two may differ; none where that cannot be told, or one has no such disk.
+    pub differ: Option<Bytes>,
+}
+
+/// A disk of one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparedDisk {
+    /// Its name there.
+    pub name: String,
+    /// Its size there.
+    pub size: Bytes,
+}
+
+/// A point that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointChoice {
+    /// Its id.
+    pub id: PointId,
+    /// Why it is there.
+    pub kind: PointKind,
+    /// Its name.
+    pub name: String,
+    /// The moment it holds.
+    pub taken: Moment,
+}
+
 /// What a rollback does to one disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

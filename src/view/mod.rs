@@ -16,7 +16,8 @@ pub use details::{
 pub use listing::Listing;
 
 pub use machines::{
-    DiskChange, InstanceDeletion, InstanceRow, InstanceView, MemoryPlan, PointDeletion, PointDisk,
+    BranchDeletion, Compared, ComparedDisk, DiskChange, DiskComparison, InstanceDeletion,
+    InstanceRow, InstanceView, MemoryPlan, PointChoice, PointComparison, PointDeletion, PointDisk,
     PointPlan, PointRow, PointView, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
 pub use people::{

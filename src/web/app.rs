@@ -37,6 +37,7 @@ pub fn App() -> impl IntoView {
                     <ParentRoute path=path!("/instances/:id") view=by(instance::surroundings) ssr=SsrMode::Async>
                         <Route path=path!("") view=by(instance::overview) ssr=SsrMode::Async/>
                         <Route path=path!("/volumes") view=by(instance::volumes) ssr=SsrMode::Async/>
+                        <Route path=path!("/points/compare") view=by(points::compare::page) ssr=SsrMode::Async/>
                         <Route path=path!("/points/:point?") view=by(points::page) ssr=SsrMode::Async/>
                         <Route path=path!("/serial") view=by(serial::page) ssr=SsrMode::Async/>
                     </ParentRoute>

@@ -10,10 +10,10 @@ use crate::api::{instances, jobs, session, snapshots, templates, volumes, zones}
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
-    ActivityRow, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView, JobView, KitView,
-    Listing, OrganizationView, Page, PointDeletion, PointPlan, PointView, PointsView, ProfileView,
-    RollbackPlan, SerialView, SnapshotPlan, SnapshotRow, Started, TemplateRow, VolumeRow,
-    ZonesView,
+    ActivityRow, BranchDeletion, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView,
+    JobView, KitView, Listing, OrganizationView, Page, PointComparison, PointDeletion, PointPlan,
+    PointView, PointsView, ProfileView, RollbackPlan, SerialView, SnapshotPlan, SnapshotRow,
+    Started, TemplateRow, VolumeRow, ZonesView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -57,6 +57,10 @@ pub enum Question {
     PointPlan(InstanceId),
     /// What would the recovery point's deletion mean?
     PointDeletion(PointId),
+    /// What would the deletion of the point and all that descends from it mean?
+    BranchDeletion(PointId),
+    /// How do two states of the instance differ? None: the present.
+    Comparison(InstanceId, Option<PointId>, Option<PointId>),
     /// What would bringing the instance back to the point change?
     Rollback(PointId),
     /// This page of the templates.
@@ -103,11 +107,15 @@ pub enum Answer {
     /// To [`Question::Points`].
     Points(Box<PointsView>),
     /// To [`Question::Point`].
-    Point(Box<PointView>),
+    Point(Option<Box<PointView>>),
     /// To [`Question::PointPlan`].
     PointPlan(Box<PointPlan>),
     /// To [`Question::PointDeletion`].
     PointDeletion(Box<PointDeletion>),
+    /// To [`Question::BranchDeletion`].
+    BranchDeletion(Box<BranchDeletion>),
+    /// To [`Question::Comparison`].
+    Comparison(Box<PointComparison>),
     /// To [`Question::Rollback`].
     Rollback(Box<RollbackPlan>),
     /// To [`Question::Templates`].
@@ -177,7 +185,7 @@ pub fn answer(question: Question) -> Later {
             Answer::Points(Box::new(found))
         }),
         Question::Point(instance, point) => get(instances::GetPoint { instance, point }, |found| {
-            Answer::Point(Box::new(found))
+            Answer::Point(found.map(Box::new))
         }),
         Question::PointPlan(instance) => get(instances::PlanPoint { instance }, |plan| {
             Answer::PointPlan(Box::new(plan))
@@ -185,6 +193,14 @@ pub fn answer(question: Question) -> Later {
         Question::PointDeletion(point) => get(instances::PlanPointDeletion { point }, |plan| {
             Answer::PointDeletion(Box::new(plan))
         }),
+        Question::BranchDeletion(point) => get(instances::PlanBranchDeletion { point }, |plan| {
+            Answer::BranchDeletion(Box::new(plan))
+        }),
+        Question::Comparison(instance, from, to) => {
+            get(instances::ComparePoints { instance, from, to }, |found| {
+                Answer::Comparison(Box::new(found))
+            })
+        }
         Question::Rollback(point) => get(instances::PlanRollback { point }, |plan| {
             Answer::Rollback(Box::new(plan))
         }),
@@ -263,6 +279,10 @@ pub enum Act {
     RenamePoint,
     /// *Supprimer* a point
     DeletePoint,
+    /// *Supprimer* a point and all that descends from it
+    DeleteBranch,
+    /// *Créer un volume* from a point's disk
+    VolumeFromPoint,
     /// *Restaurer l’instance à ce point*
     Rollback,
     /// *Créer un modèle*
@@ -294,6 +314,8 @@ impl Act {
             Self::CreatePoint => instances::CreatePoint::PATH,
             Self::RenamePoint => instances::RenamePoint::PATH,
             Self::DeletePoint => instances::DeletePoint::PATH,
+            Self::DeleteBranch => instances::DeleteBranch::PATH,
+            Self::VolumeFromPoint => instances::CreateVolumeFromPoint::PATH,
             Self::Rollback => instances::RollBack::PATH,
             Self::CreateTemplate => templates::CreateTemplate::PATH,
             Self::DeleteTemplate => templates::DeleteTemplate::PATH,

@@ -80,6 +80,10 @@ pub enum Dialog {
     RenamePoint(InstanceId, PointId),
     /// *Supprimer un point de reprise*
     DeletePoint(InstanceId, PointId),
+    /// *Supprimer la branche*: a point and all that descends from it
+    DeleteBranch(InstanceId, PointId),
+    /// *Créer un volume de données* from a point's disk
+    VolumeFromPoint(InstanceId, PointId),
     /// *Restaurer l’instance à ce point*
     Rollback(InstanceId, PointId),
     /// *Annuler la restauration*: the same, with a safety point
@@ -113,6 +117,8 @@ impl Dialog {
             Self::CreatePoint(_) => "create-point",
             Self::RenamePoint(..) => "rename-point",
             Self::DeletePoint(..) => "delete-point",
+            Self::DeleteBranch(..) => "delete-branch",
+            Self::VolumeFromPoint(..) => "volume-from-point",
             Self::Rollback(..) => "rollback",
             Self::Undo(..) => "undo",
             Self::Several(act) => several_key(act),
@@ -158,6 +164,8 @@ impl Dialog {
             "create-point" => instance().map(Self::CreatePoint),
             "rename-point" => both(Self::RenamePoint),
             "delete-point" => both(Self::DeletePoint),
+            "delete-branch" => both(Self::DeleteBranch),
+            "volume-from-point" => both(Self::VolumeFromPoint),
             "rollback" => both(Self::Rollback),
             "undo" => both(Self::Undo),
             _ => None,
@@ -195,6 +203,8 @@ impl Dialog {
             }
             Self::RenamePoint(instance, point)
             | Self::DeletePoint(instance, point)
+            | Self::DeleteBranch(instance, point)
+            | Self::VolumeFromPoint(instance, point)
             | Self::Rollback(instance, point)
             | Self::Undo(instance, point) => {
                 about("instance", instance.to_string());
@@ -222,7 +232,9 @@ impl Dialog {
             Self::DeleteSnapshot(id) => (snapshot(id), SNAPSHOTS.to_owned()),
             Self::DeleteInstance(id) => (instance(id), INSTANCES.to_owned()),
             // A safety point that was used to undo a rollback does not stay for long.
-            Self::DeletePoint(instance, point) | Self::Undo(instance, point) => {
+            Self::DeletePoint(instance, point)
+            | Self::DeleteBranch(instance, point)
+            | Self::Undo(instance, point) => {
                 (points(instance, Some(point)), points(instance, None))
             }
             _ => return here.to_owned(),
@@ -361,6 +373,49 @@ pub fn points(instance: InstanceId, point: Option<PointId>) -> String {
     match point {
         Some(point) => format!("{INSTANCES}/{instance}/points/{point}"),
         None => format!("{INSTANCES}/{instance}/points"),
+    }
+}
+
+/// Two states of an instance beside each other; none: the present.
+pub fn comparison(instance: InstanceId, from: Option<PointId>, to: Option<PointId>) -> String {
+    let told = |point: Option<PointId>| point.map_or_else(|| HERE.to_owned(), |id| id.to_string());
+    let all = points(instance, None);
+    format!("{all}/compare?from={}&to={}", told(from), told(to))
+}
+
+/// The present, where an address names a state of an instance.
+pub const HERE: &str = "here";
+
+/// What the table of recovery points is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointsSort {
+    /// `taken`, `name`, `holds` or `frees`.
+    pub key: &'static str,
+    /// Whether the last comes first.
+    pub down: bool,
+}
+
+impl PointsSort {
+    /// What an address says; the newest first where it says nothing that is known.
+    pub fn of(sort: &str) -> Self {
+        let (down, wanted) = match sort.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, sort),
+        };
+        let known = ["taken", "name", "holds", "frees"];
+        match known.into_iter().find(|key| *key == wanted) {
+            Some(key) => Self { key, down },
+            None => Self {
+                key: "taken",
+                down: true,
+            },
+        }
+    }
+
+    /// The address of the table, or of one of its points.
+    pub fn on(self, path: &str) -> String {
+        let down = if self.down { "-" } else { "" };
+        format!("{path}?view=time&sort={down}{}", self.key)
     }
 }
 
@@ -518,6 +573,8 @@ mod tests {
             Dialog::CreatePoint(instance),
             Dialog::RenamePoint(instance, point),
             Dialog::DeletePoint(instance, point),
+            Dialog::DeleteBranch(instance, point),
+            Dialog::VolumeFromPoint(instance, point),
             Dialog::Rollback(instance, point),
             Dialog::Undo(instance, point),
         ] {

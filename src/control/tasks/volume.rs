@@ -3,6 +3,9 @@
 use super::super::activity::log_end;
 use super::super::core::Core;
 use super::super::error::{About, explain};
+use super::super::extract::VolumeArgs;
+use super::super::points::NO_POINT;
+use super::point::args_of;
 use crate::catalog;
 use crate::catalog::jobs::{Ending, Job, NewJob, insert_job, job_of};
 use crate::catalog::snapshots::Held;
@@ -12,17 +15,30 @@ use crate::domain::id::{JobId, UserId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use crate::domain::volume::{VolumeEvent, VolumeState};
+use crate::engine;
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
 
 impl Core {
-    /// The engine makes the volume, empty. Making the same one again is harmless.
+    /// The engine makes the volume: empty, or on top of what a recovery point keeps. Making the same one again is harmless.
     pub(super) fn make_volume(&self, job: &Job) -> Result<(), Failure> {
         let volume = self.subject_volume(job)?;
         let zone = self.zones.get(volume.zone).map_err(Failure::Final)?;
         let pool = zone.pool(&volume.name).map_err(Failure::Passing)?;
-        pool.create_volume(volume.id, volume.size.0)
-            .map_err(|error| explain("make a volume", error.into(), zone.about(&volume.name)))
+        let args: VolumeArgs = match job.kind {
+            JobKind::CreateVolume => args_of(job)?,
+            _ => VolumeArgs::default(),
+        };
+        let made = match args.checkpoint {
+            Some(checkpoint) => pool.clone_volume(volume.id, checkpoint),
+            None => pool.create_volume(volume.id, volume.size.0),
+        };
+        match made {
+            // The point went with its instance, or had expired.
+            Err(engine::Error::NoCheckpoint(_)) => Err(Failure::Final(NO_POINT)),
+            made => made
+                .map_err(|error| explain("make a volume", error.into(), zone.about(&volume.name))),
+        }
     }
 
     /// The engine forgets the volume. Forgetting it again is harmless.

@@ -22,6 +22,10 @@ struct Ours {
     template: TemplateId,
     instance: InstanceId,
     point: PointId,
+    /// A point that descends from it.
+    branch: PointId,
+    /// The disk of both.
+    root: VolumeId,
     /// A data volume for the instance.
     disk: VolumeId,
     job: JobId,
@@ -133,6 +137,13 @@ const TABLE: &[Row] = &[
         let seal = c.rollback_plan(who, o.point).map(|plan| plan.seal).unwrap_or_default();
         told(c.roll_back(who, o.point, &seal, false, false))
     } },
+    Row { name: "branch_deletion", changes: false, stranger: POINT, call: |c, who, o| told(c.branch_deletion(who, o.point)) },
+    Row { name: "compare_points", changes: false, stranger: INSTANCE, call: |c, who, o| told(c.compare_points(who, o.instance, Some(o.point), None)) },
+    Row { name: "create_volume_from_point", changes: true, stranger: POINT, call: |c, who, o| told(c.create_volume_from_point(who, o.point, o.root, "of a point")) },
+    Row { name: "delete_branch", changes: true, stranger: POINT, call: |c, who, o| {
+        let seal = c.branch_deletion(who, o.branch).map(|plan| plan.seal).unwrap_or_default();
+        told(c.delete_branch(who, o.branch, &seal))
+    } },
     Row { name: "delete_point", changes: true, stranger: POINT, call: |c, who, o| told(c.delete_point(who, o.point)) },
     Row { name: "delete_instance", changes: true, stranger: INSTANCE, call: |c, who, o| told(c.delete_instance(who, o.instance, true)) },
     Row { name: "list_templates", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_templates(who, 1)) },
@@ -224,6 +235,9 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
         let instance = house.new_instance("secret-instance", template);
         let point = control.create_point(&house.owner, instance, "secret-point", "", false);
         house.succeeded(point.expect("begun").job);
+        let point = control.create_point(&house.owner, instance, "secret-branch", "", false);
+        house.succeeded(point.expect("begun").job);
+        let root = house.instance("secret-instance").volumes[0].id;
         let points = control
             .list_points(&house.owner, instance)
             .expect("a list")
@@ -263,6 +277,8 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
             template,
             instance,
             point: points[0].id,
+            branch: points[1].id,
+            root,
             disk,
             job,
             member: somebody,

@@ -57,6 +57,29 @@ fn act(house: &House, kind: JobKind) {
     house.ended(begun.expect("begun").job);
 }
 
+/// What is not told by the kind of its work: all points go, and a volume stands on what one of them kept.
+const BRANCH: &str = "branch";
+const EXTRACT: &str = "extract";
+
+/// Deletes the first point and all that descends from it.
+fn delete_branch(house: &House) {
+    let (control, owner) = (&house.control, &house.owner);
+    let first = point(house, node(house), "first").id;
+    let plan = control.branch_deletion(owner, first).expect("a plan");
+    let begun = control.delete_branch(owner, first, &plan.seal);
+    house.ended(begun.expect("begun").job);
+}
+
+/// Makes a volume with what the data disk held at the first point.
+fn extract(house: &House) {
+    let first = point(house, node(house), "first");
+    let disk = first.disks[1].volume;
+    let begun = house
+        .control
+        .create_volume_from_point(&house.owner, first.id, disk, "extracted");
+    house.ended(begun.expect("begun").job);
+}
+
 /// Opens the region of a variable and does the act of another, if nothing is under way; dies on the way.
 #[test]
 #[ignore = "run by the tests of this file, in a process of its own"]
@@ -68,6 +91,8 @@ fn child() {
     house.leaves_guests = true;
     match KINDS.into_iter().find(|kind| word(*kind) == wanted) {
         Some(kind) => act(&house, kind),
+        None if wanted == BRANCH => delete_branch(&house),
+        None if wanted == EXTRACT => extract(&house),
         // Only what is under way already.
         None => settle(&house),
     }
@@ -184,6 +209,40 @@ fn i16_create_point_is_stopped_after_every_step() {
 #[test]
 fn i16_delete_point_is_stopped_after_every_step() {
     stops_everywhere(JobKind::DeletePoint);
+}
+
+#[test]
+fn i16_a_branch_is_deleted_whole_wherever_that_is_stopped() {
+    let kind = JobKind::DeletePoint;
+    for place in places(kind, tasks::steps(kind)) {
+        let region = region();
+        let data = region.folder.path();
+        dies(data, BRANCH, &place);
+        let house = House::open(data);
+        settle(&house);
+        assert_whole(&house, &region);
+        assert_eq!(ended(&house, kind), JobState::Succeeded);
+        assert_eq!(all(&house, region.disks), region.latest);
+        let view = points(&house, node(&house));
+        assert_eq!((view.points.len(), view.current), (0, None), "{place}");
+    }
+}
+
+#[test]
+fn i16_a_volume_of_a_point_is_made_whole_wherever_that_is_stopped() {
+    let kind = JobKind::CreateVolume;
+    for place in places(kind, tasks::steps(kind)) {
+        let region = region();
+        let data = region.folder.path();
+        dies(data, EXTRACT, &place);
+        let house = House::open(data);
+        settle(&house);
+        assert_whole(&house, &region);
+        assert_eq!(ended(&house, kind), JobState::Succeeded);
+        let made = house.volume("extracted").id;
+        assert_eq!(whole(&house, made), region.first[1], "{place}");
+        assert_eq!(all(&house, region.disks), region.latest);
+    }
 }
 
 #[test]

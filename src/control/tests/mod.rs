@@ -3,7 +3,9 @@
 mod access;
 mod away;
 mod bad_input;
+mod branch;
 mod bulk;
+mod compare;
 mod costs;
 mod counting;
 #[cfg(feature = "failpoints")]

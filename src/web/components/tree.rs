@@ -9,7 +9,7 @@ use crate::domain::id::PointId;
 use crate::domain::outline::{Row, ancestors, has_children, hidden_under};
 use crate::domain::recovery::{PointKind, PointState};
 use crate::view::{PointRow, PointsView};
-use crate::web::erased::{Value, each, flag, follow, mark, maybe, memo, value};
+use crate::web::erased::{Value, each, flag, mark, memo, value};
 use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 use std::collections::HashMap;
@@ -219,7 +219,7 @@ impl Lines {
         let mut svg = String::new();
         for (way, path) in [Way::Plain, Way::Strong, Way::Now].into_iter().zip(self.0) {
             if !path.is_empty() {
-                _ = write!(svg, r#"<path class="{}" d="{path}"></path>"#, way.class());
+                _ = write!(svg, r#"<path class="{}" d="{path}"/>"#, way.class());
             }
         }
         svg
@@ -246,10 +246,7 @@ fn point(row: &PointRow, at: usize, class: impl Fn(usize, u32) -> Way) -> (Strin
     if row.goes_on {
         // By itself: it is not drawn while what it leads to is folded away.
         let way = class(at, row.lane).class();
-        _ = write!(
-            svg,
-            r#"<path class="{way} on" d="M{x} {KNOT}V{BELOW}"></path>"#
-        );
+        _ = write!(svg, r#"<path class="{way} on" d="M{x} {KNOT}V{BELOW}"/>"#);
     }
     let state = match row.state {
         PointState::Ready => "",
@@ -258,11 +255,11 @@ fn point(row: &PointRow, at: usize, class: impl Fn(usize, u32) -> Way) -> (Strin
     _ = match row.kind {
         PointKind::Made => write!(
             svg,
-            r#"<circle class="knot{strength}{state}" cx="{x}" cy="{KNOT}" r="6.5"></circle>"#
+            r#"<circle class="knot{strength}{state}" cx="{x}" cy="{KNOT}" r="6.5"/>"#
         ),
         PointKind::Safety => write!(
             svg,
-            r#"<rect class="knot{strength}{state}" x="{}" y="{}" width="11" height="11" rx="2"></rect>"#,
+            r#"<rect class="knot{strength}{state}" x="{}" y="{}" width="11" height="11" rx="2"/>"#,
             x - 5,
             KNOT - 5
         ),
@@ -284,10 +281,40 @@ fn here(from: Option<&PointRow>) -> (String, u32) {
     let mut svg = lines.draw();
     _ = write!(
         svg,
-        r#"<circle class="knot here" cx="{x}" cy="{KNOT}" r="7.5"></circle>"#
+        r#"<circle class="knot here" cx="{x}" cy="{KNOT}" r="7.5"/>"#
     );
     (svg, x + EDGE)
 }
+
+/// Elements that are written as text.
+#[derive(Debug, Default)]
+pub struct Html(pub String);
+
+impl Html {
+    /// An element with what is in it.
+    pub fn tag(&mut self, name: &'static str, class: &'static str, inside: impl FnOnce(&mut Self)) {
+        _ = write!(self.0, "<{name} class=\"{class}\">");
+        inside(self);
+        _ = write!(self.0, "</{name}>");
+    }
+
+    /// Text, whatever is in it.
+    pub fn text(&mut self, text: &str) {
+        for letter in text.chars() {
+            match letter {
+                '&' => self.0.push_str("&amp;"),
+                '<' => self.0.push_str("&lt;"),
+                '>' => self.0.push_str("&gt;"),
+                '"' => self.0.push_str("&quot;"),
+                '\'' => self.0.push_str("&#39;"),
+                other => self.0.push(other),
+            }
+        }
+    }
+}
+
+/// What stands beside the lanes of a row, as text.
+type Cells = Arc<dyn Fn(&Shown) -> String + Send + Sync>;
 
 /// What the page and the tree share.
 #[derive(Clone, Copy)]
@@ -309,8 +336,9 @@ pub fn tree(
     label: String,
     tree: Tree,
     href: impl Fn(PointId) -> String + Send + Sync + 'static,
-    cells: fn(&Shown) -> AnyView,
+    cells: impl Fn(&Shown) -> String + Send + Sync + 'static,
 ) -> AnyView {
+    let cells: Cells = Arc::new(cells);
     let Tree {
         twigs,
         chosen,
@@ -346,7 +374,7 @@ pub fn tree(
     });
     let keys = keyboard(twigs, folded);
     let href: Arc<dyn Fn(PointId) -> String + Send + Sync> = Arc::new(href);
-    let each_row = move |id| row(all, id, chosen, stop, alive, &*href, cells);
+    let each_row = move |id| row(all, id, chosen, stop, alive, &*href, &cells);
     view! {
         <div
             class="tree"
@@ -362,6 +390,23 @@ pub fn tree(
     .into_any()
 }
 
+/// What is in a row: its lanes, the sign that folds, and the cells.
+fn drawn(shown: &Shown, cells: &Cells) -> String {
+    let (drawing, width) = &shown.twig.drawing;
+    let mut html =
+        format!(r#"<svg class="lanes" width="{width}" aria-hidden="true">{drawing}</svg>"#);
+    if shown.folded.is_some() {
+        // Folding is of use where ways part; elsewhere its sign comes with the pointer.
+        let fork = if shown.twig.fork { " fork" } else { "" };
+        _ = write!(
+            html,
+            r#"<span class="twist{fork}" aria-hidden="true"></span>"#
+        );
+    }
+    html.push_str(&cells(shown));
+    html
+}
+
 /// A row. It stays the same element while its point changes, so that the focus in it is not lost.
 fn row(
     all: Memo<Vec<Shown>>,
@@ -370,7 +415,7 @@ fn row(
     stop: Memo<PointId>,
     alive: ReadSignal<bool>,
     href: &(dyn Fn(PointId) -> String + Send + Sync),
-    cells: fn(&Shown) -> AnyView,
+    cells: &Cells,
 ) -> AnyView {
     let this =
         memo(move |_| all.with(|all| all.iter().find(|shown| shown.twig.id() == id).cloned()));
@@ -385,23 +430,10 @@ fn row(
         let folded = this.with(|this| this.as_ref().and_then(|this| this.folded));
         folded.map(|folded| if folded { "false" } else { "true" })
     });
-    let inside = follow(move || {
-        this.with(|this| {
-            maybe(this.as_ref().map(|this| {
-                let (drawing, width) = this.twig.drawing.clone();
-                // Folding is of use where ways part; elsewhere its sign comes with the pointer.
-                let twist = this.folded.map(|_| {
-                    let class = if this.twig.fork { "twist fork" } else { "twist" };
-                    view! { <span class=class aria-hidden="true"></span> }.into_any()
-                });
-                view! {
-                    <svg class="lanes" width=width.to_string() aria-hidden="true" inner_html=drawing></svg>
-                    {maybe(twist)}
-                    {cells(this)}
-                }
-                .into_any()
-            }))
-        })
+    let cells = Arc::clone(cells);
+    let inside = value(move || {
+        this.with(|this| this.as_ref().map(|this| drawn(this, &cells)))
+            .unwrap_or_default()
     });
     if id == HERE {
         return view! {
@@ -415,9 +447,8 @@ fn row(
                 aria-setsize=number(|twig| twig.place.1)
                 tabindex=value(move || if alive.get() && stop.get() == HERE { "0" } else { "-1" }.to_owned())
                 hidden=hidden
-            >
-                {inside}
-            </div>
+                inner_html=inside
+            ></div>
         }
         .into_any();
     }
@@ -434,9 +465,8 @@ fn row(
             aria-expanded=expanded
             tabindex=mark(move || (alive.get() && stop.get() != id).then_some("-1"))
             hidden=hidden
-        >
-            {inside}
-        </a>
+            inner_html=inside
+        ></a>
     }
     .into_any()
 }

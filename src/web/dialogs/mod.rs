@@ -43,7 +43,7 @@ pub fn done_words(locale: Locale) -> Option<String> {
     let done = use_query_map().with_untracked(|query| query.get("done"))?;
     let kind = match done.as_str() {
         "take-snapshot" => JobKind::TakeSnapshot,
-        "create-volume" => JobKind::CreateVolume,
+        "create-volume" | "volume-from-point" => JobKind::CreateVolume,
         "import-volume" => JobKind::ImportVolume,
         "delete-volume" => JobKind::DeleteVolume,
         "restore" => JobKind::RestoreVolume,
@@ -58,7 +58,7 @@ pub fn done_words(locale: Locale) -> Option<String> {
         "reboot" => JobKind::RebootInstance,
         "delete-instance" => JobKind::DeleteInstance,
         "create-point" => JobKind::CreatePoint,
-        "delete-point" => JobKind::DeletePoint,
+        "delete-point" | "delete-branch" => JobKind::DeletePoint,
         "rollback" | "undo" => JobKind::Rollback,
         _ => return None,
     };
@@ -91,6 +91,8 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         Dialog::CreatePoint(_) => t!(locale, "point-create"),
         Dialog::RenamePoint(..) => t!(locale, "rename-point-title"),
         Dialog::DeletePoint(..) => t!(locale, "delete-point-title"),
+        Dialog::DeleteBranch(..) => t!(locale, "delete-branch-title"),
+        Dialog::VolumeFromPoint(..) => t!(locale, "act-restore"),
         Dialog::Rollback(..) => t!(locale, "point-restore"),
         Dialog::Undo(..) => t!(locale, "point-undo"),
         Dialog::Several(_) => t!(locale, "act-menu"),
@@ -120,6 +122,10 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         (Some(_), Dialog::CreatePoint(instance)) => point::create(instance, inside),
         (Some(_), Dialog::RenamePoint(instance, point)) => point::rename(instance, point, inside),
         (Some(_), Dialog::DeletePoint(_, point)) => point::delete(point, inside),
+        (Some(_), Dialog::DeleteBranch(_, point)) => point::delete_branch(point, inside),
+        (Some(_), Dialog::VolumeFromPoint(instance, point)) => {
+            point::volume(instance, point, inside)
+        }
         (Some(_), Dialog::Rollback(_, point) | Dialog::Undo(_, point)) => {
             rollback::body(point, inside)
         }

@@ -1,16 +1,20 @@
 //! *Créer un point de reprise*, *Renommer*, *Supprimer*.
 
+use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, PointId};
 use crate::domain::locale::Locale;
 use crate::domain::recovery::{Consistency, MemoryWay, PointKind};
 use crate::i18n::{fault, format, t};
-use crate::view::{PointDeletion, PointPlan, PointView};
+use crate::view::{BranchDeletion, PointDeletion, PointPlan, PointView};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
-use crate::web::components::dialog::{buttons, follow, planned, submit};
+use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
 use crate::web::components::field::{self, Refusal, tick};
 use crate::web::context::use_locale;
 use crate::web::erased::maybe;
 use leptos::prelude::*;
+
+/// It went while one looked.
+const NO_POINT: Fault = Fault::NotFound { what: Noun::Point };
 
 /// *Créer un point de reprise*: what it will hold, in what state, and what it costs.
 pub fn create(instance: InstanceId, close: String) -> AnyView {
@@ -95,8 +99,8 @@ pub fn rename(instance: InstanceId, point: PointId, close: String) -> AnyView {
     let rename = acting(Act::RenamePoint);
     let (refusal, pending) = follow(rename, &close);
     planned(found, close, move |found, close| match found {
-        Answer::Point(found) => to_rename(rename, &found, refusal, pending, close),
-        _ => ().into_any(),
+        Answer::Point(Some(found)) => to_rename(rename, &found, refusal, pending, close),
+        _ => unavailable(&NO_POINT, close),
     })
 }
 
@@ -168,6 +172,133 @@ fn to_delete(
         {buttons(t!(locale, "dialog-cancel"), close, submit(label, true, pending))}
     };
     form(delete, Act::DeletePoint, "ask", inside.into_any())
+}
+
+/// *Supprimer la branche*: how many points go, what is freed when all of them are gone, and where the instance then is.
+pub fn delete_branch(point: PointId, close: String) -> AnyView {
+    let looked = RwSignal::new(0);
+    let plan = ask(move || (Question::BranchDeletion(point), looked.get()));
+    let delete = acting(Act::DeleteBranch);
+    let (refusal, pending) = follow(delete, &close);
+    Effect::new(move |_| {
+        if refusal.get() == Some(Fault::PlanOutdated) {
+            looked.update(|times| *times += 1);
+        }
+    });
+    planned(plan, close, move |plan, close| match plan {
+        Answer::BranchDeletion(plan) => match &plan.refused {
+            Some(reason) => unavailable(reason, close),
+            None => to_delete_branch(delete, point, &plan, refusal, pending, close),
+        },
+        _ => ().into_any(),
+    })
+}
+
+fn to_delete_branch(
+    delete: Acting,
+    point: PointId,
+    plan: &BranchDeletion,
+    refusal: Refusal,
+    pending: Memo<bool>,
+    close: String,
+) -> AnyView {
+    let locale = use_locale();
+    let note = |words: String| view! { <p class="note">{words}</p> }.into_any();
+    let count = plan.points;
+    let text = format::count(locale, u64::from(count));
+    let below = count.saturating_sub(1);
+    let told = |kind: PointKind, name: &str| match kind {
+        PointKind::Made => name.to_owned(),
+        PointKind::Safety => t!(locale, "points-safety-name", name = name),
+    };
+    let name = told(plan.kind, &plan.name);
+    let what = t!(
+        locale,
+        "delete-branch-what",
+        name = name.as_str(),
+        count = below,
+        count_text = format::count(locale, u64::from(below))
+    );
+    let frees = t!(
+        locale,
+        "delete-frees",
+        bytes = format::bytes(locale, plan.frees)
+    );
+    let here = plan.here.then(|| {
+        let words = match &plan.onto {
+            Some((kind, onto)) => {
+                let onto = told(*kind, onto);
+                t!(locale, "delete-branch-here", onto = onto.as_str())
+            }
+            None => t!(locale, "delete-branch-here-none"),
+        };
+        view! { <p class="note bad">{words}</p> }.into_any()
+    });
+    let undo = plan
+        .loses_undo
+        .then(|| view! { <p class="note bad">{t!(locale, "delete-point-undo")}</p> }.into_any());
+    let inside = view! {
+        <div class="body">
+            {field::form_refusal(locale, refusal)}
+            <p>{what}</p>
+            <input type="hidden" name="point" value=point.to_string()/>
+            <input type="hidden" name="seal" value=plan.seal.clone()/>
+            {maybe(here)}
+            {maybe(undo)}
+            {note(frees)}
+            <label class="tick">
+                <input type="checkbox" required/>
+                <span>{t!(locale, "delete-branch-tick", count = count, count_text = text)}</span>
+            </label>
+        </div>
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "delete-branch-submit"), true, pending))}
+    };
+    form(delete, Act::DeleteBranch, "ask", inside.into_any())
+}
+
+/// *Créer un volume de données* from one of the point's disks.
+pub fn volume(instance: InstanceId, point: PointId, close: String) -> AnyView {
+    let found = ask(move || (Question::Point(instance, Some(point)), 0));
+    let create = acting(Act::VolumeFromPoint);
+    let (refusal, pending) = follow(create, &close);
+    planned(found, close, move |found, close| match found {
+        Answer::Point(Some(found)) => to_extract(create, &found, refusal, pending, close),
+        _ => unavailable(&NO_POINT, close),
+    })
+}
+
+fn to_extract(
+    create: Acting,
+    row: &PointView,
+    refusal: Refusal,
+    pending: Memo<bool>,
+    close: String,
+) -> AnyView {
+    let locale = use_locale();
+    let disks: Vec<AnyView> = row
+        .disks
+        .iter()
+        .map(|disk| {
+            let size = format::bytes(locale, disk.size);
+            let words = t!(locale, "point-disk", name = disk.name.as_str(), size = size);
+            view! { <option value=disk.volume.to_string()>{words}</option> }.into_any()
+        })
+        .collect();
+    let inside = view! {
+        <div class="body">
+            {field::form_refusal(locale, refusal)}
+            <p>{t!(locale, "volume-from-point-what", name = row.name.as_str())}</p>
+            <input type="hidden" name="point" value=row.id.to_string()/>
+            <div class="field">
+                <label for="field-disk">{t!(locale, "volume-from-point-disk")}</label>
+                <select id="field-disk" name="disk" required>{disks}</select>
+            </div>
+            {field::text(locale, t!(locale, "field-name"), None, String::new(), true, refusal)}
+            <p class="note">{t!(locale, "volume-from-point-cost")}</p>
+        </div>
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "restore-submit"), false, pending))}
+    };
+    form(create, Act::VolumeFromPoint, "ask", inside.into_any())
 }
 
 /// What else changes with it.

@@ -1,4 +1,8 @@
-//! The recovery points of an instance: the tree, and beside it the details of one point. Each point has an address.
+//! The recovery points of an instance: the tree, or the table by date, and beside it the details of one point. Each point has
+//! an address; `compare` has a page of its own.
+
+pub mod compare;
+mod table;
 
 use super::instance::use_instance;
 use super::{configuration, viewer_note};
@@ -9,18 +13,19 @@ use crate::domain::moment::Moment;
 use crate::domain::recovery::{PointKind, PointState};
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, format, t, words};
-use crate::view::{PointView, PointsView};
+use crate::view::{PointRow, PointView, PointsView};
 use crate::web::ask::{Answer, Asked, Question, ask};
 use crate::web::components::lists::{Phase, failed, loading};
+use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::tree::{HERE, Shown, Tree, tree, twigs};
+use crate::web::components::tree::{HERE, Html, Shown, Tree, tree, twigs};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{follow, maybe, memo, value};
-use crate::web::links::{self, Dialog};
+use crate::web::links::{self, Dialog, PointsSort};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
-use leptos_router::hooks::{use_navigate, use_params_map};
+use leptos_router::hooks::{use_navigate, use_params_map, use_query_map};
 
 /// A tree of more rows than this offers a link to *Vous êtes ici*.
 const FAR: usize = 20;
@@ -131,6 +136,9 @@ fn empty(instance: InstanceId, may_change: bool, zone: &str) -> AnyView {
 /// What is known of the point that is shown: nothing yet, that it is not there, or all.
 type Detail = Option<Option<Box<PointView>>>;
 
+/// Which view the address names: none is the tree.
+type View = Memo<Option<PointsSort>>;
+
 fn rows(
     frame: &Frame,
     instance: InstanceId,
@@ -143,8 +151,7 @@ fn rows(
     // A point that has gone meanwhile is not shown any longer, nor is the last one in the place of one that is not there.
     let detail: Memo<Detail> = memo(move |before: Option<&Detail>| {
         detail.with(|answer| match answer {
-            Some(Ok(Answer::Point(point))) => Some(Some(point.clone())),
-            Some(Err(Fault::NotFound { .. })) => Some(None),
+            Some(Ok(Answer::Point(point))) => Some(point.clone()),
             _ => before.cloned().flatten(),
         })
     });
@@ -154,7 +161,6 @@ fn rows(
     });
     let all = memo(move |_| found.with(|found| found.as_ref().map(twigs).unwrap_or_default()));
     let since = memo(move |_| found.with(|found| found.as_ref().and_then(|found| found.since)));
-    provide_context(Since(since));
     let undo = memo(move |_| found.with(|found| found.as_ref().and_then(|found| found.undo)));
     let zone = memo(move |_| {
         found.with(|found| {
@@ -172,24 +178,46 @@ fn rows(
         alive: frame.alive,
     };
     let href = move |point| links::points(instance, Some(point));
+    let query = use_query_map();
+    let view: View = memo(move |_| {
+        query.with(|query| {
+            let by_time = query.get_str("view") == Some("time");
+            by_time.then(|| PointsSort::of(query.get_str("sort").unwrap_or_default()))
+        })
+    });
+    let by_time = memo(move |_| view.get().is_some());
+    let the_tree = move || {
+        let label = t!(locale, "points-tree");
+        let cells = move |shown: &Shown| cells(locale, since, shown);
+        view! {
+            <div class="card">
+                <div class="tree-head" aria-hidden="true">
+                    <span>{t!(locale, "points-column-name")}</span>
+                    <span>{t!(locale, "points-column-holds")}</span>
+                    <span>{t!(locale, "points-column-created")}</span>
+                    <span class="number">{t!(locale, "points-column-frees")}</span>
+                </div>
+                {tree(label, shape, href, cells)}
+            </div>
+        }
+        .into_any()
+    };
+    let the_table = move || {
+        let chosen = Some(chosen.get());
+        let drawn = |found: &PointsView| table::table(instance, found, view.get()?, chosen).into();
+        found.with(|found| maybe(found.as_ref().and_then(drawn)))
+    };
     let frame = frame.clone();
     view! {
         {follow(move || maybe(undo.get().map(|(point, until)| undo_banner(locale, instance, point, until, may_change))))}
         {follow(move || {
-            let far = all.with(Vec::len) > FAR;
-            maybe(far.then(|| view! { <p class="to-here"><a href="#here" rel="external">{t!(locale, "points-to-here")}</a></p> }.into_any()))
+            let far = !by_time.get() && all.with(Vec::len) > FAR;
+            let here = far.then(|| view! { <a href="#here" rel="external">{t!(locale, "points-to-here")}</a> }.into_any());
+            view! { <div class="points-above">{views(locale, instance, asked_for.get(), by_time.get())} {maybe(here)}</div> }.into_any()
         })}
         <div class=value(move || if asked_for.get().is_some() { "points one" } else { "points" }.to_owned())>
             <div>
-                <div class="card">
-                    <div class="tree-head" aria-hidden="true">
-                        <span>{t!(locale, "points-column-name")}</span>
-                        <span>{t!(locale, "points-column-holds")}</span>
-                        <span>{t!(locale, "points-column-created")}</span>
-                        <span class="number">{t!(locale, "points-column-frees")}</span>
-                    </div>
-                    {tree(t!(locale, "points-tree"), shape, href, cells)}
-                </div>
+                {follow(move || if by_time.get() { follow(the_table) } else { the_tree() })}
                 <p class="below quiet">{follow(move || t!(locale, "points-where", zone = zone.get()).into_any())}</p>
             </div>
             {follow(move || {
@@ -231,9 +259,19 @@ fn kept_folds(instance: InstanceId) -> RwSignal<Vec<PointId>> {
     folded
 }
 
-/// Bytes written since the current point, for the row that says where one is.
-#[derive(Clone, Copy)]
-struct Since(Memo<Option<Bytes>>);
+/// The two views of the points, as links.
+fn views(locale: Locale, instance: InstanceId, point: Option<PointId>, by_time: bool) -> AnyView {
+    let tree = links::points(instance, point);
+    let time = PointsSort::of("").on(&tree);
+    let here = |chosen: bool| chosen.then_some("true");
+    view! {
+        <nav class="views" aria-label=t!(locale, "points-views")>
+            <a href=tree data-noscroll="" aria-current=here(!by_time)>{t!(locale, "points-view-tree")}</a>
+            <a href=time data-noscroll="" aria-current=here(by_time)>{t!(locale, "points-view-time")}</a>
+        </nav>
+    }
+    .into_any()
+}
 
 fn undo_banner(
     locale: Locale,
@@ -289,57 +327,90 @@ fn bytes_or_unknown(locale: Locale, bytes: Option<Bytes>) -> String {
     )
 }
 
-/// What stands beside the lanes.
-fn cells(shown: &Shown) -> AnyView {
-    let locale = use_locale();
-    let Some(row) = &shown.twig.point else {
-        let since = use_context::<Since>().map(|since| since.0);
-        let since = move || {
-            let bytes = since.and_then(|since| since.get());
-            maybe(bytes.map(|bytes| {
-                t!(locale, "points-since", bytes = format::bytes(locale, bytes)).into_any()
-            }))
-        };
-        return view! {
-            <span class="what"><b class="badge">{t!(locale, "points-here")}</b></span>
-            <span class="when">{t!(locale, "points-now")}</span>
-            <span class="frees number">{follow(since)}</span>
-        }
-        .into_any();
-    };
-    let chip = (row.kind == PointKind::Safety).then(|| {
-        view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()
-    });
-    let holds = if row.memory {
+/// What a point holds, and whether it is a safety point.
+fn holds(locale: Locale, row: &PointRow) -> AnyView {
+    let safety = row.kind == PointKind::Safety;
+    view! {
+        <span class="chip">{holds_words(locale, row)}</span>
+        " "
+        {maybe(safety.then(|| view! { <span class="chip safety">{t!(locale, "points-safety")}</span> }.into_any()))}
+    }
+    .into_any()
+}
+
+fn holds_words(locale: Locale, row: &PointRow) -> String {
+    if row.memory {
         t!(locale, "points-holds-memory")
     } else {
         t!(locale, "points-holds-disks")
-    };
-    let state = passing(locale, row.state).map(|words| status(Tone::Busy, words));
-    let frees = match row.state {
-        PointState::Ready => Some(bytes_or_unknown(locale, row.frees)),
-        PointState::Creating | PointState::Deleting => None,
-    };
-    let frees = frees.map(|frees| {
-        view! { <span class="unseen">{t!(locale, "points-column-frees")} " "</span> {frees} }
-            .into_any()
-    });
-    let under = (shown.under > 0 || shown.here_under).then(|| {
-        let (count, text) = (shown.under, format::count(locale, u64::from(shown.under)));
-        let points =
-            (count > 0).then(|| t!(locale, "points-folded", count = count, count_text = text));
-        let here = shown
-            .here_under
-            .then(|| view! { <b class="badge">{t!(locale, "points-here")}</b> }.into_any());
-        view! { <small class="under">{points} " " {maybe(here)}</small> }.into_any()
-    });
-    view! {
-        <span class="what"><bdi class="name">{name(locale, row.kind, &row.name)}</bdi> {maybe(state)} {maybe(under)}</span>
-        <span class="holds"><span class="chip">{holds}</span> {maybe(chip)}</span>
-        <span class="when">{format::date_time(locale, row.taken)}</span>
-        <span class="frees number">{maybe(frees)}</span>
     }
-    .into_any()
+}
+
+/// What stands beside the lanes. It is written as text, for there may be hundreds of rows: no element of it needs a hand
+/// when the page comes to life.
+fn cells(locale: Locale, since: Memo<Option<Bytes>>, shown: &Shown) -> String {
+    let mut html = Html::default();
+    let Some(row) = &shown.twig.point else {
+        html.tag("span", "what", |html| {
+            html.tag("b", "badge", |html| html.text(&t!(locale, "points-here")));
+        });
+        html.tag("span", "when", |html| html.text(&t!(locale, "points-now")));
+        html.tag("span", "frees number", |html| {
+            if let Some(bytes) = since.get() {
+                let bytes = format::bytes(locale, bytes);
+                html.text(&t!(locale, "points-since", bytes = bytes));
+            }
+        });
+        return html.0;
+    };
+    html.tag("span", "what", |html| {
+        html.tag("bdi", "name", |html| {
+            html.text(&name(locale, row.kind, &row.name))
+        });
+        if let Some(words) = passing(locale, row.state) {
+            html.text(" ");
+            html.tag("span", "state busy", |html| html.text(&words));
+        }
+        if shown.under > 0 || shown.here_under {
+            html.text(" ");
+            html.tag("small", "under", |html| {
+                let (count, text) = (shown.under, format::count(locale, u64::from(shown.under)));
+                if count > 0 {
+                    html.text(&t!(
+                        locale,
+                        "points-folded",
+                        count = count,
+                        count_text = text
+                    ));
+                    html.text(" ");
+                }
+                if shown.here_under {
+                    html.tag("b", "badge", |html| html.text(&t!(locale, "points-here")));
+                }
+            });
+        }
+    });
+    html.tag("span", "holds", |html| {
+        html.tag("span", "chip", |html| html.text(&holds_words(locale, row)));
+        if row.kind == PointKind::Safety {
+            html.tag("span", "chip safety", |html| {
+                html.text(&t!(locale, "points-safety"))
+            });
+        }
+    });
+    html.tag("span", "when", |html| {
+        html.text(&format::date_time(locale, row.taken))
+    });
+    html.tag("span", "frees number", |html| {
+        if row.state == PointState::Ready {
+            html.tag("span", "unseen", |html| {
+                html.text(&t!(locale, "points-column-frees"));
+                html.text(" ");
+            });
+            html.text(&bytes_or_unknown(locale, row.frees));
+        }
+    });
+    html.0
 }
 
 /// Everything about one point, and what can be done with it.
@@ -367,6 +438,7 @@ fn details(locale: Locale, frame: &Frame, instance: InstanceId, row: &PointView)
     });
     let acts =
         (frame.may_change() && row.state == PointState::Ready).then(|| acts(locale, instance, row));
+    let more = others(locale, frame, instance, row);
     view! {
         <aside class="card details" aria-labelledby="point-name">
             <h2 id="point-name"><bdi>{name(locale, row.kind, &row.name)}</bdi></h2>
@@ -376,6 +448,7 @@ fn details(locale: Locale, frame: &Frame, instance: InstanceId, row: &PointView)
             {facts(locale, row)}
             {maybe(refused)}
             {maybe(acts)}
+            {more}
         </aside>
     }
     .into_any()
@@ -496,4 +569,60 @@ fn acts(locale: Locale, instance: InstanceId, row: &PointView) -> AnyView {
     );
     view! { <div class="point-acts">{back} <div class="acts">{maybe(rename)} {delete}</div></div> }
         .into_any()
+}
+
+/// What else can be done from the point; an act that is not possible says why.
+fn others(locale: Locale, frame: &Frame, instance: InstanceId, row: &PointView) -> AnyView {
+    let here = links::points(instance, Some(row.id));
+    let reason = if !frame.may_change() {
+        Some(Fault::NotAllowed)
+    } else if row.state != PointState::Ready {
+        Some(Fault::InUse {
+            name: name(locale, row.kind, &row.name),
+        })
+    } else {
+        None
+    };
+    let reason = reason.map(|reason| fault::sentence(locale, &reason));
+    let act = |words: String, dialog: Dialog| {
+        let here = here.clone();
+        Entry::new(words, reason.clone(), move || dialog.on(&here))
+    };
+    let with = |words: String, other: Option<PointId>| {
+        Entry::link(words, links::comparison(instance, other, Some(row.id)))
+    };
+    let mut items = vec![Entry::link(
+        t!(locale, "point-compare-here"),
+        links::comparison(instance, Some(row.id), None),
+    )];
+    if row.parent.is_some() {
+        items.push(with(t!(locale, "point-compare-before"), row.parent));
+    }
+    items.push(
+        act(
+            t!(locale, "act-restore"),
+            Dialog::VolumeFromPoint(instance, row.id),
+        )
+        .apart(),
+    );
+    items.push(
+        act(
+            t!(locale, "point-delete-branch"),
+            Dialog::DeleteBranch(instance, row.id),
+        )
+        .danger()
+        .apart(),
+    );
+    let label = t!(
+        locale,
+        "point-others-named",
+        name = name(locale, row.kind, &row.name)
+    );
+    menu(
+        "point-others".to_owned(),
+        t!(locale, "point-others"),
+        label,
+        Size::Normal,
+        entries(items),
+    )
 }

@@ -203,6 +203,17 @@ fn the_line_to_what_is_folded_away_stands_by_itself() {
 }
 
 #[test]
+fn a_name_is_text_and_never_an_element() {
+    let mut html = Html::default();
+    let name = "<img src=x onerror='a()'> & \"b\"";
+    html.tag("bdi", "name", |html| html.text(name));
+    assert_eq!(
+        html.0,
+        "<bdi class=\"name\">&lt;img src=x onerror=&#39;a()&#39;&gt; &amp; &quot;b&quot;</bdi>"
+    );
+}
+
+#[test]
 fn deep_trees_stay_in_sight() {
     // Each point has an older branch: every second one opens a lane.
     let parents: Vec<(u8, Option<u8>)> = (1..60u8)
