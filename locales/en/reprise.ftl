@@ -125,6 +125,20 @@ progress-left = { $count ->
 ## Notices
 
 toast-close = Close the notice
+toast-many =
+    { $count ->
+        [one] { $count_text } task has ended
+       *[other] { $count_text } tasks have ended
+    }
+toast-many-failed =
+    { $count ->
+        [one] { $count_text } did not succeed.
+       *[other] { $count_text } did not succeed.
+    }
+title-percent = { $percent } – {""}
+title-tasks = ({ $count }) {""}
+title-done = Done – {""}
+title-failed = Failed – {""}
 toast-see = See the task
 toast-leave = You can leave this page.
 toast-region = Notices

@@ -126,6 +126,20 @@ progress-left = { $count ->
 ## Avis
 
 toast-close = Fermer l’avis
+toast-many =
+    { $count ->
+        [one] { $count_text } tâche s’est terminée
+       *[other] { $count_text } tâches se sont terminées
+    }
+toast-many-failed =
+    { $count ->
+        [one] { $count_text } n’a pas abouti.
+       *[other] { $count_text } n’ont pas abouti.
+    }
+title-percent = { $percent } – {""}
+title-tasks = ({ $count }) {""}
+title-done = Terminé – {""}
+title-failed = Échec – {""}
 toast-see = Voir la tâche
 toast-leave = Vous pouvez quitter cette page.
 toast-region = Avis

@@ -11,10 +11,11 @@ use crate::view::{ActivityRow, JobView, Listing, Page};
 use leptos::prelude::server;
 use leptos::server_fn::codec::GetUrl;
 
-/// The organization's tasks that go on, oldest first (at most 100), and those that ended in the last minute.
+/// The organization's tasks that go on, oldest first (at most 100), those that ended in the last minute, and those of
+/// `known` (ids, separated by commas, at most 50) that ended before.
 #[server(prefix = "/api", endpoint = "jobs/current", input = GetUrl)]
-pub async fn current_jobs() -> Result<Vec<JobView>, Fault> {
-    super::door::run(|control, caller| control.current_jobs(caller)).await
+pub async fn current_jobs(#[server(default)] known: String) -> Result<Vec<JobView>, Fault> {
+    super::door::run(move |control, caller| control.current_jobs(caller, &known)).await
 }
 
 /// A page of the activity log, as it is asked for; newest first, unless it says otherwise.

@@ -357,17 +357,23 @@ impl Catalog {
         organization: OrganizationId,
         since: i64,
         limit: u32,
+        known: &[JobId],
     ) -> Result<Vec<Job>, Error> {
         self.read(|tx| {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            let known = serde_json::Value::from(known).to_string();
             let sql = format!(
                 "SELECT * FROM (SELECT {JOB} FROM jobs j WHERE j.organization = ?1 AND j.state IN {LIVE}
                                 ORDER BY j.asked, j.id LIMIT ?3)
                  UNION ALL
                  SELECT * FROM (SELECT {JOB} FROM jobs j WHERE j.organization = ?1 AND j.ended >= ?2
-                                ORDER BY j.ended DESC, j.id DESC LIMIT ?3)"
+                                ORDER BY j.ended DESC, j.id DESC LIMIT ?3)
+                 UNION ALL
+                 SELECT * FROM (SELECT {JOB} FROM jobs j WHERE j.organization = ?1 AND j.ended < ?2
+                                AND j.id IN (SELECT value FROM json_each(?4)) ORDER BY j.ended DESC)"
             );
             let mut query = tx.prepare_cached(&sql).context("list an organization's work")?;
-            let rows = query.query_map((organization, since, limit), certain);
+            let rows = query.query_map((organization, since, limit, known), certain);
             rows.and_then(Iterator::collect).context("list an organization's work")
         })
     }

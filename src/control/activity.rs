@@ -2,6 +2,7 @@
 
 use super::core::Core;
 use super::error::{Error, Refusal, internal};
+use super::live::{Listening, Place};
 use super::moments::{moment, time_zone};
 use super::{Caller, Control, narrow};
 use crate::catalog;
@@ -14,7 +15,6 @@ use crate::domain::role::{Door, Permission};
 use crate::view::{Act, ActivityRow, Change, FILE_ROWS, Listing, Outcome, PAGE_ROWS, Page};
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
 
 impl Control {
     /// A page of the organization's activity log, newest first.
@@ -109,13 +109,13 @@ impl Control {
         })
     }
 
-    /// What changes in the caller's organization, from now on.
+    /// Listens to what changes in the caller's organization: from now on, or from where the caller was.
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn subscribe(&self, caller: &Caller) -> Result<broadcast::Receiver<Change>, Fault> {
+    pub fn subscribe(&self, caller: &Caller, from: Option<Place>) -> Result<Listening, Fault> {
         let actor = caller.must(Permission::Read)?;
-        Ok(self.core.live.subscribe(actor.organization))
+        Ok(self.core.live.subscribe(actor.organization, from))
     }
 
     /// Writes an act without long work into the log of the caller's organization.

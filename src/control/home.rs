@@ -39,10 +39,11 @@ impl Control {
         let zone = time_zone(&actor.time_zone);
         let now = self.now_ms();
         let tallies = self.ask(self.catalog().tallies(actor.organization))?;
-        let jobs = self.ask(
-            self.catalog()
-                .current_jobs(actor.organization, i64::MAX, TASKS),
-        )?;
+        let jobs =
+            self.ask(
+                self.catalog()
+                    .current_jobs(actor.organization, i64::MAX, TASKS, &[]),
+            )?;
         let mut needs = self.zones_in_need();
         // One more than is named: then it is known that there are more.
         let limit = NAMED as u32 + 1;

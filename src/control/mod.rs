@@ -58,6 +58,7 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use error::{Error, chain};
 pub use exports::ZoneDoor;
 pub use kit::KitFile;
+pub use live::{Listening, Place};
 pub use open::{First, Settings, Tuning, ZoneSettings};
 pub use reconcile::Quarantined;
 pub use templates::TemplateImport;

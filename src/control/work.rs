@@ -23,6 +23,8 @@ use rusqlite::Transaction;
 const LISTED: u32 = 100;
 /// How long a task that ended stays in the list, in milliseconds.
 const ENDED_STAYS: i64 = 60_000;
+/// Tasks that are told of by their ids at most.
+const KNOWN: usize = 50;
 
 /// Long work that a member asks for.
 pub(super) struct Asked<'a> {
@@ -57,17 +59,24 @@ impl<'a> Asked<'a> {
 }
 
 impl Control {
-    /// The organization's tasks that go on, oldest first (at most 100), then those that ended in the last minute.
+    /// The organization's tasks that go on, oldest first (at most 100), then those that ended in the last minute, then
+    /// those of `known` (ids, separated by commas) that ended before: a browser asks for what was set going in it.
     ///
     /// # Errors
     /// [`Fault::SignInNeeded`].
-    pub fn current_jobs(&self, caller: &Caller) -> Result<Vec<JobView>, Fault> {
+    pub fn current_jobs(&self, caller: &Caller, known: &str) -> Result<Vec<JobView>, Fault> {
         let actor = caller.must(Permission::Read)?;
         let since = self.now_ms() - ENDED_STAYS;
-        let jobs = self.ask(
-            self.catalog()
-                .current_jobs(actor.organization, since, LISTED),
-        )?;
+        let known: Vec<JobId> = known
+            .split(',')
+            .filter_map(|id| id.parse().ok())
+            .take(KNOWN)
+            .collect();
+        let jobs =
+            self.ask(
+                self.catalog()
+                    .current_jobs(actor.organization, since, LISTED, &known),
+            )?;
         let zone = time_zone(&actor.time_zone);
         Ok(jobs
             .iter()

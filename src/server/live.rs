@@ -1,16 +1,19 @@
 //! `GET /live`: what changed, as server-sent events (WHATWG HTML, section 9.2).
 //!
-//! An event carries no content, only what to ask for again, so a missed one costs nothing but time: whoever connects, for
-//! the first time or anew, or fell behind, is told that everything may have changed. (The first time, too: something may
-//! have ended between the page's making and its connection.)
+//! An event carries no content, only what to ask for again. Its id says up to where its reader has been told: a browser
+//! that was cut off names it (`Last-Event-ID`) and is told what it missed. Whoever connects for the first time, was away
+//! for too long, comes back to another start of the program, or fell behind, is told that everything may have changed.
+//! (The first time, too: something may have ended between the page's making and its connection.)
 
 use super::security::refusal;
 use super::session::{Visit, authenticate, blocking};
 use super::state::AppState;
+use crate::control::Place;
 use crate::control::people::Token;
 use crate::domain::fault::Fault;
 use crate::view::Change;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use std::convert::Infallible;
@@ -29,11 +32,14 @@ const EVERYTHING: [Change; 7] = [
 /// How often an open stream looks whether its session still holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-fn event(id: u64, change: Change) -> Event {
+/// How long a browser that was cut off waits before it comes back, in milliseconds: not all of them at once.
+const COME_BACK: std::ops::Range<u64> = 500..2500;
+
+fn event(place: Place, change: Change) -> Event {
     let data = serde_json::to_string(&change).unwrap_or_default();
     Event::default()
         .event("change")
-        .id(id.to_string())
+        .id(place.to_string())
         .data(data)
 }
 
@@ -43,30 +49,44 @@ async fn has_ended(state: &AppState, token: &Token) -> bool {
     !matches!(member, Ok(Some(_)))
 }
 
+/// Where the browser was when it was cut off. What we did not write is as if it were not there.
+fn place(headers: &HeaderMap) -> Option<Place> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
 /// The stream of the caller's organization.
 pub async fn live(
     State(state): State<AppState>,
     axum::Extension(visit): axum::Extension<Visit>,
+    headers: HeaderMap,
 ) -> Response {
     let Some(token) = visit.token.clone() else {
         return refusal(&Fault::SignInNeeded);
     };
     let control = state.control.clone();
-    let mut changes = match blocking(move || control.subscribe(&visit.caller)).await {
-        Ok(changes) => changes,
+    let from = place(&headers);
+    let listening = match blocking(move || control.subscribe(&visit.caller, from)).await {
+        Ok(listening) => listening,
         Err(fault) => return refusal(&fault),
     };
     let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Event, Infallible>>(16);
     tokio::spawn(async move {
-        let mut id = 0;
-        let mut pending: Vec<Change> = EVERYTHING.to_vec();
+        let mut changes = listening.changes;
+        let mut at = listening.place;
+        let missed = listening.missed.unwrap_or_else(|| EVERYTHING.to_vec());
+        let mut pending: Vec<(Place, Change)> =
+            missed.into_iter().map(|change| (at, change)).collect();
+        let wait = Duration::from_millis(rand::random_range(COME_BACK));
+        if sender.send(Ok(Event::default().retry(wait))).await.is_err() {
+            return;
+        }
         let mut ended = false;
         let mut look_again = tokio::time::interval(LOOK_AGAIN);
         look_again.reset();
         loop {
-            for change in pending.drain(..) {
-                id += 1;
-                if sender.send(Ok(event(id, change))).await.is_err() {
+            for (place, change) in pending.drain(..) {
+                at = place;
+                if sender.send(Ok(event(place, change))).await.is_err() {
                     return;
                 }
             }
@@ -78,18 +98,18 @@ pub async fn live(
                 () = sender.closed() => return,
                 _ = look_again.tick() => ended = has_ended(&state, &token).await,
                 change = changes.recv() => match change {
-                    Ok(change) => {
-                        pending.push(change);
+                    Ok((place, change)) => {
+                        pending.push((place, change));
                         // What ends other people's sessions stands in the log.
                         ended = change == Change::Activity && has_ended(&state, &token).await;
                     }
-                    Err(RecvError::Lagged(_)) => pending.extend(EVERYTHING),
+                    Err(RecvError::Lagged(_)) => pending.extend(EVERYTHING.map(|change| (at, change))),
                     Err(RecvError::Closed) => return,
                 },
             }
             if ended {
                 // The page asks for what it shows, and is told that it must sign in.
-                pending.extend(EVERYTHING);
+                pending.extend(EVERYTHING.map(|change| (at, change)));
             }
         }
     });

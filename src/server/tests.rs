@@ -3,6 +3,7 @@
 mod answers;
 mod csv;
 mod kit;
+mod live;
 mod people;
 mod pseudo;
 mod signals;

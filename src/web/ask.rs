@@ -31,8 +31,8 @@ pub enum Question {
     Snapshots(Listing),
     /// This page of the activity log.
     Activity(Listing),
-    /// The tasks that go on.
-    Jobs,
+    /// The tasks that go on, and those with these ids.
+    Jobs(String),
     /// What would a snapshot of the volume mean?
     SnapshotPlan(VolumeId),
     /// What would the volume's deletion mean?
@@ -156,7 +156,7 @@ pub fn answer(question: Question) -> Later {
             get(snapshots::ListSnapshots { listing }, Answer::Snapshots)
         }
         Question::Activity(listing) => get(jobs::ListActivity { listing }, Answer::Activity),
-        Question::Jobs => get(jobs::CurrentJobs {}, Answer::Jobs),
+        Question::Jobs(known) => get(jobs::CurrentJobs { known }, Answer::Jobs),
         Question::SnapshotPlan(volume) => get(volumes::PlanSnapshot { volume }, Answer::Plan),
         Question::VolumeDeletion(volume) => {
             get(volumes::VolumeDeletion { volume }, Answer::Deletion)

@@ -17,6 +17,7 @@ use crate::i18n::{format, t, words};
 use crate::view::{JobView, SessionView};
 use leptos::prelude::*;
 use leptos::server::SharedValue;
+use leptos_meta::Title;
 use leptos_router::components::{Outlet, Redirect};
 use leptos_router::hooks::use_location;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ fn surround(session: SessionView) -> AnyView {
     let live = Live::new();
     let toasts = Toasts::new();
     let alive = RwSignal::new(false);
-    let jobs = ask::ask(move || (Question::Jobs, live.jobs.get()));
+    let jobs = ask::ask(move || (Question::Jobs(toasts.waited_for()), live.jobs.get()));
     let kit_due = RwSignal::new(session.kit_due);
     let frame = Frame {
         session: Arc::new(session),
@@ -58,6 +59,7 @@ fn surround(session: SessionView) -> AnyView {
     };
     provide_context(frame.clone());
     live.listen();
+    toasts.recall();
     tell_ends(toasts, jobs);
     told(&frame);
     Effect::new(move |_| alive.set(true));
@@ -93,6 +95,7 @@ fn surround(session: SessionView) -> AnyView {
                 </main>
             </div>
         </div>
+        <Title formatter=move |title: String| format!("{}{title}", toasts.mark())/>
         <ToastRegion toasts/>
     }
     .into_any()

@@ -1,7 +1,8 @@
 //! Live changes: the server says *what kind of thing* changed, the page asks anew for what it shows of it.
 //!
-//! Changes that come close together are taken together. `EventSource` reconnects by itself; after a gap the server says
-//! that everything may have changed, and so it is taken when the browser is online again. On the server all of this does nothing.
+//! Changes that come close together are taken together. `EventSource` reconnects by itself and says where it was; the
+//! server tells what was missed, or that everything may have changed. So it is taken when the browser is online again,
+//! too. On the server all of this does nothing.
 
 use leptos::prelude::*;
 
@@ -128,10 +129,10 @@ mod browser {
                 }
             })
         };
+        // What was missed meanwhile is told by the server, which knows where the stream was cut.
         let opened = Closure::<dyn FnMut(Event)>::new(move |_| {
             if cut.replace(false) {
                 live.lost.set(false);
-                live.refresh();
             }
         });
         // A change that was told while nothing could be asked for: the stream need not have been cut by that.

@@ -95,8 +95,8 @@ const TABLE: &[Row] = &[
     Row { name: "list_snapshots", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_snapshots(who, 1)) },
     Row { name: "list_activity", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.list_activity(who, 1)) },
     Row { name: "activity_file", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.activity_file(who, Listing::default())) },
-    Row { name: "current_jobs", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.current_jobs(who)) },
-    Row { name: "subscribe", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.subscribe(who).map(|_| ())) },
+    Row { name: "current_jobs", changes: false, stranger: Stranger::Own, call: |c, who, ours| told(c.current_jobs(who, &ours.job.to_string())) },
+    Row { name: "subscribe", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.subscribe(who, None).map(|_| ())) },
     Row { name: "volume", changes: false, stranger: VOLUME, call: |c, who, o| told(c.volume(who, o.volume)) },
     Row { name: "volume_deletion", changes: false, stranger: VOLUME, call: |c, who, o| told(c.volume_deletion(who, o.volume)) },
     Row { name: "snapshot_plan", changes: false, stranger: VOLUME, call: |c, who, o| told(c.snapshot_plan(who, o.volume)) },
@@ -352,7 +352,7 @@ fn i15_every_use_case_as_each_role_as_a_stranger_and_signed_out() {
             }
             // What was begun ends before the next row, so that nothing is refused for being busy.
             for who in [&house.owner, &stranger] {
-                for job in control.current_jobs(who).expect("tasks") {
+                for job in control.current_jobs(who, "").expect("tasks") {
                     if job.state.is_live() {
                         let mut left = 12_000;
                         while control

@@ -26,7 +26,7 @@ fn begin<I: ToString>(house: &House, act: SeveralAct, all: &[I]) -> Result<Start
 /// Waits until nothing is under way.
 fn ended(house: &House) {
     let live = || {
-        let jobs = house.control.current_jobs(&house.owner).expect("tasks");
+        let jobs = house.control.current_jobs(&house.owner, "").expect("tasks");
         jobs.into_iter().find(|job| job.state.is_live())
     };
     while let Some(job) = live() {
@@ -169,7 +169,7 @@ fn i15_what_another_organization_has_is_as_if_it_were_not_there() {
 
 fn ended_for(house: &House, who: &crate::control::Caller, id: JobId) {
     let live = || {
-        let jobs = house.control.current_jobs(who).expect("tasks");
+        let jobs = house.control.current_jobs(who, "").expect("tasks");
         jobs.iter().any(|job| job.id == id && job.state.is_live())
     };
     while live() {

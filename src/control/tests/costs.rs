@@ -66,7 +66,7 @@ fn costs(house: &House, one: &One) -> Vec<(&'static str, u64)> {
     let cost = |(page, ask): &(&'static str, Ask)| {
         let before = ASKED.with(std::cell::Cell::get);
         drop_ok(control.session(owner));
-        drop_ok(control.current_jobs(owner));
+        drop_ok(control.current_jobs(owner, ""));
         ask(control, owner, one);
         (*page, ASKED.with(std::cell::Cell::get) - before)
     };

@@ -506,7 +506,10 @@ fn interrupted_everywhere(kind: JobKind) {
             .expect("the log")
             .rows;
         // What the program began itself is among the tasks only.
-        let tasks = house.control.current_jobs(&house.owner).expect("a list");
+        let tasks = house
+            .control
+            .current_jobs(&house.owner, "")
+            .expect("a list");
         assert!(
             rows.iter()
                 .filter_map(|row| row.job.as_ref())

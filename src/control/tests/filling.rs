@@ -142,7 +142,7 @@ impl Scene {
     pub fn fill_is(&self, state: JobState) -> JobId {
         let rows = self.house.control.list_activity(&self.house.owner, 1);
         let _ = rows.expect("the log");
-        let jobs = self.house.control.current_jobs(&self.house.owner);
+        let jobs = self.house.control.current_jobs(&self.house.owner, "");
         let jobs = jobs.expect("a list");
         let fill = jobs.iter().rfind(|job| job.kind == JobKind::FillVolume);
         let fill = fill.expect("a fill").id;

@@ -119,7 +119,7 @@ fn started(folder: &Path, patience: Duration) -> Option<(Scene, InstanceId)> {
     scene.house.succeeded(made.expect("begun").job);
     scene.store.fail_of("/packs/", 0, StoreFault::Dead);
     let id = scene.house.new_instance("node", scene.house.template().id);
-    let jobs = control.current_jobs(owner).expect("a list");
+    let jobs = control.current_jobs(owner, "").expect("a list");
     let fill = jobs.iter().find(|job| job.kind == JobKind::FillVolume);
     let fill = fill.expect("it fills").id;
     control.interrupt_job(owner, fill).expect("asked");

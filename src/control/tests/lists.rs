@@ -90,7 +90,7 @@ fn a_page_asks_the_catalog_the_same_whatever_the_number_of_rows() {
             asked(|| control.list_volumes(owner, 1).expect("a page")),
             asked(|| control.list_snapshots(owner, 1).expect("a page")),
             asked(|| control.list_activity(owner, 1).expect("a page")),
-            asked(|| control.current_jobs(owner).expect("a list")),
+            asked(|| control.current_jobs(owner, "").expect("a list")),
             asked(|| control.session(owner).expect("a session")),
         ]
     };
@@ -117,7 +117,7 @@ fn a_page_asks_the_catalog_the_same_whatever_the_number_of_rows() {
             .as_deref(),
         Some("copie 0")
     );
-    assert_eq!(control.current_jobs(owner).expect("a list").len(), 100);
+    assert_eq!(control.current_jobs(owner, "").expect("a list").len(), 100);
 }
 
 /// Names that sort and are searched as people do it, in an order that is none.

@@ -440,14 +440,14 @@ fn i08_a_second_server_on_an_s3_service_shows_at_its_start_and_by_itself_what_th
     let joined = joined.unwrap();
     drop(beside);
     let ada = super::house::caller(&two.control, &joined[0].email);
-    let mut told = two.control.subscribe(&ada).unwrap();
+    let mut told = two.control.subscribe(&ada, None).unwrap().changes;
     let rows = || two.control.list_snapshots(&ada, 1).unwrap().rows;
     assert!(rows().is_empty());
     core.look_after();
     assert_eq!(rows()[0].id, first);
     let mut lists = Vec::new();
     soon("the pages are told", || {
-        lists.extend(told.try_recv());
+        lists.extend(told.try_recv().map(|(_, change)| change));
         lists.contains(&Change::Snapshots)
     });
     drop(two);

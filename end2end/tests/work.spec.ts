@@ -1,0 +1,44 @@
+// Long work and short: what was set going here is told when it ended, wherever one is by then.
+
+import { people } from '../support/people.ts';
+import { expect, hydrated, test } from '../support/test.ts';
+import { Ui } from '../support/ui.ts';
+
+test('work that ends at once is told as ended, in place of the notice that it began', async ({ visitor, w, unique }) => {
+  const page = await visitor(people.owner);
+  const ui = new Ui(page, w);
+  await ui.open('/volumes?dialog=create-volume');
+  const create = ui.dialog('act-create-volume');
+  await create.field('field-name').fill(unique('bref'));
+  await create.submit.click();
+  await expect(ui.notice(w('started', { kind: 'create-volume' }))).toBeVisible();
+  const ended = ui.notice(w('ended-succeeded', { kind: 'create-volume' }));
+  await expect(ended).toBeVisible();
+  await expect(ui.notice(w('started', { kind: 'create-volume' }))).toHaveCount(0);
+  // It can be closed by the keyboard, and is told once only.
+  await ended.locator('..').locator('..').getByRole('button').focus();
+  await page.keyboard.press('Escape');
+  await expect(ended).toHaveCount(0);
+  await page.reload();
+  await hydrated(page);
+  await expect(page.getByRole('button', { name: w('tasks-count', { count: 0, count_text: '0' }) })).toBeVisible();
+  await expect(ended).toHaveCount(0);
+});
+
+test('work that ended while nobody was there is told to who comes back', async ({ visitor, w, unique, expected }) => {
+  expected.console(/net::ERR_FAILED/);
+  const page = await visitor(people.owner);
+  const ui = new Ui(page, w);
+  await ui.open('/volumes?dialog=create-volume');
+  const create = ui.dialog('act-create-volume');
+  await create.field('field-name').fill(unique('retour'));
+  // The answer to the form is all that this page still hears.
+  await page.route('**/api/jobs/current**', (route) => route.abort());
+  const sent = page.waitForResponse('**/api/volumes/create');
+  await create.submit.click();
+  await sent;
+  await expect(ui.notice(w('started', { kind: 'create-volume' }))).toBeVisible();
+  await page.unroute('**/api/jobs/current**');
+  await ui.open('/help/snapshot-or-recovery-point');
+  await expect(ui.notice(w('ended-succeeded', { kind: 'create-volume' }))).toBeVisible();
+});
