@@ -34,8 +34,7 @@ for (const [where, settings] of [['wide', { viewport: { width: 1280, height: 900
       await page.goto(path);
       await hydrated(page);
       // The stream opens and everything is asked for anew: what comes then must fit where it stands.
-      await page.waitForLoadState('networkidle').catch(() => undefined);
-      await page.waitForTimeout(600);
+      await page.waitForTimeout(1200);
       const shifts = await page.evaluate(() => window.shifts);
       const sum = shifts.reduce((all, { value }) => all + value, 0);
       expect.soft(sum, `${path}, ${where}: ${shifts.map(({ value, of }) => `${value.toFixed(4)} ${of}`).join('\n')}`).toBeLessThan(SHIFT);

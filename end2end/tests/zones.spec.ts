@@ -23,7 +23,7 @@ test('an operator sees how the installation stands', async ({ page, api, w, uniq
   await expect(card(zone).getByRole('meter', { name: w('zones-fact', { fact: 'room' }) })).toBeVisible();
   await expect(fact(zone, 'volumes')).toHaveText(/^\d+$/);
   // Names of volumes are the organizations'.
-  await expect(page.getByText(volume.name)).toHaveCount(0);
+  await expect(page.locator('main').getByText(volume.name)).toHaveCount(0);
   await accessible(page, 'zones');
   await page.setViewportSize({ width: 390, height: 800 });
   expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), 'on a phone').toBeLessThanOrEqual(0);

@@ -91,6 +91,9 @@ struct Inner {
     readers: Mutex<Vec<Connection>>,
 }
 
+/// Connections that are kept for the next who read.
+const IDLE_READERS: usize = 16;
+
 /// Append-only: a migration that has been in a release is never changed.
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("migrations/0001_people.sql")),
@@ -166,7 +169,11 @@ impl Catalog {
             let transaction = reader.transaction().context("begin reading")?;
             work(&transaction)
         };
-        lock(&self.inner.readers).push(reader);
+        // The pages of many browsers at once would leave as many connections behind, each with a cache of its own.
+        let mut idle = lock(&self.inner.readers);
+        if idle.len() < IDLE_READERS {
+            idle.push(reader);
+        }
         result
     }
 }

@@ -115,7 +115,7 @@ fn card(locale: Locale, card: &Card) -> AnyView {
     );
     let facts: Vec<AnyView> = card.facts.iter().map(|one| fact(locale, one)).collect();
     view! {
-        <section class="card facts">
+        <section class="card standing">
             <h2>{title}</h2>
             <dl>{facts}</dl>
             {maybe((!card.apart.is_empty()).then(|| apart(locale, &card.apart)))}
@@ -213,7 +213,7 @@ fn work(locale: Locale, rows: &[WorkRow]) -> AnyView {
         let rows = rows.iter().map(|row| work_row(locale, row)).collect();
         table(t!(locale, "zones-work-caption"), columns, rows)
     };
-    view! { <section class="card facts"><h2>{t!(locale, "zones-work")}</h2>{inside}</section> }
+    view! { <section class="card standing"><h2>{t!(locale, "zones-work")}</h2>{inside}</section> }
         .into_any()
 }
 
