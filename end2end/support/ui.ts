@@ -7,7 +7,7 @@ import { hydrated } from './test.ts';
 export const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** The pages of the main navigation. */
-export type Where = 'instances' | 'volumes' | 'snapshots' | 'templates' | 'activity';
+export type Where = 'home' | 'instances' | 'volumes' | 'snapshots' | 'templates' | 'activity';
 
 export class Ui {
   constructor(readonly page: Page, readonly w: Words) {}

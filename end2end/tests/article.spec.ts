@@ -23,7 +23,7 @@ test('I-8 a snapshot is taken, saved, and becomes the same bytes in the other zo
 
   await ui.open('/');
   await ui.signIn(people.owner.email, people.owner.password);
-  await ui.at('instances');
+  await ui.at('home');
   await ui.go('volumes');
 
   await ui.selectAndAct('ROOT-465', 'act-take-snapshot');

@@ -32,7 +32,7 @@ test('signing in never leads to another site', async ({ page, server, w }) => {
   const ui = new Ui(page, w);
   await ui.open(`/sign-in?next=${encodeURIComponent('//evil.example/')}`);
   await ui.signIn(owner.email, owner.password);
-  await ui.at('instances');
+  await ui.at('home');
   expect(new URL(page.url()).origin).toBe(server.url);
 });
 
@@ -84,5 +84,5 @@ test('a page that is not there says so, with a way back', async ({ page, w, expe
   await expect(page.getByRole('heading', { level: 1, name: w('missing-title') })).toBeVisible();
   await accessible(page, 'an unknown page');
   await page.getByRole('link', { name: w('missing-back') }).click();
-  await ui.at('instances');
+  await ui.at('home');
 });

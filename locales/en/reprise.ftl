@@ -10,6 +10,7 @@ app-title = { $page } – Reprise
 frame-skip = Skip to content
 frame-pages = Menu
 frame-nav = Main navigation
+nav-home = Home
 nav-instances = Instances
 nav-volumes = Volumes
 nav-snapshots = Snapshots
@@ -33,6 +34,7 @@ role-viewer = Viewer
 role-viewer-note = Your role, Viewer, lets you look. To make changes, ask an owner of the organization to change your role.
 live-lost = The connection to the server is lost: what you see may be out of date. Trying to reconnect.
 load-busy = Loading
+gone-to-list = Go to the list: { $list }
 load-retry = Retry
 pager-label = Pages of the list
 pager-where = { $first } to { $last } of { $total }
@@ -260,6 +262,7 @@ reason-not-running = The instance is not running.
 reason-not-stopped = Stop the instance first.
 reason-not-resting = The instance is already running.
 act-select = Select { $name }
+act-about = { $act }: { $name }
 act-take-snapshot = Take a snapshot
 act-create-volume = Create a volume
 act-import = Import a disk image
@@ -270,6 +273,36 @@ dialog-close = Close
 dialog-confirm = Confirm
 dialog-pending = Sending
 dialog-optional = optional
+
+## Home
+
+home-title = Home
+home-needs = What needs your attention
+home-needs-none = Nothing needs your attention.
+home-jobs = In progress
+home-here = In your organization
+home-first-title = First steps
+home-first = There is nothing here yet. This is where to begin, in this order or another.
+home-first-template = A template holds the system of an instance. Import the disk image of a system that is ready to start.
+home-first-instance = An instance is a virtual machine. It is created from a template, with a root volume of its own.
+home-first-volume = A data volume is one more disk. It can be attached to an instance that is stopped.
+home-first-help = A snapshot keeps one volume in the object store; a recovery point keeps all the disks of an instance, where the instance is.
+need-see = View
+need-see-all = View the list
+need-more = Others are in the same situation.
+need-zone-closed = The primary storage of zone { $name } cannot be used: its volumes are out of reach. Tell whoever looks after Reprise.
+need-zone-full = The primary storage of zone { $name } is almost full. Free space: { $bytes }. Delete volumes or recovery points that you no longer need.
+need-instance-failed = Instance “{ $name }” is in error.
+need-volume-failed = Volume “{ $name }” could not be created.
+need-volume-not-filling = The data of volume “{ $name }” has stopped coming in: what is missing is read on demand from the object store.
+need-snapshot-failed = Snapshot “{ $name }” cannot be used.
+need-template-failed = Template “{ $name }” could not be created.
+need-no-snapshot = Volume “{ $name }” has no snapshot. If its zone is lost, so is this data: { $bytes }.
+need-much-unsaved = Much has been written to volume “{ $name }” since its last snapshot, taken on { $date }: { $bytes }.
+need-never-verified = { $count ->
+    [one] One snapshot, taken on { $date }, has never been read again to verify it.
+   *[other] { $count_text } snapshots, the oldest taken on { $date }, have never been read again to verify them.
+}
 
 ## Instances
 
@@ -285,7 +318,11 @@ instance-tabs = Pages of the instance
 instance-tab-overview = Overview
 instance-tab-volumes = Volumes
 instance-tab-points = Recovery points
+instance-tab-activity = Activity
 instance-tab-serial = Serial log
+instance-points-title = Latest recovery points
+instance-points-none = The instance has no recovery point yet.
+instance-volume-written = { $written } written of { $size }
 instance-zone = Zone
 instance-template = Template
 instance-config = Configuration
@@ -395,6 +432,42 @@ volume-state = { $state ->
    *[failed] Failed
 }
 
+## One volume
+
+volume-created = Created
+volume-made = Made from
+volume-made-empty = Nothing: it was created empty
+volume-made-image = A disk image
+volume-made-snapshot = Snapshot
+volume-made-snapshot-gone = A snapshot, deleted since
+volume-made-template = Template “{ $name }”
+volume-made-template-gone = A template, deleted since
+volume-place-root = Root disk
+volume-place = Disk { $number }
+volume-open = { $open ->
+    [yes] In use at this moment
+   *[no] Not in use at this moment
+}
+volume-detached = Detached
+volume-attach-to = Attach to “{ $name }”
+volume-attach-none = No stopped instance in this zone can take it.
+volume-frees = Freed if you delete it
+volume-unsaved-title = What is not saved yet
+volume-unsaved-none = Since the last snapshot, taken on { $date }, nothing has been written.
+volume-unsaved-since = Written since the last snapshot, taken on { $date }: { $bytes }.
+volume-unsaved-origin = There is no snapshot of this volume. What it was made from is in the object store; what was written since is not: { $bytes }.
+volume-unsaved-all = There is no snapshot of this volume. The first one will save everything in it: { $bytes }.
+volume-unsaved-whole = The next snapshot cannot build on any other: it will save everything in the volume, { $bytes }.
+volume-unsaved-unknown = The content of the volume cannot be examined: what is not saved is not known.
+volume-unsaved-nothing = There is nothing in the volume to save yet.
+volume-snapshots-none = There is no snapshot of this volume.
+volume-snapshots-caption = Snapshots of the volume, newest first
+volume-snapshots-all = View all { $count } snapshots
+volume-growth-title = Growth
+volume-growth-told = { $before } on { $date }, { $now } on { $last }
+volume-growth-now = Written now
+volume-growth-figures = View the figures
+
 ## Volume snapshots
 
 snapshots-title = Snapshots
@@ -421,6 +494,39 @@ snapshot-state = { $state ->
    *[failed] Failed
 }
 snapshot-state-saving-percent = Saving, { $percent }
+
+## One snapshot
+
+snapshot-stored = Data sent
+snapshot-of = Volume
+snapshot-volume-gone = This volume is gone.
+snapshot-zone = Zone of origin
+snapshot-zone-elsewhere = { $zone }, on another server
+snapshot-zone-unknown = Another server
+snapshot-verified = Last verified
+snapshot-verified-never = Never yet
+snapshot-next = Next verification
+snapshot-next-never = On request only
+snapshot-size = Size of the disk
+snapshot-holds-title = What it holds
+snapshot-holds = Everything that disk “{ $volume }” held on { $date }: { $data } of data, on a disk of { $size }.
+snapshot-holds-later = Everything that disk “{ $volume }” held on { $date }; not all of it has been saved yet.
+snapshot-holds-nothing = Nothing that can be used: it is not in the object store, or is damaged there.
+snapshot-lacks = It does not hold:
+snapshot-lacks-memory = the memory of the instance: what its programs were doing;
+snapshot-lacks-disks = the other disks of the instance: each volume has its own snapshots, each taken at its own moment;
+snapshot-lacks-writes = what the system of the instance had not yet written to the disk.
+snapshot-consistency = If a running instance was using the volume, the snapshot is like a disk after a power cut. What the system had finished writing is there; a journaling file system puts itself in order when it is opened.
+snapshot-zones-title = Where it can be used
+snapshot-zones = A data volume can be created from it in these zones, and used at once:
+snapshot-zones-template = It can also become a template, for it is that of a root volume.
+snapshot-zones-none = Nowhere until it is saved.
+snapshot-zone-full = Not enough free space for everything in it.
+snapshot-used-title = What was made from it
+snapshot-used-none = Nothing has been made from it yet.
+snapshot-used-template = Template
+snapshot-used-volume = Volume
+snapshot-used-zone = (zone { $zone })
 
 ## Recovery points
 
@@ -620,6 +726,8 @@ activity-csv = Download as CSV (10,000 entries at most)
 activity-column-door = Through
 door-console = Console
 door-system = Reprise itself
+lately-title = Latest activity
+lately-all = View all activity
 activity-empty-title = No activity
 activity-empty = What the organization’s members do will appear here.
 activity-system = Reprise, by itself
@@ -1044,7 +1152,7 @@ help-words = Other software uses “snapshot” for both. Here, each has its own
 
 missing-title = This page does not exist
 missing-what = The address is wrong, or what it named is gone.
-missing-back = Go to instances
+missing-back = Go to the home page
 
 ## What did not succeed: what happened, then what you can do
 
@@ -1075,7 +1183,7 @@ fault-not-found = { $what ->
     [member] This member does not exist, or no longer does. Refresh the page of the organization.
     [invitation] This invitation does not exist, or no longer does. Refresh the page of the organization.
     [template] This template does not exist, or no longer does. Refresh the list of templates.
-   *[page] This page does not exist. Go back to the instances.
+   *[page] This page does not exist. Go back to the home page.
 }
 fault-foreign-origin = The request came from a page that is not Reprise’s and was refused. Reload the page, then try again.
 fault-bad-request = The request was incomplete or malformed. Reload the page, then try again.

@@ -11,6 +11,7 @@ app-title = { $page } – Reprise
 frame-skip = Aller au contenu
 frame-pages = Menu
 frame-nav = Navigation principale
+nav-home = Accueil
 nav-instances = Instances
 nav-volumes = Volumes
 nav-snapshots = Copies instantanées
@@ -34,6 +35,7 @@ role-viewer = Observateur
 role-viewer-note = Votre rôle, Observateur, permet de consulter. Pour agir, demandez à un propriétaire de l’organisation de changer votre rôle.
 live-lost = La connexion avec le serveur est coupée : ce qui est affiché peut dater. Nouvelle tentative en cours.
 load-busy = Chargement en cours
+gone-to-list = Aller à la liste : { $list }
 load-retry = Réessayer
 pager-label = Pages de la liste
 pager-where = { $first } à { $last } sur { $total }
@@ -261,6 +263,7 @@ reason-not-running = L’instance n’est pas en marche.
 reason-not-stopped = Arrêtez d’abord l’instance.
 reason-not-resting = L’instance est déjà en marche.
 act-select = Sélectionner { $name }
+act-about = { $act } : { $name }
 act-take-snapshot = Prendre une copie instantanée
 act-create-volume = Créer un volume
 act-import = Importer une image disque
@@ -271,6 +274,36 @@ dialog-close = Fermer
 dialog-confirm = Confirmer
 dialog-pending = Envoi en cours
 dialog-optional = facultatif
+
+## Accueil
+
+home-title = Accueil
+home-needs = Ce qui demande votre attention
+home-needs-none = Rien ne demande votre attention.
+home-jobs = En cours
+home-here = Dans votre organisation
+home-first-title = Premiers pas
+home-first = Il n’y a encore rien ici. Voici par où commencer, dans cet ordre ou dans un autre.
+home-first-template = Un modèle contient le système d’une instance. Importez l’image disque d’un système prêt à démarrer.
+home-first-instance = Une instance est une machine virtuelle. Elle se crée à partir d’un modèle, avec son propre volume principal.
+home-first-volume = Un volume de données est un disque de plus. Il peut être rattaché à une instance arrêtée.
+home-first-help = Une copie instantanée garde un volume dans le stockage d’objets ; un point de reprise garde tous les disques d’une instance, là où elle est.
+need-see = Voir
+need-see-all = Voir la liste
+need-more = D’autres sont dans le même cas.
+need-zone-closed = Le stockage primaire de la zone { $name } ne peut pas être utilisé : ses volumes sont hors d’atteinte. Prévenez la personne qui s’occupe de Reprise.
+need-zone-full = Le stockage primaire de la zone { $name } est presque plein. Espace libre : { $bytes }. Supprimez des volumes ou des points de reprise devenus inutiles.
+need-instance-failed = L’instance « { $name } » est en erreur.
+need-volume-failed = Le volume « { $name } » n’a pas pu être créé.
+need-volume-not-filling = Le rapatriement des données du volume « { $name } » s’est arrêté : ce qui manque est lu à la demande dans le stockage d’objets.
+need-snapshot-failed = La copie instantanée « { $name } » ne peut pas servir.
+need-template-failed = Le modèle « { $name } » n’a pas pu être créé.
+need-no-snapshot = Le volume « { $name } » n’a aucune copie instantanée. Si sa zone est perdue, ces données le sont aussi : { $bytes }.
+need-much-unsaved = Beaucoup de données ont été écrites sur le volume « { $name } » depuis sa dernière copie instantanée, prise { $date } : { $bytes }.
+need-never-verified = { $count ->
+    [one] Une copie instantanée n’a encore jamais été relue pour être vérifiée. Elle a été prise { $date }.
+   *[other] { $count_text } copies instantanées n’ont encore jamais été relues pour être vérifiées. La plus ancienne a été prise { $date }.
+}
 
 ## Instances
 
@@ -286,7 +319,11 @@ instance-tabs = Pages de l’instance
 instance-tab-overview = Aperçu
 instance-tab-volumes = Volumes
 instance-tab-points = Points de reprise
+instance-tab-activity = Activité
 instance-tab-serial = Journal série
+instance-points-title = Derniers points de reprise
+instance-points-none = L’instance n’a encore aucun point de reprise.
+instance-volume-written = { $written } écrits sur { $size }
 instance-zone = Zone
 instance-template = Modèle
 instance-config = Configuration
@@ -396,6 +433,42 @@ volume-state = { $state ->
    *[failed] Échec
 }
 
+## Un volume
+
+volume-created = Créé
+volume-made = Origine
+volume-made-empty = Aucune : il a été créé vide
+volume-made-image = Une image disque
+volume-made-snapshot = Copie instantanée
+volume-made-snapshot-gone = Une copie instantanée, supprimée depuis
+volume-made-template = Modèle « { $name } »
+volume-made-template-gone = Un modèle, supprimé depuis
+volume-place-root = Disque principal
+volume-place = Disque { $number }
+volume-open = { $open ->
+    [yes] Utilisé en ce moment
+   *[no] Pas utilisé en ce moment
+}
+volume-detached = Détaché
+volume-attach-to = Rattacher à « { $name } »
+volume-attach-none = Dans cette zone, aucune instance arrêtée ne peut le recevoir.
+volume-frees = Libéré par sa suppression
+volume-unsaved-title = Ce qui n’est pas encore sauvegardé
+volume-unsaved-none = Rien n’a été écrit depuis la dernière copie instantanée, prise { $date }.
+volume-unsaved-since = Écrit depuis la dernière copie instantanée, prise { $date } : { $bytes }.
+volume-unsaved-origin = Il n’existe aucune copie instantanée de ce volume. Ce qui vient de son origine est dans le stockage d’objets ; ce qui a été écrit depuis n’y est pas : { $bytes }.
+volume-unsaved-all = Il n’existe aucune copie instantanée de ce volume. La première sauvegardera tout ce qu’il contient : { $bytes }.
+volume-unsaved-whole = La prochaine copie instantanée ne peut s’appuyer sur aucune autre : elle sauvegardera tout ce que le volume contient, { $bytes }.
+volume-unsaved-unknown = Le contenu du volume ne peut pas être consulté : ce qui n’est pas sauvegardé n’est pas connu.
+volume-unsaved-nothing = Le volume ne contient encore rien à sauvegarder.
+volume-snapshots-none = Il n’existe aucune copie instantanée de ce volume.
+volume-snapshots-caption = Copies instantanées du volume, de la plus récente à la plus ancienne
+volume-snapshots-all = Voir les { $count } copies instantanées
+volume-growth-title = Croissance
+volume-growth-told = De { $before } { $date } à { $now } { $last }.
+volume-growth-now = Écrites à présent
+volume-growth-figures = Voir les chiffres
+
 ## Copies instantanées
 
 snapshots-title = Copies instantanées
@@ -422,6 +495,39 @@ snapshot-state = { $state ->
    *[failed] Échec
 }
 snapshot-state-saving-percent = Sauvegarde en cours, { $percent }
+
+## Une copie instantanée
+
+snapshot-stored = Données envoyées
+snapshot-of = Volume
+snapshot-volume-gone = Ce volume n’existe plus.
+snapshot-zone = Zone d’origine
+snapshot-zone-elsewhere = { $zone }, sur un autre serveur
+snapshot-zone-unknown = Un autre serveur
+snapshot-verified = Dernière vérification
+snapshot-verified-never = Jamais encore
+snapshot-next = Prochaine vérification
+snapshot-next-never = Sur demande seulement
+snapshot-size = Taille du disque
+snapshot-holds-title = Ce qu’elle contient
+snapshot-holds = Tout ce que le disque « { $volume } » contenait { $date }. Données : { $data }, sur un disque de { $size }.
+snapshot-holds-later = Tout ce que le disque « { $volume } » contenait { $date }. La sauvegarde n’est pas terminée.
+snapshot-holds-nothing = Rien qui puisse servir : elle n’est pas dans le stockage d’objets, ou elle y est endommagée.
+snapshot-lacks = Elle ne contient pas :
+snapshot-lacks-memory = la mémoire de l’instance : ce que ses programmes étaient en train de faire ;
+snapshot-lacks-disks = les autres disques de l’instance : chaque volume a ses propres copies, chacune prise à son instant ;
+snapshot-lacks-writes = ce que le système de l’instance n’avait pas encore écrit sur le disque.
+snapshot-consistency = Si une instance en marche utilisait le volume, la copie est dans l’état d’un disque après une coupure de courant. Ce que le système avait fini d’écrire y est ; à l’ouverture, un système de fichiers journalisé se remet en ordre de lui-même.
+snapshot-zones-title = Où elle peut servir
+snapshot-zones = Un volume de données peut en être créé dans ces zones, et être utilisé aussitôt :
+snapshot-zones-template = Elle peut aussi devenir un modèle, car c’est celle d’un volume principal.
+snapshot-zones-none = Nulle part tant qu’elle n’est pas sauvegardée.
+snapshot-zone-full = Pas assez d’espace libre pour tout son contenu.
+snapshot-used-title = Ce qui en a été créé
+snapshot-used-none = Rien n’en a encore été créé.
+snapshot-used-template = Modèle
+snapshot-used-volume = Volume
+snapshot-used-zone = (zone { $zone })
 
 ## Points de reprise
 
@@ -621,6 +727,8 @@ activity-csv = Télécharger en CSV (10 000 entrées au plus)
 activity-column-door = Par
 door-console = Console
 door-system = Reprise
+lately-title = Dernières activités
+lately-all = Voir toutes les activités
 activity-empty-title = Aucune activité
 activity-empty = Ce que font les membres de l’organisation s’inscrira ici.
 activity-system = Reprise, sans intervention
@@ -1045,7 +1153,7 @@ help-words = D’autres logiciels disent « instantané », « cliché » ou
 
 missing-title = Cette page n’existe pas
 missing-what = L’adresse est inexacte, ou ce qu’elle désignait n’est plus là.
-missing-back = Aller aux instances
+missing-back = Aller à l’accueil
 
 ## Ce qui n’a pas réussi : ce qui s’est passé, puis ce que vous pouvez faire
 
@@ -1076,7 +1184,7 @@ fault-not-found = { $what ->
     [member] Ce membre n’existe pas ou n’existe plus. Actualisez la page de l’organisation.
     [invitation] Cette invitation n’existe pas ou n’existe plus. Actualisez la page de l’organisation.
     [template] Ce modèle n’existe pas ou n’existe plus. Actualisez la liste des modèles.
-   *[page] Cette page n’existe pas. Revenez aux instances.
+   *[page] Cette page n’existe pas. Revenez à l’accueil.
 }
 fault-foreign-origin = La demande venait d’une autre page que celles de Reprise et a été refusée. Rechargez la page, puis recommencez.
 fault-bad-request = La demande était incomplète ou mal formée. Rechargez la page, puis recommencez.

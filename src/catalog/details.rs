@@ -4,10 +4,13 @@ use super::jobs::LIVE;
 use super::snapshots::{ListedSnapshot, listed, listed_at};
 use super::volumes::{Volume, volume_at};
 use super::{Catalog, Context, Error};
-use crate::domain::id::{CheckpointId, InstanceId, OrganizationId, SnapshotId, VolumeId, ZoneId};
+use crate::domain::id::{
+    CheckpointId, InstanceId, OrganizationId, PointId, SnapshotId, VolumeId, ZoneId,
+};
 use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use rusqlite::OptionalExtension;
+use std::collections::BTreeSet;
 
 /// What is written down of how a volume came to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +136,55 @@ impl Catalog {
                     rows?.collect()
                 })
                 .context("list instances that rest")
+        })
+    }
+
+    /// Which of these ids of instances, volumes, snapshots and templates still name one.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn that_exist(&self, ids: &BTreeSet<String>) -> Result<BTreeSet<String>, Error> {
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        // A list of ids, as JSON: they are made of digits, letters and dashes.
+        let list = format!(
+            "[\"{}\"]",
+            ids.iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join("\",\"")
+        );
+        self.read(|tx| {
+            let sql = "SELECT value FROM json_each(?1)
+                 WHERE EXISTS (SELECT 1 FROM volumes WHERE id = value) OR EXISTS (SELECT 1 FROM snapshots WHERE id = value)
+                    OR EXISTS (SELECT 1 FROM instances WHERE id = value) OR EXISTS (SELECT 1 FROM templates WHERE id = value)";
+            tx.prepare_cached(sql)
+                .and_then(|mut query| query.query_map([list], |row| row.get(0))?.collect())
+                .context("look which objects there are")
+        })
+    }
+
+    /// The newest recovery points of an instance that a member made, newest first: id, name, moment, whether with memory.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn newest_points(
+        &self,
+        instance: InstanceId,
+        limit: u32,
+    ) -> Result<Vec<(PointId, String, i64, bool)>, Error> {
+        self.read(|tx| {
+            let sql = "SELECT p.id, p.name, p.taken, p.memory IS NOT NULL FROM points p
+                 WHERE p.instance = ?1 AND p.kind = 'made' AND p.state = 'ready' ORDER BY p.taken DESC, p.id DESC LIMIT ?2";
+            tx.prepare_cached(sql)
+                .and_then(|mut query| {
+                    let rows = query.query_map((instance, limit), |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                    });
+                    rows?.collect()
+                })
+                .context("list an instance's newest points")
         })
     }
 

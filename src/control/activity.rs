@@ -12,7 +12,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::{Door, Permission};
-use crate::view::{Act, ActivityRow, Change, FILE_ROWS, Listing, Outcome, PAGE_ROWS, Page};
+use crate::view::{About, Act, ActivityRow, Change, FILE_ROWS, Listing, Outcome, PAGE_ROWS, Page};
 use rusqlite::Transaction;
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,8 @@ impl Control {
         Ok(self.activity_rows(caller, listing, FILE_ROWS)?.rows)
     }
 
-    fn activity_rows(
+    /// As many entries, from the beginning of the page that is asked for.
+    pub(super) fn activity_rows(
         &self,
         caller: &Caller,
         listing: Listing,
@@ -55,6 +56,13 @@ impl Control {
             limit,
         ))?;
         let zone = time_zone(&actor.time_zone);
+        let subjects = found
+            .rows
+            .iter()
+            .filter_map(|event| event.job.as_ref().and_then(about))
+            .map(|(_, id)| id)
+            .collect();
+        let there = self.ask(self.catalog().that_exist(&subjects))?;
         let mut rows = Vec::with_capacity(found.rows.len());
         for event in found.rows {
             let written: Written = serde_json::from_str(&event.act).map_err(|source| {
@@ -94,6 +102,12 @@ impl Control {
                 door: event.door,
                 act,
                 subject: event.subject,
+                about: event
+                    .job
+                    .as_ref()
+                    .and_then(about)
+                    .filter(|(_, id)| there.contains(id))
+                    .map(|(about, _)| about),
                 outcome,
                 job: event
                     .job
@@ -134,6 +148,33 @@ impl Control {
         self.core.live.changed(organization, &[Change::Activity]);
         Ok(())
     }
+}
+
+/// What a task works on, and its id as the catalog has it.
+fn about(job: &Job) -> Option<(About, String)> {
+    let id = job.subject.as_str();
+    let about = match job.kind {
+        JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {
+            About::Snapshot(id.parse().ok()?)
+        }
+        JobKind::CreateVolume
+        | JobKind::ImportVolume
+        | JobKind::DeleteVolume
+        | JobKind::RestoreVolume
+        | JobKind::FillVolume => About::Volume(id.parse().ok()?),
+        JobKind::CreateInstance
+        | JobKind::StartInstance
+        | JobKind::StopInstance
+        | JobKind::RebootInstance
+        | JobKind::DeleteInstance
+        | JobKind::CreatePoint
+        | JobKind::DeletePoint
+        | JobKind::Rollback => About::Instance(id.parse().ok()?),
+        JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
+            About::Template(id.parse().ok()?)
+        }
+    };
+    Some((about, id.to_owned()))
 }
 
 /// What stands in the log.

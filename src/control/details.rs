@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 /// Related objects are listed up to this number.
 const SHOWN: u32 = 50;
 /// Entries of the log that a page of one object shows.
-const LATELY: usize = 10;
+const LATELY: u32 = 10;
 
 impl Control {
     /// One volume, with its snapshots and what is known of its content.
@@ -87,7 +87,7 @@ impl Control {
             unsaved,
             exclusive: exclusive.map(Bytes),
             in_use: info.is_some_and(|info| info.leased),
-            activity: self.lately(caller, id.to_string(), LATELY)?,
+            activity: self.lately(caller, Some(&id.to_string()), LATELY)?,
             row,
         })
     }
@@ -191,7 +191,7 @@ impl Control {
                 .into_iter()
                 .map(|(volume, zone)| self.link(volume, zone))
                 .collect(),
-            activity: self.lately(caller, id.to_string(), LATELY)?,
+            activity: self.lately(caller, Some(&id.to_string()), LATELY)?,
             row: self.snapshot_row(actor, &zone, listed),
         })
     }
@@ -207,20 +207,18 @@ impl Control {
         }
     }
 
-    /// The newest entries of the log about an object and what belongs to it; about everything where `of` is empty.
+    /// The newest entries of the log about an object and what belongs to it; about everything without `of`.
     pub(super) fn lately(
         &self,
         caller: &Caller,
-        of: String,
-        entries: usize,
+        of: Option<&str>,
+        entries: u32,
     ) -> Result<Vec<ActivityRow>, Fault> {
         let listing = Listing {
-            of,
+            of: of.unwrap_or_default().to_owned(),
             ..Listing::default()
         };
-        let mut rows = self.list_activity(caller, listing)?.rows;
-        rows.truncate(entries);
-        Ok(rows)
+        Ok(self.activity_rows(caller, listing, entries)?.rows)
     }
 }
 

@@ -20,7 +20,7 @@ const LOOKED_AT: u32 = 20;
 /// Tasks that are shown.
 const TASKS: u32 = 10;
 /// Entries of the log that are shown.
-const LATELY: usize = 8;
+const LATELY: u32 = 8;
 /// A snapshot that was taken since then need not have been read again yet.
 const DAY_MS: i64 = 24 * 3600 * 1000;
 /// So much in no snapshot is much; so is half of what there is, from [`SOME`] on.
@@ -79,7 +79,7 @@ impl Control {
                 .map(|job| self.job_view(actor, &zone, job))
                 .collect(),
             needs: few_of_each(needs),
-            activity: self.lately(caller, String::new(), LATELY)?,
+            activity: self.lately(caller, None, LATELY)?,
         })
     }
 

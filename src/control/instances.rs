@@ -16,13 +16,17 @@ use crate::domain::volume::VolumeState;
 use crate::engine::Reference;
 use crate::hypervisor::Serial;
 use crate::view::{
-    InstanceDeletion, InstanceRow, InstanceView, Listing, PAGE_ROWS, Page, SerialView,
+    InstanceDeletion, InstanceRow, InstanceView, Listing, PAGE_ROWS, Page, PointLink, SerialView,
 };
 use jiff::tz::TimeZone;
 
 const NO_INSTANCE: Fault = Fault::NotFound {
     what: Noun::Instance,
 };
+/// Recovery points that the overview shows.
+const NEWEST_POINTS: u32 = 5;
+/// Entries of the log that the overview shows.
+const LATELY: u32 = 8;
 /// The most bytes of the serial log in one answer.
 const SERIAL_PIECE: usize = 64 << 10;
 
@@ -103,8 +107,19 @@ impl Control {
             self.catalog()
                 .attachable_volumes(actor.organization, listed.instance.zone),
         )?;
+        let points = self.ask(self.catalog().newest_points(id, NEWEST_POINTS))?;
         let zone = time_zone(&actor.time_zone);
         Ok(InstanceView {
+            points: points
+                .into_iter()
+                .map(|(id, name, taken, memory)| PointLink {
+                    id,
+                    name,
+                    taken: moment(&zone, taken),
+                    memory,
+                })
+                .collect(),
+            activity: self.lately(caller, Some(&id.to_string()), LATELY)?,
             hardware: listed.instance.hardware.clone(),
             accelerator: listed.instance.accelerator,
             template: listed.instance.template_name.clone(),

@@ -154,6 +154,7 @@ mod tests {
             door: Door::Console,
             act: Act::Attach,
             subject: subject.to_owned(),
+            about: None,
             outcome,
             job: None,
         };

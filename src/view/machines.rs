@@ -1,6 +1,6 @@
 //! Instances, their recovery points, and templates.
 
-use super::{JobView, VolumeRow};
+use super::{ActivityRow, JobView, VolumeRow};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, TemplateId, VolumeId};
 use crate::domain::instance::{Accelerator, Hardware, InstanceState};
@@ -55,6 +55,23 @@ pub struct InstanceView {
     pub volumes: Vec<VolumeRow>,
     /// Volumes of the organization in the same zone that could be attached, by name.
     pub attachable: Vec<(VolumeId, String)>,
+    /// Its newest recovery points that a member made, newest first.
+    pub points: Vec<PointLink>,
+    /// What was done to it lately.
+    pub activity: Vec<ActivityRow>,
+}
+
+/// A recovery point, as far as another page names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointLink {
+    /// Its id.
+    pub id: PointId,
+    /// Its name.
+    pub name: String,
+    /// The moment it holds.
+    pub taken: Moment,
+    /// Whether it holds the memory, too.
+    pub memory: bool,
 }
 
 /// What deleting an instance would mean.

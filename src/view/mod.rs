@@ -18,7 +18,7 @@ pub use listing::Listing;
 pub use machines::{
     BranchDeletion, Compared, ComparedDisk, DiskChange, DiskComparison, InstanceDeletion,
     InstanceRow, InstanceView, MemoryPlan, PointChoice, PointComparison, PointDeletion, PointDisk,
-    PointPlan, PointRow, PointView, PointsView, RollbackPlan, SerialView, TemplateRow,
+    PointLink, PointPlan, PointRow, PointView, PointsView, RollbackPlan, SerialView, TemplateRow,
 };
 pub use people::{
     InvitationRow, InvitationView, MemberRow, OrganizationView, ProfileView, SessionRow,
@@ -329,6 +329,8 @@ pub struct ActivityRow {
     pub act: Act,
     /// The name of what it was done to; empty where there is nothing to name.
     pub subject: String,
+    /// What it was done to, while that is there.
+    pub about: Option<About>,
     /// How it ended.
     pub outcome: Outcome,
     /// The task, where there is one.

@@ -1,20 +1,15 @@
 //! The router: which address shows which page.
 
 use super::frame::Surroundings;
-use super::links;
 use super::pages::{
-    activity, help, instance, instances, join, kit, member, missing, organization, password,
-    points, profile, serial, sign_in, snapshots, templates, volumes, zones,
+    activity, help, home, instance, instances, join, kit, member, missing, organization, overview,
+    password, points, profile, serial, sign_in, snapshot, snapshots, templates, volume, volumes,
+    zones,
 };
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
-use leptos_router::components::{ParentRoute, Redirect, Route, Router, Routes};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
-
-/// The first address leads to the first thing one comes for.
-fn home() -> AnyView {
-    view! { <Redirect path=links::INSTANCES/> }.into_any()
-}
 
 /// A page by its address in the program: routes to functions of one type are compiled once.
 const fn by(page: fn() -> AnyView) -> fn() -> AnyView {
@@ -28,21 +23,24 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=missing::page>
-                <Route path=path!("/") view=by(home) ssr=SsrMode::Async/>
                 <Route path=path!("/sign-in") view=by(sign_in::page) ssr=SsrMode::Async/>
                 <Route path=path!("/password") view=by(password::page) ssr=SsrMode::Async/>
                 <Route path=path!("/join/:token") view=by(join::page) ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=Surroundings ssr=SsrMode::Async>
+                    <Route path=path!("/") view=by(home::page) ssr=SsrMode::Async/>
                     <Route path=path!("/instances") view=by(instances::page) ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/instances/:id") view=by(instance::surroundings) ssr=SsrMode::Async>
-                        <Route path=path!("") view=by(instance::overview) ssr=SsrMode::Async/>
+                        <Route path=path!("") view=by(overview::page) ssr=SsrMode::Async/>
                         <Route path=path!("/volumes") view=by(instance::volumes) ssr=SsrMode::Async/>
                         <Route path=path!("/points/compare") view=by(points::compare::page) ssr=SsrMode::Async/>
                         <Route path=path!("/points/:point?") view=by(points::page) ssr=SsrMode::Async/>
+                        <Route path=path!("/activity") view=by(instance::activity) ssr=SsrMode::Async/>
                         <Route path=path!("/serial") view=by(serial::page) ssr=SsrMode::Async/>
                     </ParentRoute>
                     <Route path=path!("/volumes") view=by(volumes::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/volumes/:id") view=by(volume::page) ssr=SsrMode::Async/>
                     <Route path=path!("/snapshots") view=by(snapshots::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/snapshots/:id") view=by(snapshot::page) ssr=SsrMode::Async/>
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
                     <Route path=path!("/zones") view=by(zones::page) ssr=SsrMode::Async/>

@@ -10,10 +10,11 @@ use crate::api::{instances, jobs, session, snapshots, templates, volumes, zones}
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
-    ActivityRow, BranchDeletion, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView,
-    JobView, KitView, Listing, OrganizationView, Page, PointComparison, PointDeletion, PointPlan,
-    PointView, PointsView, ProfileView, RollbackPlan, SerialView, SnapshotPlan, SnapshotRow,
-    Started, TemplateRow, VolumeRow, ZonesView,
+    ActivityRow, BranchDeletion, DeletionPlan, HomeView, InstanceDeletion, InstanceRow,
+    InstanceView, JobView, KitView, Listing, OrganizationView, Page, PointComparison,
+    PointDeletion, PointPlan, PointView, PointsView, ProfileView, RollbackPlan, SerialView,
+    SnapshotPlan, SnapshotRow, SnapshotView, Started, TemplateRow, VolumeRow, VolumeView,
+    ZonesView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -39,8 +40,14 @@ pub enum Question {
     VolumeDeletion(VolumeId),
     /// What would the snapshot's deletion mean?
     SnapshotDeletion(SnapshotId),
-    /// One snapshot.
+    /// One snapshot, as its row shows it.
     Snapshot(SnapshotId),
+    /// One snapshot, with all that its page says.
+    SnapshotDetails(SnapshotId),
+    /// One volume, with all that its page says.
+    Volume(VolumeId),
+    /// The first page.
+    Home,
     /// This page of the instances.
     Instances(Listing),
     /// One instance.
@@ -96,6 +103,12 @@ pub enum Answer {
     Deletion(DeletionPlan),
     /// To [`Question::Snapshot`].
     Snapshot(Box<SnapshotRow>),
+    /// To [`Question::SnapshotDetails`].
+    SnapshotDetails(Box<SnapshotView>),
+    /// To [`Question::Volume`].
+    Volume(Box<VolumeView>),
+    /// To [`Question::Home`].
+    Home(Box<HomeView>),
     /// To [`Question::Instances`].
     Instances(Page<InstanceRow>),
     /// To [`Question::Instance`].
@@ -167,6 +180,15 @@ pub fn answer(question: Question) -> Later {
         Question::Snapshot(snapshot) => get(snapshots::GetSnapshot { snapshot }, |row| {
             Answer::Snapshot(Box::new(row))
         }),
+        Question::SnapshotDetails(snapshot) => {
+            get(snapshots::SnapshotDetails { snapshot }, |view| {
+                Answer::SnapshotDetails(Box::new(view))
+            })
+        }
+        Question::Volume(volume) => get(volumes::GetVolume { volume }, |view| {
+            Answer::Volume(Box::new(view))
+        }),
+        Question::Home => get(session::Home {}, |home| Answer::Home(Box::new(home))),
         Question::Instances(listing) => {
             get(instances::ListInstances { listing }, Answer::Instances)
         }

@@ -147,7 +147,7 @@ fn rail(session: &SessionView) -> AnyView {
     );
     view! {
         <nav class="rail" aria-label=t!(locale, "frame-nav")>
-            <a class="brand" href=links::INSTANCES>
+            <a class="brand" href=links::HOME>
                 {icon::mark()}
                 <span>"Reprise"</span>
             </a>
@@ -157,6 +157,7 @@ fn rail(session: &SessionView) -> AnyView {
                 <span>{t!(locale, "frame-pages")}</span>
             </button>
             <ul id="pages" popover="auto">
+                {link(links::HOME, icon::home(), t!(locale, "nav-home"))}
                 {link(links::INSTANCES, icon::instance(), t!(locale, "nav-instances"))}
                 {link(links::VOLUMES, icon::volume(), t!(locale, "nav-volumes"))}
                 {link(links::SNAPSHOTS, icon::snapshot(), t!(locale, "nav-snapshots"))}
@@ -174,11 +175,15 @@ fn rail(session: &SessionView) -> AnyView {
     .into_any()
 }
 
-/// An Owner who has not saved the recovery kit is reminded on every page but its own. Putting it off is a plain form: it
-/// holds for the session, and the page stays the same.
+/// An Owner who has not saved the recovery kit is reminded on every page but its own and the first, which says it among
+/// what needs attention. Putting it off is a plain form: it holds for the session, and the page stays the same.
 fn reminder(locale: Locale, due: RwSignal<bool>) -> AnyView {
     let location = use_location();
-    let elsewhere = memo(move |_| location.pathname.with(|path| path != links::KIT));
+    let elsewhere = memo(move |_| {
+        location
+            .pathname
+            .with(|path| path != links::KIT && path != links::HOME)
+    });
     follow(move || {
         maybe((due.get() && elsewhere.get()).then(|| {
             view! {

@@ -2,12 +2,14 @@
 
 use super::erased::memo;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, UserId, VolumeId};
-use crate::view::{Listing, SeveralAct};
+use crate::view::{About, Listing, SeveralAct};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 use leptos_router::params::ParamsMap;
 use std::str::FromStr;
 
+/// The first page.
+pub const HOME: &str = "/";
 /// The list of instances.
 pub const INSTANCES: &str = "/instances";
 /// The list of templates.
@@ -335,6 +337,22 @@ pub fn use_here() -> Memo<String> {
     })
 }
 
+/// The page of an object, or the list with it in it.
+pub fn about(about: About, name: &str) -> String {
+    match about {
+        About::Instance(id) => instance(id),
+        About::Volume(id) => volume(id),
+        About::Snapshot(id) => snapshot(id),
+        About::Template(_) => format!("{TEMPLATES}?find={}", escaped(name)),
+        About::Zone(id) => format!("{VOLUMES}?zone={id}"),
+    }
+}
+
+/// What of a list belongs to the object with this id.
+pub fn of(list: &str, id: &str) -> String {
+    format!("{list}?of={id}")
+}
+
 /// A volume.
 pub fn volume(volume: VolumeId) -> String {
     format!("{VOLUMES}/{volume}")
@@ -358,6 +376,11 @@ pub fn instance(instance: InstanceId) -> String {
 /// The volumes of an instance.
 pub fn instance_volumes(instance: InstanceId) -> String {
     format!("{INSTANCES}/{instance}/volumes")
+}
+
+/// What was done to an instance.
+pub fn instance_activity(instance: InstanceId) -> String {
+    format!("{INSTANCES}/{instance}/activity")
 }
 
 /// What the serial console of an instance wrote: the newest part, or from an offset on.

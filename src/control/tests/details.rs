@@ -5,10 +5,11 @@ use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
 use crate::control::{FixedClock, Settings, Tuning};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
+use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::VolumeKind;
-use crate::view::{Made, SnapshotLink, SnapshotView, Unsaved, VolumeView};
+use crate::view::{About, Act, ActivityRow, Made, SnapshotLink, SnapshotView, Unsaved, VolumeView};
 use std::sync::Arc;
 
 const KIB: u64 = 1 << 10;
@@ -170,6 +171,56 @@ fn a_volume_and_a_snapshot_name_what_they_come_from_and_what_came_of_them() {
         .expect("attached");
     let view = house.volume_view(double);
     assert_eq!((view.slot, view.attachable.len()), (Some(1), 0));
+}
+
+#[test]
+fn an_object_tells_what_was_done_to_it_and_the_log_leads_to_what_is_still_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tuning = Tuning {
+        hypervisor: false,
+        ..tuning()
+    };
+    let house = House::open_with(settings(folder.path()), tuning);
+    let (control, owner) = (&house.control, &house.owner);
+    let (volume, _) = (house.new_volume("v"), house.new_volume("other"));
+    let snapshot = house.new_snapshot(volume, "copie");
+    let acts = |rows: Vec<ActivityRow>| -> Vec<_> {
+        let rows = rows.into_iter();
+        rows.map(|row| (row.act, row.about)).collect()
+    };
+    let taken = (
+        Act::Job(JobKind::TakeSnapshot),
+        Some(About::Snapshot(snapshot)),
+    );
+    let created = (Act::Job(JobKind::CreateVolume), Some(About::Volume(volume)));
+    assert_eq!(acts(house.volume_view(volume).activity), [taken, created]);
+    assert_eq!(acts(house.snapshot_view(snapshot).activity), [taken]);
+
+    let deleted = control.delete_snapshot(owner, snapshot);
+    house.succeeded(deleted.expect("begun").job);
+    let log = control.list_activity(owner, 1).expect("the log").rows;
+    let ours: Vec<_> = log.iter().filter(|row| row.subject == "copie").collect();
+    assert_eq!(ours.len(), 2);
+    assert!(ours.iter().all(|row| row.about.is_none()), "it is gone");
+
+    let template = house.guest_template("systeme", false);
+    let instance = house.new_instance("machine", template);
+    let point = control.create_point(owner, instance, "avant", "", false);
+    house.succeeded(point.expect("begun").job);
+    let view = control.instance(owner, instance).expect("there");
+    let points: Vec<_> = view
+        .points
+        .iter()
+        .map(|point| point.name.as_str())
+        .collect();
+    assert_eq!(points, ["avant"]);
+    let about = Some(About::Instance(instance));
+    let (point, made) = (JobKind::CreatePoint, JobKind::CreateInstance);
+    // Its root volume may have been filled meanwhile, which is told too.
+    let filled = Act::Job(JobKind::FillVolume);
+    let mut told = acts(view.activity);
+    told.retain(|(act, _)| *act != filled);
+    assert_eq!(told, [(Act::Job(point), about), (Act::Job(made), about)]);
 }
 
 #[test]

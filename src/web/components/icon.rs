@@ -12,6 +12,13 @@ fn drawn(path: &'static str) -> AnyView {
     .into_any()
 }
 
+/// The first page.
+pub fn home() -> AnyView {
+    drawn(
+        "M15 21v-8a1 1 0 0 0-1-1h-4a1 1 0 0 0-1 1v8M3 10a2 2 0 0 1 .709-1.528l7-6a2 2 0 0 1 2.582 0l7 6A2 2 0 0 1 21 10v9a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2z",
+    )
+}
+
 /// A virtual machine: a screen.
 pub fn instance() -> AnyView {
     drawn(

@@ -47,6 +47,16 @@ impl Entry {
         }
     }
 
+    /// The same as a button of its own; none for what is not possible.
+    pub fn button(&self) -> Option<AnyView> {
+        let (words, href) = (self.words.clone(), self.target.clone().ok()?);
+        let noscroll = self.noscroll.then_some("");
+        Some(
+            view! { <a class="button primary" href=href data-noscroll=noscroll>{words}</a> }
+                .into_any(),
+        )
+    }
+
     /// One that destroys something.
     pub fn danger(mut self) -> Self {
         self.danger = true;

@@ -241,6 +241,8 @@ pub fn power(dialog: Dialog, instance: InstanceId, close: String) -> AnyView {
 
 /// *Rattacher un volume*
 pub fn attach(instance: InstanceId, close: String) -> AnyView {
+    // From the page of a volume one comes with the choice made.
+    let chosen = use_query_map().with_untracked(|query| query.get("volume"));
     about(instance, Act::Attach, close, move |locale, view| {
         let zone = view.row.zone.as_str();
         if view.attachable.is_empty() {
@@ -255,11 +257,12 @@ pub fn attach(instance: InstanceId, close: String) -> AnyView {
                 dangerous: false,
             };
         }
-        let options = view
+        let mut options: Vec<_> = view
             .attachable
             .iter()
             .map(|(id, name)| (id.to_string(), name.clone()))
             .collect();
+        options.sort_by_key(|(id, _)| Some(id) != chosen.as_ref());
         let what = t!(
             locale,
             "attach-what",

@@ -7,7 +7,7 @@ use crate::i18n::{fault, format, t, words};
 use crate::view::{Act, ActivityRow, Outcome};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{Column, Filter, List, list, name, use_listing};
+use crate::web::components::table::{Column, Filter, List, list, name, named, use_listing};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::maybe;
@@ -100,7 +100,10 @@ fn columns(locale: Locale) -> Vec<Column<ActivityRow>> {
             sort: "subject",
             title: t!(locale, "activity-column-subject"),
             class: "",
-            draw: |_, _, row| name(&row.subject),
+            draw: |_, _, row| match row.about {
+                Some(about) => named(links::about(about, &row.subject), &row.subject),
+                None => name(&row.subject),
+            },
         },
         Column {
             sort: "when",
@@ -165,7 +168,7 @@ pub fn act(locale: Locale, act: Act) -> String {
 }
 
 /// How it ended, and what can be done about it.
-fn outcome(locale: Locale, frame: &Frame, row: &ActivityRow) -> AnyView {
+pub(super) fn outcome(locale: Locale, frame: &Frame, row: &ActivityRow) -> AnyView {
     let (tone, words) = match &row.outcome {
         Outcome::Done => (Tone::Good, t!(locale, "outcome-done")),
         Outcome::Running => (Tone::Busy, t!(locale, "outcome-running")),

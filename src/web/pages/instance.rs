@@ -1,23 +1,24 @@
-//! One instance: what stands above its pages (name, state, acts, tabs), and the pages *Aperçu* and *Volumes*.
+//! One instance: what stands above its pages (name, state, acts, tabs), and the pages *Volumes* and *Activité*.
 //!
 //! The header is drawn once and stays while one goes from tab to tab; only what changes in it is drawn anew, so that an
 //! open menu stays open.
 
+use super::object::lost;
 use super::volumes::filling;
-use super::{cell, column, configuration, head, unseen_header};
+use super::{cell, column, unseen_header};
 use crate::domain::id::{InstanceId, VolumeId};
-use crate::domain::instance::{Accelerator, InstanceState};
+use crate::domain::instance::InstanceState;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::locale::Locale;
-use crate::domain::recovery::MemoryWay;
 use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{InstanceRow, InstanceView, JobView, VolumeRow};
 use crate::web::ask::{Answer, Asked, Question, ask};
-use crate::web::components::lists::{Phase, failed, loading};
+use crate::web::components::lists::{Phase, loading};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::progress;
 use crate::web::components::status::{Tone, status};
+use crate::web::components::table::named as named_link;
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{follow, mark, maybe, memo, text, value};
 use crate::web::links::{self, Dialog};
@@ -31,7 +32,7 @@ use leptos_router::params::ParamsMap;
 #[derive(Clone, Copy)]
 struct Shared(Asked);
 
-type Found = Memo<Option<Box<InstanceView>>>;
+pub(super) type Found = Memo<Option<Box<InstanceView>>>;
 
 /// The newest answer; a failed refresh leaves it as it was. To be made under the `Transition` it is read in.
 fn found(asked: Asked) -> Found {
@@ -73,7 +74,14 @@ fn surround(frame: Frame) -> AnyView {
     let locale = use_locale();
     let id = use_instance();
     let live = frame.live;
-    let asked = ask(move || (Question::Instance(id), live.instances.get()));
+    // Its points and the log stand in the overview.
+    let asked = ask(move || {
+        let versions = live.instances.get().wrapping_add(live.points.get());
+        (
+            Question::Instance(id),
+            versions.wrapping_add(live.activity.get()),
+        )
+    });
     provide_context(Shared(asked));
     #[cfg(feature = "hydrate")]
     keep_to(id);
@@ -84,9 +92,7 @@ fn surround(frame: Frame) -> AnyView {
         follow(move || match phase.get() {
             None => loading(),
             Some(Phase::Failed(reason)) => {
-                let title = t!(locale, "instances-title");
-                view! { <div class="gone">{head(title, None, ().into_any())} {failed(&reason)}</div> }
-                    .into_any()
+                lost(t!(locale, "instances-title"), links::INSTANCES, &reason)
             }
             Some(_) => header(frame.clone(), id, found),
         })
@@ -158,6 +164,7 @@ fn tabs(locale: Locale, id: InstanceId) -> AnyView {
                 {tab(links::instance(id), t!(locale, "instance-tab-overview"))}
                 {tab(links::instance_volumes(id), t!(locale, "instance-tab-volumes"))}
                 {tab(links::points(id, None), t!(locale, "instance-tab-points"))}
+                {tab(links::instance_activity(id), t!(locale, "instance-tab-activity"))}
                 {tab(links::serial(id, None), t!(locale, "instance-tab-serial"))}
             </ul>
         </nav>
@@ -272,7 +279,7 @@ fn work(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
 }
 
 /// A tab that draws what is known of the instance. Where nothing is, the header says why.
-fn tab(draw: impl Fn(Frame, Found) -> AnyView + Send + 'static) -> AnyView {
+pub(super) fn tab(draw: impl Fn(Frame, Found) -> AnyView + Send + 'static) -> AnyView {
     let (Some(frame), Some(shared)) = (use_frame(), use_context::<Shared>()) else {
         return ().into_any();
     };
@@ -284,74 +291,11 @@ fn tab(draw: impl Fn(Frame, Found) -> AnyView + Send + 'static) -> AnyView {
     view! { <Transition fallback=|| ()>{inside()}</Transition> }.into_any()
 }
 
-/// *Aperçu*
-pub fn overview() -> AnyView {
-    tab(|frame, found| {
-        let locale = use_locale();
-        follow(move || {
-            found.with(|found| maybe(found.as_ref().map(|view| facts(locale, &frame, view))))
-        })
-    })
-}
-
-fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
-    let fact =
-        |words: String, value: AnyView| view! { <dt>{words}</dt> <dd>{value}</dd> }.into_any();
-    let plain = |value: String| view! { <bdi>{value}</bdi> }.into_any();
-    let counted = |href: String, count: u32| {
-        view! { <a href=href>{format::count(locale, u64::from(count))}</a> }.into_any()
-    };
-    let (row, hardware) = (&view.row, &view.hardware);
-    let never = || t!(locale, "instance-never");
-    let accelerator = match view.accelerator {
-        Some(Accelerator::Kvm) => t!(locale, "instance-kvm"),
-        Some(Accelerator::Tcg) => t!(locale, "instance-tcg"),
-        None => never(),
-    };
-    let zones = &frame.session.zones;
-    let way = zones
-        .iter()
-        .find(|zone| zone.name == row.zone)
-        .and_then(|zone| zone.memory_way);
-    let way = way.map(|way| {
-        let way = match way {
-            MemoryWay::Running => "running",
-            MemoryWay::Standing => "standing",
-        };
-        let way = t!(locale, "instance-memory-way", way = way);
-        fact(t!(locale, "instance-memory"), plain(way))
-    });
-    // What never ran has none yet. The model and its flags are one word, which no line would hold.
-    let (machine, cpu) = if hardware.machine.is_empty() {
-        (never(), never())
-    } else {
-        let machine = t!(
-            locale,
-            "instance-machine-value",
-            machine = hardware.machine.as_str(),
-            qemu = hardware.qemu.as_str()
-        );
-        (machine, hardware.cpu.replace(',', ", "))
-    };
-    let started = view
-        .started
-        .map_or_else(never, |at| format::date_time_sentence(locale, at));
-    view! {
-        <dl class="card facts">
-            {fact(t!(locale, "instance-zone"), plain(row.zone.clone()))}
-            {fact(t!(locale, "instance-template"), plain(view.template.clone()))}
-            {fact(t!(locale, "instance-config"), plain(configuration(locale, row.vcpus, row.memory)))}
-            {fact(t!(locale, "instance-tab-volumes"), counted(links::instance_volumes(row.id), row.volumes))}
-            {fact(t!(locale, "instance-tab-points"), counted(links::points(row.id, None), row.points))}
-            {fact(t!(locale, "instance-created"), plain(format::date_time_sentence(locale, row.created)))}
-            {fact(t!(locale, "instance-started"), plain(started))}
-            {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
-            {maybe(way)}
-            {fact(t!(locale, "instance-machine"), plain(machine))}
-            {fact(t!(locale, "instance-cpu"), plain(cpu))}
-        </dl>
-    }
-    .into_any()
+/// *Activité*
+pub fn activity() -> AnyView {
+    let id = use_instance();
+    let log = |frame| super::activity::log(frame, links::instance_activity(id), id.to_string());
+    use_frame().map(log).into_any()
 }
 
 /// *Volumes*
@@ -439,7 +383,7 @@ fn disk(locale: Locale, frame: &Frame, detach: Option<InstanceId>, row: &VolumeR
     view! {
         <tr role="row">
             <th role="rowheader" scope="row">
-                <bdi class="name" title=row.name.clone()>{row.name.clone()}</bdi>
+                {named_link(links::volume(row.id), &row.name)}
                 {maybe(row.filling.then(|| filling(locale, frame, row)))}
             </th>
             {cell(t!(locale, "volumes-column-kind"), "", plain(words::volume_kind(locale, row.kind)))}

@@ -21,7 +21,7 @@ pub fn page() -> AnyView {
                 {icon::mark()}
                 <h1>{t!(locale, "missing-title")}</h1>
                 <p>{t!(locale, "missing-what")}</p>
-                <a class="button primary" rel="external" href=links::INSTANCES>{t!(locale, "missing-back")}</a>
+                <a class="button primary" rel="external" href=links::HOME>{t!(locale, "missing-back")}</a>
             </div>
         </main>
     }

@@ -2,20 +2,25 @@
 
 pub mod activity;
 pub mod help;
+pub mod home;
 pub mod instance;
 pub mod instances;
 pub mod join;
 pub mod kit;
 pub mod member;
 pub mod missing;
+mod object;
 pub mod organization;
+pub mod overview;
 pub mod password;
 pub mod points;
 pub mod profile;
 pub mod serial;
 pub mod sign_in;
+pub mod snapshot;
 pub mod snapshots;
 pub mod templates;
+pub mod volume;
 pub mod volumes;
 pub mod zones;
 

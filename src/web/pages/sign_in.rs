@@ -41,7 +41,7 @@ pub fn page() -> AnyView {
         (refusal(query), value("email"), value("next"))
     });
     let next = if next.is_empty() {
-        links::INSTANCES.to_owned()
+        links::HOME.to_owned()
     } else {
         next
     };

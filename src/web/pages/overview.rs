@@ -1,0 +1,151 @@
+//! One instance at a glance: what it is, its volumes, its newest recovery points, what was done to it lately.
+
+use super::configuration;
+use super::instance::tab;
+use super::object::{fact, lately, paragraph, plain, section, to, when};
+use crate::domain::instance::Accelerator;
+use crate::domain::locale::Locale;
+use crate::domain::recovery::MemoryWay;
+use crate::i18n::{format, t, words};
+use crate::view::InstanceView;
+use crate::web::context::{Frame, use_locale};
+use crate::web::erased::{follow, maybe};
+use crate::web::links;
+use leptos::prelude::*;
+
+/// *Aperçu*
+pub fn page() -> AnyView {
+    tab(|frame, found| {
+        let locale = use_locale();
+        follow(move || {
+            found.with(|found| maybe(found.as_ref().map(|view| glance(locale, &frame, view))))
+        })
+    })
+}
+
+fn glance(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
+    let id = view.row.id;
+    view! {
+        <div class="object">
+            {facts(locale, frame, view)}
+            <div>
+                {section(t!(locale, "instance-tab-volumes"), volumes(locale, view))}
+                {section(t!(locale, "instance-points-title"), points(locale, view))}
+                {lately(locale, frame, &view.activity, links::instance_activity(id))}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn volumes(locale: Locale, view: &InstanceView) -> AnyView {
+    let volumes: Vec<AnyView> = view
+        .volumes
+        .iter()
+        .map(|row| {
+            let written = match row.written {
+                Some(written) => t!(
+                    locale,
+                    "instance-volume-written",
+                    written = format::bytes(locale, written),
+                    size = format::bytes(locale, row.size)
+                ),
+                None => format::bytes(locale, row.size),
+            };
+            view! {
+                <li>
+                    <span class="what">
+                        <b>{to(links::volume(row.id), &row.name)}</b> " " {words::volume_kind(locale, row.kind)}
+                    </span>
+                    <span class="quiet">{written}</span>
+                </li>
+            }
+            .into_any()
+        })
+        .collect();
+    view! { <ul class="log card">{volumes}</ul> }.into_any()
+}
+
+fn points(locale: Locale, view: &InstanceView) -> AnyView {
+    if view.points.is_empty() {
+        return paragraph(t!(locale, "instance-points-none"));
+    }
+    let points: Vec<AnyView> = view
+        .points
+        .iter()
+        .map(|point| {
+            let holds = if point.memory {
+                t!(locale, "points-holds-memory")
+            } else {
+                t!(locale, "points-holds-disks")
+            };
+            view! {
+                <li>
+                    <span class="what"><b>{to(links::points(view.row.id, Some(point.id)), &point.name)}</b> " " {holds}</span>
+                    <span class="quiet">{when(locale, point.taken)}</span>
+                </li>
+            }
+            .into_any()
+        })
+        .collect();
+    let all = links::points(view.row.id, None);
+    view! { <ul class="log card">{points}</ul> <p><a href=all>{t!(locale, "points-all")}</a></p> }
+        .into_any()
+}
+
+fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
+    let counted = |href: String, count: u32| {
+        view! { <a href=href>{format::count(locale, u64::from(count))}</a> }.into_any()
+    };
+    let (row, hardware) = (&view.row, &view.hardware);
+    let never = || t!(locale, "instance-never");
+    let accelerator = match view.accelerator {
+        Some(Accelerator::Kvm) => t!(locale, "instance-kvm"),
+        Some(Accelerator::Tcg) => t!(locale, "instance-tcg"),
+        None => never(),
+    };
+    let zones = &frame.session.zones;
+    let way = zones
+        .iter()
+        .find(|zone| zone.name == row.zone)
+        .and_then(|zone| zone.memory_way);
+    let way = way.map(|way| {
+        let way = match way {
+            MemoryWay::Running => "running",
+            MemoryWay::Standing => "standing",
+        };
+        let way = t!(locale, "instance-memory-way", way = way);
+        fact(t!(locale, "instance-memory"), plain(way))
+    });
+    // What never ran has none yet. The model and its flags are one word, which no line would hold.
+    let (machine, cpu) = if hardware.machine.is_empty() {
+        (never(), never())
+    } else {
+        let machine = t!(
+            locale,
+            "instance-machine-value",
+            machine = hardware.machine.as_str(),
+            qemu = hardware.qemu.as_str()
+        );
+        (machine, hardware.cpu.replace(',', ", "))
+    };
+    let started = view
+        .started
+        .map_or_else(never, |at| format::date_time_sentence(locale, at));
+    view! {
+        <dl class="card facts">
+            {fact(t!(locale, "instance-zone"), plain(row.zone.clone()))}
+            {fact(t!(locale, "instance-template"), plain(view.template.clone()))}
+            {fact(t!(locale, "instance-config"), plain(configuration(locale, row.vcpus, row.memory)))}
+            {fact(t!(locale, "instance-tab-volumes"), counted(links::instance_volumes(row.id), row.volumes))}
+            {fact(t!(locale, "instance-tab-points"), counted(links::points(row.id, None), row.points))}
+            {fact(t!(locale, "instance-created"), plain(format::date_time_sentence(locale, row.created)))}
+            {fact(t!(locale, "instance-started"), plain(started))}
+            {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
+            {maybe(way)}
+            {fact(t!(locale, "instance-machine"), plain(machine))}
+            {fact(t!(locale, "instance-cpu"), plain(cpu))}
+        </dl>
+    }
+    .into_any()
+}
