@@ -64,7 +64,7 @@ pub fn page() -> AnyView {
 /// The link, to be copied.
 fn shown_once(locale: Locale, link: String) -> AnyView {
     view! {
-        <section class="card kit link" aria-labelledby="invitation-link">
+        <section class="card kit invited" aria-labelledby="invitation-link">
             <h2 id="invitation-link">{t!(locale, "organization-link")}</h2>
             <p role="status">{t!(locale, "organization-link-what")}</p>
             <input type="text" class="mono" readonly value=link aria-labelledby="invitation-link"/>
