@@ -3,18 +3,28 @@
 use super::house::{House, caller, noise, settings, tuning};
 use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
 use crate::catalog::volumes::{Volume, insert_volume};
-use crate::control::{FixedClock, Tuning};
+use crate::control::{FixedClock, Settings, Tuning};
 use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
-use crate::domain::size::Bytes;
+use crate::domain::size::{Bytes, GIB};
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use crate::view::{About, Act, HomeView, NeedKind};
+use std::path::Path;
 use std::sync::Arc;
 
 const MIB: usize = 1 << 20;
 const DAY_MS: i64 = 24 * 3600 * 1000;
+
+/// Zones of a size of their own, so that what the disk below them has left is of no account.
+fn zones_of(data: &Path, limit: u64) -> Settings {
+    let mut settings = settings(data);
+    for zone in &mut settings.zones {
+        zone.limit = Some(limit);
+    }
+    settings
+}
 
 impl House {
     fn home(&self) -> HomeView {
@@ -35,7 +45,7 @@ fn what_is_in_no_snapshot_is_asked_for_until_it_is_saved() {
         clock: Arc::clone(&clock) as _,
         ..tuning()
     };
-    let house = House::open_with(settings(folder.path()), tuning);
+    let house = House::open_with(zones_of(folder.path(), GIB), tuning);
     assert_eq!(house.home().volumes, []);
     let volume = house.new_volume("v");
     assert_eq!(house.needs(), [], "it holds nothing");
@@ -94,7 +104,7 @@ fn what_is_in_no_snapshot_is_asked_for_until_it_is_saved() {
 #[test]
 fn i15_what_failed_is_named_with_its_reason_to_its_own_organization() {
     let folder = tempfile::tempdir().expect("a folder");
-    let house = House::open(folder.path());
+    let house = House::open_with(zones_of(folder.path(), GIB), tuning());
     fill(&house, 0, 5);
     let home = house.home();
     assert_eq!(home.volumes, [(VolumeState::Failed, 5)]);
@@ -128,9 +138,23 @@ fn i15_what_failed_is_named_with_its_reason_to_its_own_organization() {
 }
 
 #[test]
+fn a_zone_that_is_almost_full_is_named_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open_with(zones_of(folder.path(), 32 << 20), tuning());
+    let volume = house.new_volume("v");
+    house.write(volume, 0, &noise(1, 30 * MIB));
+    let needs = house.home().needs;
+    let first = needs.first().expect("something");
+    assert_eq!(first.about, Some(About::Zone(house.zones[0])));
+    assert_eq!(first.what, NeedKind::ZoneFull);
+    assert!(first.bytes <= Bytes(2 << 20), "{first:?}");
+    assert_eq!(needs.len(), 2, "the other zone has room: {needs:?}");
+}
+
+#[test]
 fn the_first_page_asks_the_catalog_the_same_whatever_there_is() {
     let folder = tempfile::tempdir().expect("a folder");
-    let house = House::open(folder.path());
+    let house = House::open_with(zones_of(folder.path(), GIB), tuning());
     let cost = || super::lists::asked(|| house.home());
     fill(&house, 0, 1);
     cost();
