@@ -252,6 +252,42 @@ sign-in-left = You have left the organization.
 act-menu = Action
 act-menu-named = Action on { $name }
 act-menu-selected = Action on the selection
+several-started = The tasks are in progress.
+several-take-snapshots = Take snapshots
+several-delete-volumes = Delete the volumes
+several-verify-snapshots = Verify the snapshots
+several-delete-snapshots = Delete the snapshots
+several-delete-templates = Delete the templates
+several-start-instances = Start the instances
+several-stop-instances = Stop the instances
+several-delete-instances = Delete the instances
+several-delete-points = Delete the recovery points
+several-what =
+    { $count ->
+        [0] This cannot be done to any of the selected objects.
+        [one] This will be done to this object:
+       *[other] This will be done to these { $count_text } objects:
+    }
+several-left-out =
+    { $count ->
+        [one] One object is left out:
+       *[other] { $count_text } objects are left out:
+    }
+several-lost = Nothing of it will be left: it has no snapshot.
+several-volumes = Their volumes
+several-volumes-keep = Keep the volumes, detached
+several-volumes-all = Delete the volumes, too
+several-saves = Data to read and save: at most { $bytes }.
+several-tick =
+    { $count ->
+        [one] I understand that this deletion cannot be undone.
+       *[other] I understand that these { $count_text } deletions cannot be undone.
+    }
+several-submit =
+    { $count ->
+        [one] Confirm for one object
+       *[other] Confirm for { $count_text } objects
+    }
 act-none-selected = Select one or more rows in the list first.
 reason-viewer = Your role, Viewer, lets you look but not make changes.
 reason-busy = Another task is already in progress.

@@ -253,6 +253,42 @@ sign-in-left = Vous avez quitté l’organisation.
 act-menu = Action
 act-menu-named = Action sur { $name }
 act-menu-selected = Action sur la sélection
+several-started = Les tâches sont en cours.
+several-take-snapshots = Prendre des copies instantanées
+several-delete-volumes = Supprimer les volumes
+several-verify-snapshots = Vérifier les copies instantanées
+several-delete-snapshots = Supprimer les copies instantanées
+several-delete-templates = Supprimer les modèles
+several-start-instances = Démarrer les instances
+several-stop-instances = Arrêter les instances
+several-delete-instances = Supprimer les instances
+several-delete-points = Supprimer les points de reprise
+several-what =
+    { $count ->
+        [0] Cette action n’est possible sur aucun des éléments sélectionnés.
+        [one] L’action portera sur cet élément :
+       *[other] L’action portera sur ces { $count_text } éléments :
+    }
+several-left-out =
+    { $count ->
+        [one] Un élément est laissé de côté :
+       *[other] { $count_text } éléments sont laissés de côté :
+    }
+several-lost = Rien n’en restera : aucune copie instantanée.
+several-volumes = Leurs volumes
+several-volumes-keep = Garder les volumes, détachés
+several-volumes-all = Supprimer aussi les volumes
+several-saves = Données à lire et à sauvegarder : { $bytes } au plus.
+several-tick =
+    { $count ->
+        [one] Je comprends que cette suppression est définitive.
+       *[other] Je comprends que ces { $count_text } suppressions sont définitives.
+    }
+several-submit =
+    { $count ->
+        [one] Confirmer pour un élément
+       *[other] Confirmer pour { $count_text } éléments
+    }
 act-none-selected = Sélectionnez d’abord une ou plusieurs lignes de la liste.
 reason-viewer = Votre rôle, Observateur, permet de consulter, pas de modifier.
 reason-busy = Une autre tâche est déjà en cours.

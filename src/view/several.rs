@@ -28,6 +28,40 @@ pub enum SeveralAct {
     DeletePoints,
 }
 
+impl SeveralAct {
+    /// Whether it destroys something.
+    #[must_use]
+    pub const fn destroys(self) -> bool {
+        match self {
+            Self::TakeSnapshots
+            | Self::VerifySnapshots
+            | Self::StartInstances
+            | Self::StopInstances => false,
+            Self::DeleteVolumes
+            | Self::DeleteSnapshots
+            | Self::DeleteTemplates
+            | Self::DeleteInstances
+            | Self::DeletePoints => true,
+        }
+    }
+
+    /// The word it is asked for by: that of its JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TakeSnapshots => "take-snapshots",
+            Self::DeleteVolumes => "delete-volumes",
+            Self::VerifySnapshots => "verify-snapshots",
+            Self::DeleteSnapshots => "delete-snapshots",
+            Self::DeleteTemplates => "delete-templates",
+            Self::StartInstances => "start-instances",
+            Self::StopInstances => "stop-instances",
+            Self::DeleteInstances => "delete-instances",
+            Self::DeletePoints => "delete-points",
+        }
+    }
+}
+
 /// What an act on several objects would mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeveralPlan {

@@ -6,15 +6,15 @@
 
 use super::erased::memo;
 use crate::api::json::Json;
-use crate::api::{instances, jobs, session, snapshots, templates, volumes, zones};
+use crate::api::{instances, jobs, session, several, snapshots, templates, volumes, zones};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
     ActivityRow, BranchDeletion, DeletionPlan, HomeView, InstanceDeletion, InstanceRow,
     InstanceView, JobView, KitView, Listing, OrganizationView, Page, PointComparison,
     PointDeletion, PointPlan, PointView, PointsView, ProfileView, RollbackPlan, SerialView,
-    SnapshotPlan, SnapshotRow, SnapshotView, Started, TemplateRow, VolumeRow, VolumeView,
-    ZonesView,
+    SeveralAct, SeveralPlan, SnapshotPlan, SnapshotRow, SnapshotView, Started, TemplateRow,
+    VolumeRow, VolumeView, ZonesView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -84,6 +84,8 @@ pub enum Question {
     Profile,
     /// Who else is in the organization?
     Organization,
+    /// What would the act mean for all of these (ids, separated by commas)?
+    Several(SeveralAct, String),
 }
 
 /// What the server says to a [`Question`].
@@ -137,6 +139,8 @@ pub enum Answer {
     ReadyTemplates(Vec<TemplateRow>),
     /// To [`Question::Kit`].
     Kit(KitView),
+    /// To [`Question::Several`].
+    Several(Box<SeveralPlan>),
     /// To [`Question::Zones`].
     Zones(Box<ZonesView>),
     /// To [`Question::Profile`].
@@ -234,6 +238,9 @@ pub fn answer(question: Question) -> Later {
             get(templates::TemplateDeletion { template }, Answer::Deletion)
         }
         Question::Kit => get(session::Kit {}, Answer::Kit),
+        Question::Several(act, ids) => get(several::PlanSeveral { act, ids }, |plan| {
+            Answer::Several(Box::new(plan))
+        }),
         Question::Zones => get(zones::Zones {}, |view| Answer::Zones(Box::new(view))),
         Question::Profile => get(session::Profile {}, |profile| {
             Answer::Profile(Box::new(profile))
@@ -313,6 +320,8 @@ pub enum Act {
     DeleteTemplate,
     /// *Vérifier*
     VerifySnapshot,
+    /// One act on several objects
+    Several,
 }
 
 impl Act {
@@ -342,6 +351,7 @@ impl Act {
             Self::CreateTemplate => templates::CreateTemplate::PATH,
             Self::DeleteTemplate => templates::DeleteTemplate::PATH,
             Self::VerifySnapshot => snapshots::VerifySnapshot::PATH,
+            Self::Several => several::DoSeveral::PATH,
         }
     }
 }

@@ -277,13 +277,17 @@ const fn several_key(act: SeveralAct) -> &'static str {
     }
 }
 
-/// The address that opens the dialog of an act on all of these above `here`.
-#[cfg(test)]
-pub fn on_several(act: SeveralAct, ids: &[String], here: &str) -> String {
-    let noun = SEVERAL
+/// The field that the ids of the objects stand in.
+pub fn several_noun(act: SeveralAct) -> &'static str {
+    SEVERAL
         .into_iter()
         .find_map(|(known, noun)| (known == act).then_some(noun))
-        .unwrap_or_default();
+        .unwrap_or_default()
+}
+
+/// The address that opens the dialog of an act on all of these above `here`.
+pub fn on_several(act: SeveralAct, ids: &[String], here: &str) -> String {
+    let noun = several_noun(act);
     let mut href = opened(here, several_key(act));
     for id in ids {
         href.push_str(&format!("&{noun}={id}"));

@@ -10,7 +10,7 @@ use super::lists::{Phase, failed, loading, pager};
 use super::menu::{Entry, Size, entries, menu};
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t};
-use crate::view::{Listing, Page};
+use crate::view::{Listing, Page, SeveralAct};
 use crate::web::ask::{Answer, Asked};
 use crate::web::context::{Frame, use_locale};
 use crate::web::erased::{each, flag, follow, mark, maybe, memo, value};
@@ -603,6 +603,20 @@ fn row(
             .then_some("true")
     });
     view! { <tr role="row" data-chosen=chosen>{maybe(pick)} {cells} {maybe(act)}</tr> }.into_any()
+}
+
+/// The acts on several rows. Which of them it is possible on, its dialog says.
+pub fn on_all(here: &str, ids: Vec<String>, acts: Vec<(SeveralAct, String)>) -> Vec<Entry> {
+    acts.into_iter()
+        .map(|(act, words)| {
+            let entry = Entry::new(words, None, || links::on_several(act, &ids, here));
+            if act.destroys() {
+                entry.danger().apart()
+            } else {
+                entry
+            }
+        })
+        .collect()
 }
 
 /// A name that leads somewhere, whole in its title where it is cut.

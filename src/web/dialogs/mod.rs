@@ -7,6 +7,7 @@ mod instance;
 mod point;
 mod restore;
 mod rollback;
+mod several;
 mod take;
 mod template;
 #[cfg(feature = "hydrate")]
@@ -60,6 +61,7 @@ pub fn done_words(locale: Locale) -> Option<String> {
         "create-point" => JobKind::CreatePoint,
         "delete-point" | "delete-branch" => JobKind::DeletePoint,
         "rollback" | "undo" => JobKind::Rollback,
+        "several" => return Some(t!(locale, "several-started")),
         _ => return None,
     };
     Some(words::started(locale, kind))
@@ -95,7 +97,7 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         Dialog::VolumeFromPoint(..) => t!(locale, "act-restore"),
         Dialog::Rollback(..) => t!(locale, "point-restore"),
         Dialog::Undo(..) => t!(locale, "point-undo"),
-        Dialog::Several(_) => t!(locale, "act-menu"),
+        Dialog::Several(act) => several::title(locale, act),
     };
     let inside = close.clone();
     let body = move || match (use_frame(), dialog) {
@@ -129,7 +131,7 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         (Some(_), Dialog::Rollback(_, point) | Dialog::Undo(_, point)) => {
             rollback::body(point, inside)
         }
-        (Some(_), Dialog::Several(_)) => unavailable(&Fault::BadRequest, inside),
+        (Some(_), Dialog::Several(act)) => several::body(act, inside),
     };
     view! { <Window title close>{body()}</Window> }.into_any()
 }

@@ -5,10 +5,12 @@ use super::{configuration, head, viewer_note};
 use crate::domain::instance::InstanceState;
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t, words};
-use crate::view::InstanceRow;
+use crate::view::{InstanceRow, SeveralAct};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::icon;
-use crate::web::components::table::{Column, Filter, List, list, named, use_listing, zones};
+use crate::web::components::table::{
+    Column, Filter, List, list, named, on_all, use_listing, zones,
+};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe, value};
 use crate::web::links::{self, Dialog};
@@ -69,7 +71,24 @@ fn shown(frame: Frame) -> AnyView {
         ],
         acts: |frame, rows, here| match rows {
             [row] => acts(use_locale(), frame.may_change(), row, here),
-            _ => Vec::new(),
+            rows => on_all(
+                here,
+                rows.iter().map(|row| row.id.to_string()).collect(),
+                vec![
+                    (
+                        SeveralAct::StartInstances,
+                        t!(use_locale(), "several-start-instances"),
+                    ),
+                    (
+                        SeveralAct::StopInstances,
+                        t!(use_locale(), "several-stop-instances"),
+                    ),
+                    (
+                        SeveralAct::DeleteInstances,
+                        t!(use_locale(), "several-delete-instances"),
+                    ),
+                ],
+            ),
         },
         plain: vec![
             ("start", t!(locale, "act-start"), false),

@@ -6,11 +6,13 @@ use crate::domain::moment::Moment;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
-use crate::view::SnapshotRow;
+use crate::view::{SeveralAct, SnapshotRow};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::menu::Entry;
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{Column, Filter, List, list, name, named, use_listing, zones};
+use crate::web::components::table::{
+    Column, Filter, List, list, name, named, on_all, use_listing, zones,
+};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe};
@@ -69,7 +71,20 @@ fn shown(frame: Frame) -> AnyView {
         ],
         acts: |frame, rows, here| match rows {
             [row] => acts(frame, row, here),
-            _ => Vec::new(),
+            rows => on_all(
+                here,
+                rows.iter().map(|row| row.id.to_string()).collect(),
+                vec![
+                    (
+                        SeveralAct::VerifySnapshots,
+                        t!(use_locale(), "several-verify-snapshots"),
+                    ),
+                    (
+                        SeveralAct::DeleteSnapshots,
+                        t!(use_locale(), "several-delete-snapshots"),
+                    ),
+                ],
+            ),
         },
         plain: vec![
             ("restore", t!(locale, "act-restore"), false),

@@ -4,11 +4,11 @@ use super::{head, viewer_note};
 use crate::domain::locale::Locale;
 use crate::domain::template::TemplateState;
 use crate::i18n::{fault, format, t, words};
-use crate::view::TemplateRow;
+use crate::view::{SeveralAct, TemplateRow};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::menu::Entry;
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{Column, Filter, List, list, name, use_listing};
+use crate::web::components::table::{Column, Filter, List, list, name, on_all, use_listing};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe, value};
@@ -62,7 +62,14 @@ fn shown(frame: Frame) -> AnyView {
         }],
         acts: |frame, rows, here| match rows {
             [row] => acts(frame, row, here),
-            _ => Vec::new(),
+            rows => on_all(
+                here,
+                rows.iter().map(|row| row.id.to_string()).collect(),
+                vec![(
+                    SeveralAct::DeleteTemplates,
+                    t!(use_locale(), "several-delete-templates"),
+                )],
+            ),
         },
         plain: vec![
             ("create-instance", t!(locale, "act-create-instance"), false),

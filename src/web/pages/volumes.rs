@@ -6,11 +6,13 @@ use crate::domain::job::JobState;
 use crate::domain::locale::Locale;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use crate::i18n::{fault, format, t, words};
-use crate::view::VolumeRow;
+use crate::view::{SeveralAct, VolumeRow};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::menu::Entry;
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{Column, Filter, List, list, named, use_listing, zones};
+use crate::web::components::table::{
+    Column, Filter, List, list, named, on_all, use_listing, zones,
+};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe, value};
@@ -79,7 +81,20 @@ fn shown(frame: Frame) -> AnyView {
         ],
         acts: |frame, rows, here| match rows {
             [row] => acts(frame, row, here),
-            _ => Vec::new(),
+            rows => on_all(
+                here,
+                rows.iter().map(|row| row.id.to_string()).collect(),
+                vec![
+                    (
+                        SeveralAct::TakeSnapshots,
+                        t!(use_locale(), "several-take-snapshots"),
+                    ),
+                    (
+                        SeveralAct::DeleteVolumes,
+                        t!(use_locale(), "several-delete-volumes"),
+                    ),
+                ],
+            ),
         },
         plain: vec![
             ("take-snapshot", t!(locale, "act-take-snapshot"), false),
