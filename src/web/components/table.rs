@@ -549,7 +549,8 @@ fn row(
     let Some((id, name, cells)) = (rows.cells)(key) else {
         return ().into_any();
     };
-    // What has left the list is no longer chosen.
+    // What has left the list is no longer chosen. (On the server a page is let go of where no signal can be reached.)
+    #[cfg(feature = "hydrate")]
     on_cleanup(move || {
         _ = selected.try_update(|chosen| chosen.retain(|known| *known != key));
     });
