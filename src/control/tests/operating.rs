@@ -126,7 +126,10 @@ fn i15_an_operator_sees_numbers_and_kinds_and_nothing_of_an_organization() {
         known(&view, "hypervisor", "qemu"),
         &Known::Word("none".to_owned())
     );
-    assert_eq!(troubles(&view), ["no-hypervisor", "kits"]);
+    let mut amiss = troubles(&view);
+    // What the disk of the machine that tests has left is of no account.
+    amiss.retain(|trouble| *trouble != "pool-low");
+    assert_eq!(amiss, ["no-hypervisor", "kits"]);
 
     let rows: Vec<_> = view
         .work
