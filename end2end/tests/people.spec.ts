@@ -140,7 +140,7 @@ test('language, theme and time zone are the member’s, in every browser; so is 
   const before = await time.textContent();
   const instant = async () => new Date((await time.getAttribute('datetime'))!);
   const hour = (zone: string, at: Date) => new Intl.DateTimeFormat('en-CA', { timeZone: zone, hour: 'numeric', hourCycle: 'h23' }).format(at);
-  const shown = (text: string | null) => /(\d{1,2})\s*[h:]\s*\d\d/.exec(text!)![1].replace(/^0(?=\d)/, '');
+  const shown = (text: string | null) => /(\d{1,2})\s*[h:]\s*\d\d/.exec(text!)![1]!.replace(/^0(?=\d)/, '');
   expect(Number(shown(before)) % 12).toBe(Number(hour('America/Montreal', await instant())) % 12);
 
   await ui.openAccount();
