@@ -51,6 +51,8 @@ pub struct Toasts {
     /// Tasks that were set going in this browser, whose end has not been told. The browser keeps them, too: a page that is
     /// left or loaded anew does not lose them.
     waited_for: RwSignal<Vec<JobId>>,
+    /// Those of them whose end is told in a moment.
+    telling: StoredValue<Vec<JobId>>,
     /// What stands before the title: how far the work is that was set going here, or how it ended unseen.
     mark: RwSignal<String>,
 }
@@ -62,6 +64,7 @@ impl Toasts {
             list: RwSignal::new(Vec::new()),
             next: StoredValue::new(0),
             waited_for: RwSignal::new(Vec::new()),
+            telling: StoredValue::new(Vec::new()),
             mark: RwSignal::new(String::new()),
         }
     }
@@ -90,15 +93,21 @@ impl Toasts {
         self.waited_for.with_untracked(|jobs| kept::write(jobs));
     }
 
-    /// Whether it was waited for; it is no more.
-    fn told(self, job: JobId) -> bool {
-        if !self.waited_for.with_untracked(|jobs| jobs.contains(&job)) {
-            return false;
+    /// Whether it is waited for, and its end is not about to be told.
+    fn waits(self, job: JobId) -> bool {
+        let waits = self.waited_for.with_untracked(|jobs| jobs.contains(&job));
+        waits && !self.telling.with_value(|jobs| jobs.contains(&job))
+    }
+
+    /// Its end has been told: until then another page would tell it, if this one is left.
+    fn told(self, job: JobId) {
+        self.telling
+            .update_value(|jobs| jobs.retain(|known| *known != job));
+        if self.waited_for.with_untracked(|jobs| jobs.contains(&job)) {
+            self.waited_for
+                .update(|jobs| jobs.retain(|known| *known != job));
+            self.waited_for.with_untracked(|jobs| kept::write(jobs));
         }
-        self.waited_for
-            .update(|jobs| jobs.retain(|known| *known != job));
-        self.waited_for.with_untracked(|jobs| kept::write(jobs));
-        true
     }
 
     fn push(self, toast: Toast) {
@@ -178,6 +187,7 @@ impl Toasts {
     fn ended_in_place(self, locale: Locale, job: JobView) {
         let begun = |list: &Vec<Toast>| list.iter().any(|toast| toast.begun == Some(job.id));
         if self.list.with_untracked(begun) {
+            self.telling.update_value(|jobs| jobs.push(job.id));
             set_timeout(move || self.ended(locale, &job), READ);
         } else {
             self.ended(locale, &job);
@@ -197,6 +207,7 @@ impl Toasts {
         if there.is_none() {
             return;
         }
+        self.told(job.id);
         self.push(Toast {
             title,
             subject: job.subject.clone(),
@@ -213,6 +224,7 @@ impl Toasts {
             |keep: fn(&JobView) -> bool| ended.iter().filter(|job| keep(job)).count() as u64;
         let failed = count(|job| job.state == JobState::Failed);
         let all = ended.len() as u64;
+        ended.iter().for_each(|job| self.told(job.id));
         let note = t!(
             locale,
             "toast-many-failed",
@@ -275,7 +287,7 @@ pub fn tell_ends(toasts: Toasts, jobs: Asked) {
                 seen.insert(job.id);
                 continue;
             }
-            let (mine, known) = (toasts.told(job.id), seen.remove(&job.id));
+            let (mine, known) = (toasts.waits(job.id), seen.remove(&job.id));
             let failed = job.state == JobState::Failed;
             if mine || (known && (failed || path.get_untracked() != place(job.kind))) {
                 ended.push(job.clone());
