@@ -222,6 +222,23 @@ impl Catalog {
     }
 }
 
+/// The name of a point of the instance that live work reads, if there is one.
+///
+/// # Errors
+/// [`Error::Sqlite`].
+pub fn point_being_read(
+    tx: &Transaction<'_>,
+    instance: InstanceId,
+) -> Result<Option<String>, Error> {
+    let sql = format!(
+        "SELECT p.name FROM points p JOIN jobs j ON j.source = p.id
+         WHERE p.instance = ?1 AND j.state IN {LIVE} ORDER BY p.taken LIMIT 1"
+    );
+    tx.prepare_cached(&sql)
+        .and_then(|mut query| query.query_row([instance], |row| row.get(0)).optional())
+        .context("look for work that reads a recovery point")
+}
+
 /// The instance's points, oldest first, each with its disks by slot. Two statements, whatever their number.
 ///
 /// # Errors

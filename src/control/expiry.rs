@@ -5,7 +5,7 @@ use super::error::Error;
 use super::points::{PointArgs, as_args};
 use crate::catalog::instances::live_work_on;
 use crate::catalog::jobs::{NewJob, insert_job};
-use crate::catalog::points::{Point, move_point};
+use crate::catalog::points::{Point, move_point, point_being_read};
 use crate::domain::id::JobId;
 use crate::domain::job::JobKind;
 use crate::domain::recovery::PointState;
@@ -48,8 +48,10 @@ impl Core {
             asked_by: None,
         };
         let begun = self.catalog.write(|tx| {
-            // Somebody may have begun something since we looked.
-            if live_work_on(tx, &job.subject)?.is_some() {
+            // Somebody may have begun something since we looked; what is made from a point is made first.
+            if live_work_on(tx, &job.subject)?.is_some()
+                || point_being_read(tx, first.instance)?.is_some()
+            {
                 return Ok(false);
             }
             for point in points {

@@ -10,6 +10,7 @@ use crate::catalog::instances::{
     Instance, insert_instance, instance_name_taken, instance_of, live_work_on, move_instance,
 };
 use crate::catalog::jobs::{close_jobs, is_being_read};
+use crate::catalog::points::point_being_read;
 use crate::catalog::templates::{Template, template_of};
 use crate::catalog::volumes::{
     Volume, disks_of, move_volume, set_attachment, volume_name_taken, volume_of,
@@ -307,6 +308,10 @@ impl Control {
         }
         let (kind, event) = (JobKind::DeleteInstance, InstanceEvent::DeleteAsked);
         let begun = self.moves_on(caller, id, kind, event, "{}".to_owned(), |tx, _| {
+            // Its points go with it: what is made from one of them is made first.
+            if let Some(point) = point_being_read(tx, id)? {
+                return Err(in_use(&point));
+            }
             for disk in disks_of(tx, id)? {
                 if !volumes && disk.state == VolumeState::Ready {
                     continue;

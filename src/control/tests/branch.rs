@@ -191,5 +191,7 @@ fn i16_a_point_stays_while_a_volume_is_made_from_it() {
     assert_eq!(control.delete_point(owner, first), Err(in_use.clone()));
     let told = control.branch_deletion(owner, first).expect("a plan");
     assert_eq!(told.refused, Some(in_use.clone()));
-    assert_eq!(control.delete_branch(owner, first, &told.seal), Err(in_use));
+    let branch = control.delete_branch(owner, first, &told.seal);
+    assert_eq!(branch, Err(in_use.clone()));
+    assert_eq!(control.delete_instance(owner, id, false), Err(in_use));
 }

@@ -5,12 +5,12 @@ use super::disks::{
 };
 use super::house::{House, caller, settings, tuning};
 use crate::catalog::instances::set_lineage;
-use crate::catalog::jobs::{NewJob, insert_job};
+use crate::catalog::jobs::{NewJob, end_job, insert_job};
 use crate::catalog::points::move_point;
 use crate::control::FixedClock;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{JobId, PointId};
-use crate::domain::job::JobKind;
+use crate::domain::job::{JobKind, JobState};
 use crate::domain::recovery::{Consistency, PointState, UNDO_MS};
 use crate::domain::size::Bytes;
 use std::sync::Arc;
@@ -161,6 +161,32 @@ fn safety_points_go_by_themselves_after_seven_days() {
     clock.advance(UNDO_MS - 1);
     assert_eq!(control.core.remove_old_points().expect("looked"), 0);
     clock.advance(1);
+    // What is made from it is made first.
+    let reads = NewJob {
+        id: JobId::new(),
+        organization: house.organization(),
+        kind: JobKind::CreateVolume,
+        subject: "a volume".to_owned(),
+        subject_name: "a volume",
+        source: Some(undo.to_string()),
+        args: "{}".to_owned(),
+        total: None,
+        asked_by: None,
+    };
+    let catalog = control.catalog();
+    catalog
+        .write(|tx| insert_job(tx, &reads, i64::MAX))
+        .expect("written");
+    assert_eq!(control.core.remove_old_points().expect("looked"), 0);
+    assert!(points(&house, id).undo.is_some(), "it is still there");
+    let claimed = catalog.claim_job(&[JobKind::CreateVolume], i64::MAX);
+    assert!(claimed.expect("claimed").is_some());
+    let ended = catalog.write(|tx| end_job(tx, reads.id, JobState::Failed, 0));
+    assert!(
+        ended
+            .map_err(|error: crate::catalog::Error| error)
+            .expect("ended")
+    );
     // Whoever looks after the guests may have been there first.
     assert!(control.core.remove_old_points().expect("looked") <= 1);
     // It is under way or done: asked again, nothing more is begun.
