@@ -145,49 +145,22 @@ mod tests {
             Ok(ToSqlOutput::Owned(rusqlite::types::Value::Text(text))) => text,
             other => panic!("not a word: {other:?}"),
         };
-        for state in [
-            VolumeState::Creating,
-            VolumeState::Importing,
-            VolumeState::Restoring,
-            VolumeState::Ready,
-            VolumeState::Deleting,
-            VolumeState::Failed,
-        ] {
+        for state in VolumeState::ALL {
             assert_eq!(stored(&state), state.code());
         }
-        for state in [
-            SnapshotState::Creating,
-            SnapshotState::Saving,
-            SnapshotState::Saved,
-            SnapshotState::Verified,
-            SnapshotState::Failed,
-            SnapshotState::Deleting,
-        ] {
+        for state in SnapshotState::ALL {
             assert_eq!(stored(&state), state.code());
         }
-        for state in [
-            TemplateState::Creating,
-            TemplateState::Ready,
-            TemplateState::Failed,
-            TemplateState::Deleting,
-        ] {
+        for state in TemplateState::ALL {
             assert_eq!(stored(&state), state.code());
         }
-        for state in [
-            InstanceState::Creating,
-            InstanceState::Stopped,
-            InstanceState::Starting,
-            InstanceState::Running,
-            InstanceState::Stopping,
-            InstanceState::Failed,
-            InstanceState::Deleting,
-        ] {
+        for state in InstanceState::ALL {
             assert_eq!(stored(&state), state.code());
         }
-        for kind in [VolumeKind::Root, VolumeKind::Data] {
+        for kind in VolumeKind::ALL {
             assert_eq!(stored(&kind), kind.code());
         }
-        for door in [Door::Console, Door::System] {
+        for door in Door::ALL {
             assert_eq!(stored(&door), door.code());
         }
     }

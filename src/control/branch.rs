@@ -150,11 +150,13 @@ impl Control {
             .map(|(point, _)| point.id)
             .collect();
         let (root, _) = branch.points.first().ok_or(NO_POINT)?;
-        let name = match also.len() {
-            0 => root.name.clone(),
-            others => format!("{} (+{others})", root.name),
-        };
-        let mut asked = Asked::new(JobKind::DeletePoint, &branch.instance.id, &name);
+        let mut asked = Asked::new(JobKind::DeletePoint, &branch.instance.id, &root.name);
+        asked.also = branch
+            .points
+            .iter()
+            .skip(1)
+            .map(|(point, _)| point.name.clone())
+            .collect();
         asked.args = as_args(&PointArgs {
             point: id,
             also,

@@ -193,7 +193,7 @@ impl Control {
             job: asked.id,
             kind: asked.kind,
             subject: asked.name.to_owned(),
-            others: 0,
+            others: u32::try_from(asked.also.len()).unwrap_or(u32::MAX),
         })
     }
 

@@ -66,6 +66,17 @@ pub enum InstanceEvent {
 pub struct Denied;
 
 impl InstanceState {
+    /// Every one, in the order of a choice among them.
+    pub const ALL: [Self; 7] = [
+        Self::Running,
+        Self::Stopped,
+        Self::Creating,
+        Self::Starting,
+        Self::Stopping,
+        Self::Failed,
+        Self::Deleting,
+    ];
+
     /// The word it is stored, sent and asked for by: that of its JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -79,17 +90,6 @@ impl InstanceState {
             Self::Deleting => "deleting",
         }
     }
-
-    /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 7] = [
-        Self::Creating,
-        Self::Stopped,
-        Self::Starting,
-        Self::Running,
-        Self::Stopping,
-        Self::Failed,
-        Self::Deleting,
-    ];
 
     /// The state after `event`.
     ///

@@ -67,6 +67,9 @@ pub enum Door {
 }
 
 impl Door {
+    /// Every one, in the order of a choice among them.
+    pub const ALL: [Self; 2] = [Self::Console, Self::System];
+
     /// The word it is stored, sent and asked for by: that of its JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {

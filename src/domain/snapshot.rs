@@ -49,6 +49,16 @@ pub enum SnapshotEvent {
 }
 
 impl SnapshotState {
+    /// Every one, in the order of a choice among them.
+    pub const ALL: [Self; 6] = [
+        Self::Creating,
+        Self::Saving,
+        Self::Saved,
+        Self::Verified,
+        Self::Failed,
+        Self::Deleting,
+    ];
+
     /// The word it is stored, sent and asked for by: that of its JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -61,16 +71,6 @@ impl SnapshotState {
             Self::Deleting => "deleting",
         }
     }
-
-    /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 6] = [
-        Self::Creating,
-        Self::Saving,
-        Self::Saved,
-        Self::Verified,
-        Self::Failed,
-        Self::Deleting,
-    ];
 
     /// The state after `event`.
     ///

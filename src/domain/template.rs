@@ -38,6 +38,9 @@ pub enum TemplateEvent {
 pub struct Denied;
 
 impl TemplateState {
+    /// Every one, in the order of a choice among them.
+    pub const ALL: [Self; 4] = [Self::Ready, Self::Creating, Self::Deleting, Self::Failed];
+
     /// The word it is stored, sent and asked for by: that of its JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -48,9 +51,6 @@ impl TemplateState {
             Self::Deleting => "deleting",
         }
     }
-
-    /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 4] = [Self::Creating, Self::Ready, Self::Failed, Self::Deleting];
 
     /// The state after `event`.
     ///

@@ -25,6 +25,9 @@ pub enum VolumeKind {
 }
 
 impl VolumeKind {
+    /// Every one, in the order of a choice among them.
+    pub const ALL: [Self; 2] = [Self::Root, Self::Data];
+
     /// The word it is stored, sent and asked for by: that of its JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -70,6 +73,16 @@ pub enum VolumeEvent {
 pub struct Denied;
 
 impl VolumeState {
+    /// Every one, in the order of a choice among them.
+    pub const ALL: [Self; 6] = [
+        Self::Ready,
+        Self::Creating,
+        Self::Importing,
+        Self::Restoring,
+        Self::Deleting,
+        Self::Failed,
+    ];
+
     /// The word it is stored, sent and asked for by: that of its JSON.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -82,16 +95,6 @@ impl VolumeState {
             Self::Failed => "failed",
         }
     }
-
-    /// Every state, for tests and for the catalog.
-    pub const ALL: [Self; 6] = [
-        Self::Creating,
-        Self::Importing,
-        Self::Restoring,
-        Self::Ready,
-        Self::Deleting,
-        Self::Failed,
-    ];
 
     /// The state after `event`.
     ///

@@ -1,15 +1,15 @@
 //! The first page: what it counts, what it asks for, and what that costs.
 
 use super::house::{House, caller, noise, settings, tuning};
-use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
-use crate::catalog::volumes::{Volume, insert_volume};
+use super::lists::failed;
+use crate::catalog::snapshots::insert_snapshot;
+use crate::catalog::volumes::insert_volume;
 use crate::control::{FixedClock, Settings, Tuning};
 use crate::domain::fault::Fault;
-use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::size::{Bytes, GIB};
 use crate::domain::snapshot::SnapshotState;
-use crate::domain::volume::{VolumeKind, VolumeState};
+use crate::domain::volume::VolumeState;
 use crate::view::{About, Act, HomeView, NeedKind};
 use std::path::Path;
 use std::sync::Arc;
@@ -165,40 +165,9 @@ fn the_first_page_asks_the_catalog_the_same_whatever_there_is() {
 }
 
 /// Volumes and snapshots that failed.
-fn fill(house: &House, from: i64, to: i64) {
+fn fill(house: &House, from: u32, to: u32) {
     for number in from..to {
-        let volume = Volume {
-            id: VolumeId::new(),
-            organization: house.organization(),
-            zone: house.zones[0],
-            name: format!("volume {number}"),
-            kind: VolumeKind::Data,
-            size: Bytes(1 << 30),
-            state: VolumeState::Failed,
-            fault: None,
-            created: number,
-            instance: None,
-            slot: None,
-        };
-        let snapshot = Snapshot {
-            id: SnapshotId::new(),
-            organization: volume.organization,
-            zone: Some(volume.zone),
-            place: None,
-            volume: volume.id,
-            volume_name: volume.name.clone(),
-            kind: volume.kind,
-            size: volume.size,
-            name: format!("copie {number}"),
-            state: SnapshotState::Failed,
-            fault: None,
-            checkpoint: CheckpointId::new(),
-            held: Held::NotYet,
-            taken: number,
-            verified: None,
-            data: None,
-            base: None,
-        };
+        let (volume, snapshot) = failed(house, number, i64::from(number));
         let written = house.control.catalog().write(|tx| {
             insert_volume(tx, &volume)?;
             let (from, to) = (VolumeState::Failed, VolumeState::Failed);

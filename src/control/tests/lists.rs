@@ -20,41 +20,47 @@ pub(super) fn asked<T>(list: impl FnOnce() -> T) -> u64 {
     ASKED.with(std::cell::Cell::get) - before
 }
 
+/// A volume and a snapshot of it that failed: nothing of them is in a pool or in the store.
+pub fn failed(house: &House, number: u32, at: i64) -> (Volume, Snapshot) {
+    let volume = Volume {
+        id: VolumeId::new(),
+        organization: house.organization(),
+        zone: house.zones[0],
+        name: format!("volume {number}"),
+        kind: VolumeKind::Data,
+        size: Bytes(1 << 30),
+        state: VolumeState::Failed,
+        fault: None,
+        created: at,
+        instance: None,
+        slot: None,
+    };
+    let snapshot = Snapshot {
+        id: SnapshotId::new(),
+        organization: volume.organization,
+        zone: Some(volume.zone),
+        place: None,
+        volume: volume.id,
+        volume_name: volume.name.clone(),
+        kind: volume.kind,
+        size: volume.size,
+        name: format!("copie {number}"),
+        state: SnapshotState::Failed,
+        fault: None,
+        checkpoint: CheckpointId::new(),
+        held: Held::NotYet,
+        taken: at,
+        verified: None,
+        data: None,
+        base: None,
+    };
+    (volume, snapshot)
+}
+
 fn fill(house: &House, from: u32, to: u32) {
     let now = house.control.now_ms();
     for number in from..to {
-        let volume = Volume {
-            id: VolumeId::new(),
-            organization: house.organization(),
-            zone: house.zones[0],
-            name: format!("volume {number}"),
-            kind: VolumeKind::Data,
-            size: Bytes(1 << 30),
-            state: VolumeState::Failed,
-            fault: None,
-            created: now + i64::from(number),
-            instance: None,
-            slot: None,
-        };
-        let snapshot = Snapshot {
-            id: SnapshotId::new(),
-            organization: volume.organization,
-            zone: Some(volume.zone),
-            place: None,
-            volume: volume.id,
-            volume_name: volume.name.clone(),
-            kind: volume.kind,
-            size: volume.size,
-            name: format!("copie {number}"),
-            state: SnapshotState::Failed,
-            fault: None,
-            checkpoint: CheckpointId::new(),
-            held: Held::NotYet,
-            taken: now + i64::from(number),
-            verified: None,
-            data: None,
-            base: None,
-        };
+        let (volume, snapshot) = failed(house, number, now + i64::from(number));
         let job = NewJob {
             id: JobId::new(),
             organization: volume.organization,

@@ -166,6 +166,18 @@ pub fn follow(acting: Acting, close: &str) -> (Refusal, Memo<bool>) {
     (refusal, memo(move |_| pending.get()))
 }
 
+/// Grows when the act was refused because its plan is not true any more: a dialog that asks for its plan by this number
+/// shows it anew.
+pub fn looked_again(refusal: Refusal) -> ReadSignal<u32> {
+    let (times, again) = signal(0);
+    Effect::new(move |_| {
+        if refusal.get() == Some(Fault::PlanOutdated) {
+            again.update(|times| *times += 1);
+        }
+    });
+    times
+}
+
 /// Says what was set going and closes the dialog.
 pub fn finish(frame: &Frame, started: Started, close: &str) {
     frame.toasts.started(started);

@@ -8,6 +8,7 @@
 use super::icon;
 use super::lists::{Phase, failed, loading, pager};
 use super::menu::{Entry, Size, entries, menu};
+use super::narrow::{Fields, narrowing, nothing_found, use_listing};
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t};
 use crate::view::{Listing, Page, SeveralAct};
@@ -15,9 +16,7 @@ use crate::web::ask::{Answer, Asked};
 use crate::web::context::{Frame, use_locale};
 use crate::web::erased::{each, flag, follow, mark, maybe, memo, value};
 use crate::web::links;
-use leptos::html;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use std::sync::Arc;
 
 /// A column of a list of `R`.
@@ -35,15 +34,8 @@ pub struct Column<R> {
 /// Draws a cell.
 pub type Draw<R> = fn(Locale, &Frame, &R) -> AnyView;
 
-/// A choice that narrows the list.
-pub struct Filter {
-    /// The field of [`Listing`] it sets.
-    pub field: &'static str,
-    /// Its label.
-    pub label: String,
-    /// The values and their words; the empty value, all, is added.
-    pub options: Vec<(String, String)>,
-}
+/// Tells the acts on a row above a page.
+pub type Act<R> = fn(&Frame, &R, &str) -> Vec<Entry>;
 
 /// A list.
 pub struct List<R: 'static> {
@@ -62,9 +54,11 @@ pub struct List<R: 'static> {
     /// The columns; the first one heads the row.
     pub columns: Vec<Column<R>>,
     /// What narrows it, beside words.
-    pub filters: Vec<Filter>,
-    /// The acts on one row, or on several at once, above the page of the list as it is.
-    pub acts: fn(&Frame, &[&R], &str) -> Vec<Entry>,
+    pub fields: Fields,
+    /// The acts on a row, above the page of the list as it is.
+    pub acts: Act<R>,
+    /// The acts on several rows at once.
+    pub several: Vec<(SeveralAct, String)>,
     /// The acts as a form without scripts asks for them: the dialog's key, its words, whether it destroys.
     pub plain: Vec<(&'static str, String, bool)>,
     /// What to say where there is nothing at all.
@@ -91,15 +85,9 @@ struct Shape {
     noun: &'static str,
     /// Sort key, title, class.
     columns: Vec<(&'static str, String, &'static str)>,
-    filters: Vec<Filter>,
+    fields: Fields,
     plain: Vec<(&'static str, String, bool)>,
     empty: fn(&Frame) -> AnyView,
-}
-
-/// What the address asks of the list.
-pub fn use_listing() -> Memo<Listing> {
-    let query = use_query_map();
-    memo(move |_| query.with(links::listing))
 }
 
 /// The list: what narrows it, the acts, the table, its pages.
@@ -117,19 +105,19 @@ where
             .iter()
             .map(|column| (column.sort, column.title.clone(), column.class))
             .collect(),
-        filters: list.filters,
+        fields: list.fields,
         plain: list.plain,
         empty: list.empty,
     };
     let draw: Vec<Draw<R>> = list.columns.iter().map(|column| column.draw).collect();
-    let (pick, row, acts) = (list.pick, list.row, list.acts);
+    let (pick, row, acts) = (list.pick, list.row, (list.acts, list.several));
     let kept = frame.clone();
     let here = links::use_here();
     surround(
         frame,
         asked,
         shape,
-        Box::new(move || rows_of(&kept, asked, pick, row, draw.clone(), acts, here)),
+        Box::new(move || rows_of(&kept, asked, pick, row, draw.clone(), acts.clone(), here)),
     )
 }
 
@@ -141,7 +129,7 @@ fn rows_of<R>(
     pick: fn(&Answer) -> Option<&Page<R>>,
     name: fn(&R) -> (u128, String, String),
     draw: Vec<Draw<R>>,
-    acts: fn(&Frame, &[&R], &str) -> Vec<Entry>,
+    (act, several): (Act<R>, Vec<(SeveralAct, String)>),
     here: Memo<String>,
 ) -> Rows
 where
@@ -178,14 +166,13 @@ where
         }),
         acts: Arc::new(move |keys| {
             rows.with(|rows| {
-                let chosen: Vec<&R> = rows
-                    .iter()
-                    .filter(|row| keys.contains(&name(row).0))
-                    .collect();
-                if chosen.is_empty() {
-                    return Vec::new();
-                }
-                here.with(|here| acts(&acting, &chosen, here))
+                let chosen = rows.iter().filter(|row| keys.contains(&name(row).0));
+                let chosen: Vec<&R> = chosen.collect();
+                here.with(|here| match chosen.as_slice() {
+                    [] => Vec::new(),
+                    [row] => act(&acting, row, here),
+                    rows => on_all(here, rows.iter().map(|row| name(row).1).collect(), &several),
+                })
             })
         }),
     }
@@ -200,7 +187,13 @@ fn surround(
     let listing = use_listing();
     let selected = RwSignal::new(Vec::<u128>::new());
     let shape = Arc::new(shape);
-    let narrow = narrowing(&shape, listing, frame.alive);
+    let narrow = narrowing(
+        &shape.fields,
+        &shape.columns,
+        &shape.path,
+        listing,
+        frame.alive,
+    );
     let (narrowed, may_change) = (
         memo(move |_| listing.with(Listing::is_narrowed)),
         frame.may_change(),
@@ -232,137 +225,6 @@ fn surround(
     view! {
         {narrow}
         <Transition fallback=loading>{inside()}</Transition>
-    }
-    .into_any()
-}
-
-/// That nothing is like what was asked for, and the way back to everything.
-fn nothing_found(path: &str) -> AnyView {
-    let locale = use_locale();
-    view! {
-        <div class="card empty" role="status">
-            {icon::search()}
-            <h2>{t!(locale, "list-none-title")}</h2>
-            <p>{t!(locale, "list-none")}</p>
-            <p class="acts"><a class="button" href=path.to_owned()>{t!(locale, "list-clear")}</a></p>
-        </div>
-    }
-    .into_any()
-}
-
-/// The fields above a list: a plain form, which with scripts is followed while one types.
-fn narrowing(shape: &Arc<Shape>, listing: Memo<Listing>, alive: ReadSignal<bool>) -> AnyView {
-    let locale = use_locale();
-    let form = NodeRef::<html::Form>::new();
-    let first = listing.get_untracked();
-    let choices: Vec<AnyView> = shape
-        .filters
-        .iter()
-        .map(|filter| {
-            let chosen = match filter.field {
-                "state" => &first.state,
-                "zone" => &first.zone,
-                "door" => &first.door,
-                "who" => &first.who,
-                _ => &first.kind,
-            };
-            let option = |value: String, words: String| {
-                let selected = value == *chosen;
-                view! { <option value=value selected=selected>{words}</option> }.into_any()
-            };
-            let options: Vec<AnyView> = filter
-                .options
-                .iter()
-                .map(|(value, words)| option(value.clone(), words.clone()))
-                .collect();
-            view! {
-                <label>
-                    <span>{filter.label.clone()}</span>
-                    <select name=filter.field>{option(String::new(), t!(locale, "list-all", field = filter.field))} {options}</select>
-                </label>
-            }
-            .into_any()
-        })
-        .collect();
-    // On a phone there are no heads to press.
-    let sorts: Vec<AnyView> = shape
-        .columns
-        .iter()
-        .filter(|(key, ..)| !key.is_empty())
-        .flat_map(|(key, title, _)| {
-            [
-                (
-                    (*key).to_owned(),
-                    t!(locale, "list-sort-up", column = title.as_str()),
-                ),
-                (
-                    format!("-{key}"),
-                    t!(locale, "list-sort-down", column = title.as_str()),
-                ),
-            ]
-        })
-        .map(|(value, words)| {
-            let selected = value == first.sort;
-            view! { <option value=value selected=selected>{words}</option> }.into_any()
-        })
-        .collect();
-    let days = (shape.name == "activity").then(|| {
-        let day = |name: &'static str, label: String, value: String| {
-            view! { <label><span>{label}</span> <input type="date" name=name value=value/></label> }
-                .into_any()
-        };
-        view! {
-            {day("from", t!(locale, "list-from"), first.from.clone())}
-            {day("until", t!(locale, "list-until"), first.until.clone())}
-        }
-        .into_any()
-    });
-    let of = (!first.of.is_empty())
-        .then(|| view! { <input type="hidden" name="of" value=first.of.clone()/> }.into_any());
-    let path = shape.path.clone();
-    #[cfg(feature = "hydrate")]
-    let (on_input, on_submit) = browser::narrow(form, path.clone(), listing);
-    #[cfg(not(feature = "hydrate"))]
-    let (on_input, on_submit) = (|_: leptos::ev::Event| {}, |_: leptos::ev::SubmitEvent| {});
-    let clear = {
-        let path = path.clone();
-        follow(move || {
-            maybe(listing.with(Listing::is_narrowed).then(|| {
-                view! { <a class="button small plain" href=path.clone() data-noscroll="">{t!(locale, "list-clear")}</a> }
-                    .into_any()
-            }))
-        })
-    };
-    let submit = follow(move || {
-        maybe((!alive.get()).then(|| {
-            view! { <button type="submit" class="button small">{t!(locale, "list-narrow")}</button> }.into_any()
-        }))
-    });
-    view! {
-        <form
-            class="narrow"
-            role="search"
-            aria-label=t!(locale, "list-narrow-label")
-            method="get"
-            action=path
-            node_ref=form
-            on:input=on_input
-            on:submit=on_submit
-        >
-            <label class="find">
-                <span class="unseen">{t!(locale, "list-find")}</span>
-                <input type="search" name="find" value=first.find.clone() placeholder=t!(locale, "list-find") autocomplete="off"/>
-            </label>
-            {choices}
-            {maybe(days)}
-            <label class="sorting">
-                <span>{t!(locale, "list-sort")}</span>
-                <select name="sort"><option value="">{t!(locale, "list-sort-own")}</option> {sorts}</select>
-            </label>
-            {maybe(of)}
-            {submit}
-            {clear}
-        </form>
     }
     .into_any()
 }
@@ -607,10 +469,10 @@ fn row(
 }
 
 /// The acts on several rows. Which of them it is possible on, its dialog says.
-pub fn on_all(here: &str, ids: Vec<String>, acts: Vec<(SeveralAct, String)>) -> Vec<Entry> {
-    acts.into_iter()
+fn on_all(here: &str, ids: Vec<String>, acts: &[(SeveralAct, String)]) -> Vec<Entry> {
+    acts.iter()
         .map(|(act, words)| {
-            let entry = Entry::new(words, None, || links::on_several(act, &ids, here));
+            let entry = Entry::new(words.clone(), None, || links::on_several(*act, &ids, here));
             if act.destroys() {
                 entry.danger().apart()
             } else {
@@ -629,126 +491,4 @@ pub fn named(href: String, name: &str) -> AnyView {
 /// A name.
 pub fn name(name: &str) -> AnyView {
     view! { <bdi class="name" title=name.to_owned()>{name.to_owned()}</bdi> }.into_any()
-}
-
-/// A choice among the zones.
-pub fn zones(locale: Locale, frame: &Frame) -> Filter {
-    Filter {
-        field: "zone",
-        label: t!(locale, "instance-zone"),
-        options: frame
-            .session
-            .zones
-            .iter()
-            .map(|zone| (zone.id.to_string(), zone.name.clone()))
-            .collect(),
-    }
-}
-
-#[cfg(feature = "hydrate")]
-mod browser {
-    use crate::view::Listing;
-    use crate::web::links;
-    use leptos::ev::{Event, SubmitEvent};
-    use leptos::html;
-    use leptos::prelude::*;
-    use leptos_router::NavigateOptions;
-    use leptos_router::hooks::use_navigate;
-    use std::time::Duration;
-    use wasm_bindgen::JsCast;
-    use web_sys::{
-        Element, FormData, HtmlFormElement, HtmlInputElement, HtmlSelectElement, UrlSearchParams,
-    };
-
-    /// While one types, the list follows once a pause is this long.
-    const PAUSE: Duration = Duration::from_millis(200);
-
-    type OnInput = Box<dyn FnMut(Event)>;
-    type OnSubmit = Box<dyn FnMut(SubmitEvent)>;
-
-    /// Has the address, and so the list, follow the form, and the form the address.
-    pub fn narrow(
-        form: NodeRef<html::Form>,
-        path: String,
-        listing: Memo<Listing>,
-    ) -> (OnInput, OnSubmit) {
-        let navigate = use_navigate();
-        let go = move || {
-            let query = form.get_untracked().and_then(|form| asked(&form));
-            let address = links::below(&path, &query.unwrap_or_default());
-            navigate(
-                &address,
-                NavigateOptions {
-                    replace: true,
-                    scroll: false,
-                    ..NavigateOptions::default()
-                },
-            );
-        };
-        Effect::new(move |_| {
-            if let Some(form) = form.get() {
-                listing.with(|listing| fill(&form, listing));
-            }
-        });
-        let waiting = StoredValue::new_local(None::<TimeoutHandle>);
-        let typed = go.clone();
-        on_cleanup(move || {
-            if let Some(Some(timer)) = waiting.try_get_value() {
-                timer.clear();
-            }
-        });
-        (
-            Box::new(move |_| {
-                if let Some(timer) = waiting.get_value() {
-                    timer.clear();
-                }
-                waiting.set_value(set_timeout_with_handle(typed.clone(), PAUSE).ok());
-            }),
-            Box::new(move |event| {
-                event.prevent_default();
-                go();
-            }),
-        )
-    }
-
-    /// What is filled in, as a query. A plain form would send a space as a plus.
-    fn asked(form: &HtmlFormElement) -> Option<String> {
-        let data = FormData::new_with_form(form).ok()?;
-        let fields = UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
-        let query = String::from(fields.to_string());
-        let filled: Vec<&str> = query
-            .split('&')
-            .filter(|pair| !pair.ends_with('='))
-            .collect();
-        Some(filled.join("&").replace('+', "%20"))
-    }
-
-    /// Fills the form in as the address says, unless one is at it.
-    fn fill(form: &HtmlFormElement, listing: &Listing) {
-        let busy = document().active_element().is_some_and(|element| {
-            element
-                .matches("form.narrow input, form.narrow select")
-                .unwrap_or(false)
-        });
-        if busy {
-            return;
-        }
-        for (name, value) in links::fields(listing) {
-            let Ok(Some(field)) = form.query_selector(&format!("[name={name}]")) else {
-                continue;
-            };
-            set(field, value);
-        }
-    }
-
-    fn set(field: Element, value: &str) {
-        match field.dyn_into::<HtmlInputElement>() {
-            Ok(input) => input.set_value(value),
-            Err(field) => {
-                if let Ok(select) = field.dyn_into::<HtmlSelectElement>() {
-                    select.set_value(value);
-                }
-            }
-        }
-    }
 }

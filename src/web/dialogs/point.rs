@@ -7,7 +7,7 @@ use crate::domain::recovery::{Consistency, MemoryWay, PointKind};
 use crate::i18n::{fault, format, t};
 use crate::view::{BranchDeletion, PointDeletion, PointPlan, PointView};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
-use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
+use crate::web::components::dialog::{buttons, follow, looked_again, planned, submit, unavailable};
 use crate::web::components::field::{self, Refusal, tick};
 use crate::web::context::use_locale;
 use crate::web::erased::maybe;
@@ -176,15 +176,10 @@ fn to_delete(
 
 /// *Supprimer la branche*: how many points go, what is freed when all of them are gone, and where the instance then is.
 pub fn delete_branch(point: PointId, close: String) -> AnyView {
-    let looked = RwSignal::new(0);
-    let plan = ask(move || (Question::BranchDeletion(point), looked.get()));
     let delete = acting(Act::DeleteBranch);
     let (refusal, pending) = follow(delete, &close);
-    Effect::new(move |_| {
-        if refusal.get() == Some(Fault::PlanOutdated) {
-            looked.update(|times| *times += 1);
-        }
-    });
+    let looked = looked_again(refusal);
+    let plan = ask(move || (Question::BranchDeletion(point), looked.get()));
     planned(plan, close, move |plan, close| match plan {
         Answer::BranchDeletion(plan) => match &plan.refused {
             Some(reason) => unavailable(reason, close),

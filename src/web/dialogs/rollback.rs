@@ -2,7 +2,6 @@
 //! after, each disk's fate, and first a safety point. What was shown is confirmed by its seal; where it is no longer so,
 //! it is shown anew.
 
-use crate::domain::fault::Fault;
 use crate::domain::id::PointId;
 use crate::domain::locale::Locale;
 use crate::domain::moment::Moment;
@@ -11,22 +10,17 @@ use crate::domain::size::Bytes;
 use crate::i18n::{format, t};
 use crate::view::{DiskChange, RollbackPlan};
 use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
-use crate::web::components::dialog::{buttons, follow, planned, submit, unavailable};
+use crate::web::components::dialog::{buttons, follow, looked_again, planned, submit, unavailable};
 use crate::web::components::field::{self, Refusal};
 use crate::web::context::{use_locale, was_chosen};
 use crate::web::erased::maybe;
 use leptos::prelude::*;
 
 pub fn body(point: PointId, close: String) -> AnyView {
-    let looked = RwSignal::new(0);
-    let plan = ask(move || (Question::Rollback(point), looked.get()));
     let roll_back = acting(Act::Rollback);
     let (refusal, pending) = follow(roll_back, &close);
-    Effect::new(move |_| {
-        if refusal.get() == Some(Fault::PlanOutdated) {
-            looked.update(|times| *times += 1);
-        }
-    });
+    let looked = looked_again(refusal);
+    let plan = ask(move || (Question::Rollback(point), looked.get()));
     planned(plan, close, move |plan, close| match plan {
         Answer::Rollback(plan) => match &plan.refused {
             Some(reason) => unavailable(reason, close),

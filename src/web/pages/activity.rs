@@ -3,12 +3,13 @@
 use super::head;
 use crate::domain::locale::Locale;
 use crate::domain::role::Door;
-use crate::i18n::{fault, format, t, words};
+use crate::i18n::{fault, t, words};
 use crate::view::{Act, ActivityRow, Outcome};
 use crate::web::ask::{Answer, Question, ask};
+use crate::web::components::narrow::{Fields, Filter, use_listing};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{Column, Filter, List, list, name, named, use_listing};
-use crate::web::components::{icon, progress};
+use crate::web::components::table::{Column, List, list, name, named};
+use crate::web::components::{icon, progress, when};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::maybe;
 use crate::web::links;
@@ -51,7 +52,7 @@ pub fn log(frame: Frame, path: String, of: String) -> AnyView {
             live.activity.get().wrapping_add(live.jobs.get()),
         )
     });
-    let doors = [Door::Console, Door::System];
+    let doors = Door::ALL;
     let doors = doors.map(|door| (door.code().to_owned(), words::door(locale, door)));
     let table = List {
         name: "activity",
@@ -64,12 +65,16 @@ pub fn log(frame: Frame, path: String, of: String) -> AnyView {
         },
         row: |row| (u128::from(row.id), row.id.to_string(), row.subject.clone()),
         columns: columns(locale),
-        filters: vec![Filter {
-            field: "door",
-            label: t!(locale, "activity-column-door"),
-            options: doors.into(),
-        }],
+        fields: Fields {
+            filters: vec![Filter {
+                field: "door",
+                label: t!(locale, "activity-column-door"),
+                options: doors.into(),
+            }],
+            days: true,
+        },
         acts: |_, _, _| Vec::new(),
+        several: Vec::new(),
         plain: Vec::new(),
         empty,
     };
@@ -109,10 +114,7 @@ fn columns(locale: Locale) -> Vec<Column<ActivityRow>> {
             sort: "when",
             title: t!(locale, "activity-column-when"),
             class: "",
-            draw: |locale, _, row| {
-                view! { <time datetime=format::machine(row.when)>{format::date_time(locale, row.when)}</time> }
-                    .into_any()
-            },
+            draw: |locale, _, row| when(locale, row.when),
         },
         Column {
             sort: "who",

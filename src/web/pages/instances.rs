@@ -8,9 +8,8 @@ use crate::i18n::{format, t, words};
 use crate::view::{InstanceRow, SeveralAct};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::icon;
-use crate::web::components::table::{
-    Column, Filter, List, list, named, on_all, use_listing, zones,
-};
+use crate::web::components::narrow::{Fields, Filter, use_listing, zones};
+use crate::web::components::table::{Column, List, list, named};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe, value};
 use crate::web::links::{self, Dialog};
@@ -35,15 +34,7 @@ fn shown(frame: Frame) -> AnyView {
         }
         .into_any()
     });
-    let states = [
-        InstanceState::Running,
-        InstanceState::Stopped,
-        InstanceState::Creating,
-        InstanceState::Starting,
-        InstanceState::Stopping,
-        InstanceState::Failed,
-        InstanceState::Deleting,
-    ];
+    let states = InstanceState::ALL;
     let states = states.map(|state| {
         (
             state.code().to_owned(),
@@ -61,35 +52,32 @@ fn shown(frame: Frame) -> AnyView {
         },
         row: |row| (row.id.code(), row.id.to_string(), row.name.clone()),
         columns: columns(locale),
-        filters: vec![
-            Filter {
-                field: "state",
-                label: t!(locale, "instances-column-state"),
-                options: states.into(),
-            },
-            zones(locale, &frame),
-        ],
-        acts: |frame, rows, here| match rows {
-            [row] => acts(use_locale(), frame.may_change(), row, here),
-            rows => on_all(
-                here,
-                rows.iter().map(|row| row.id.to_string()).collect(),
-                vec![
-                    (
-                        SeveralAct::StartInstances,
-                        t!(use_locale(), "several-start-instances"),
-                    ),
-                    (
-                        SeveralAct::StopInstances,
-                        t!(use_locale(), "several-stop-instances"),
-                    ),
-                    (
-                        SeveralAct::DeleteInstances,
-                        t!(use_locale(), "several-delete-instances"),
-                    ),
-                ],
-            ),
+        fields: Fields {
+            filters: vec![
+                Filter {
+                    field: "state",
+                    label: t!(locale, "instances-column-state"),
+                    options: states.into(),
+                },
+                zones(locale, &frame),
+            ],
+            days: false,
         },
+        acts: |frame, row, here| acts(use_locale(), frame.may_change(), row, here),
+        several: vec![
+            (
+                SeveralAct::StartInstances,
+                t!(locale, "several-start-instances"),
+            ),
+            (
+                SeveralAct::StopInstances,
+                t!(locale, "several-stop-instances"),
+            ),
+            (
+                SeveralAct::DeleteInstances,
+                t!(locale, "several-delete-instances"),
+            ),
+        ],
         plain: vec![
             ("start", t!(locale, "act-start"), false),
             ("stop", t!(locale, "act-stop"), false),

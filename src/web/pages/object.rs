@@ -4,12 +4,12 @@
 use super::{activity, head};
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
-use crate::domain::moment::Moment;
-use crate::i18n::{fault, format, t};
+use crate::i18n::{fault, t};
 use crate::view::{ActivityRow, Outcome};
 use crate::web::ask::{Answer, Asked};
 use crate::web::components::lists::{Phase, failed, loading};
 use crate::web::components::menu::{Entry, Size, entries, menu};
+use crate::web::components::when;
 use crate::web::context::{Frame, use_locale};
 use crate::web::erased::{follow, maybe, memo, text};
 use crate::web::links;
@@ -153,12 +153,6 @@ pub fn plain(value: String) -> AnyView {
 /// A link to an object, by its name.
 pub fn to(href: String, name: &str) -> AnyView {
     view! { <a href=href><bdi>{name.to_owned()}</bdi></a> }.into_any()
-}
-
-/// When, for people and for machines.
-pub fn when(locale: Locale, moment: Moment) -> AnyView {
-    view! { <time datetime=format::machine(moment)>{format::date_time(locale, moment)}</time> }
-        .into_any()
 }
 
 /// A part of the page under a title of its own.

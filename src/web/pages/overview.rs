@@ -2,12 +2,13 @@
 
 use super::configuration;
 use super::instance::tab;
-use super::object::{fact, lately, paragraph, plain, section, to, when};
+use super::object::{fact, lately, paragraph, plain, section, to};
 use crate::domain::instance::Accelerator;
 use crate::domain::locale::Locale;
 use crate::domain::recovery::MemoryWay;
 use crate::i18n::{format, t, words};
 use crate::view::InstanceView;
+use crate::web::components::when;
 use crate::web::context::{Frame, use_locale};
 use crate::web::erased::{follow, maybe};
 use crate::web::links;

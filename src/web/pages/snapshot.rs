@@ -1,6 +1,6 @@
 //! One snapshot: what it holds and what it does not, where it can be used and where it is.
 
-use super::object::{self, Object, fact, lately, paragraph, plain, section, to, when};
+use super::object::{self, Object, fact, lately, paragraph, plain, section, to};
 use super::snapshots;
 use crate::domain::id::SnapshotId;
 use crate::domain::locale::Locale;
@@ -11,6 +11,7 @@ use crate::domain::volume::VolumeKind;
 use crate::i18n::{format, t, words};
 use crate::view::SnapshotView;
 use crate::web::ask::{Answer, Question, ask};
+use crate::web::components::when;
 use crate::web::context::{Frame, use_frame};
 use crate::web::erased::{maybe, memo};
 use crate::web::links;

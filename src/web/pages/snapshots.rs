@@ -2,18 +2,16 @@
 
 use super::{head, viewer_note};
 use crate::domain::locale::Locale;
-use crate::domain::moment::Moment;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{SeveralAct, SnapshotRow};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::menu::Entry;
+use crate::web::components::narrow::{Fields, Filter, use_listing, zones};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{
-    Column, Filter, List, list, name, named, on_all, use_listing, zones,
-};
-use crate::web::components::{icon, progress};
+use crate::web::components::table::{Column, List, list, name, named};
+use crate::web::components::{icon, progress, when};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe};
 use crate::web::links::{self, Dialog};
@@ -29,21 +27,14 @@ fn shown(frame: Frame) -> AnyView {
     let (listing, live) = (use_listing(), frame.live);
     let asked = ask(move || (Question::Snapshots(listing.get()), live.snapshots.get()));
     let may_change = frame.may_change();
-    let states = [
-        SnapshotState::Creating,
-        SnapshotState::Saving,
-        SnapshotState::Saved,
-        SnapshotState::Verified,
-        SnapshotState::Failed,
-        SnapshotState::Deleting,
-    ];
+    let states = SnapshotState::ALL;
     let states = states.map(|state| {
         (
             state.code().to_owned(),
             words::snapshot_state(locale, state),
         )
     });
-    let kinds = [VolumeKind::Root, VolumeKind::Data];
+    let kinds = VolumeKind::ALL;
     let kinds = kinds.map(|kind| (kind.code().to_owned(), words::volume_kind(locale, kind)));
     let table = List {
         name: "snapshots",
@@ -56,36 +47,33 @@ fn shown(frame: Frame) -> AnyView {
         },
         row: |row| (row.id.code(), row.id.to_string(), row.name.clone()),
         columns: columns(locale),
-        filters: vec![
-            Filter {
-                field: "state",
-                label: t!(locale, "snapshots-column-state"),
-                options: states.into(),
-            },
-            Filter {
-                field: "kind",
-                label: t!(locale, "volumes-column-kind"),
-                options: kinds.into(),
-            },
-            zones(locale, &frame),
-        ],
-        acts: |frame, rows, here| match rows {
-            [row] => acts(frame, row, here),
-            rows => on_all(
-                here,
-                rows.iter().map(|row| row.id.to_string()).collect(),
-                vec![
-                    (
-                        SeveralAct::VerifySnapshots,
-                        t!(use_locale(), "several-verify-snapshots"),
-                    ),
-                    (
-                        SeveralAct::DeleteSnapshots,
-                        t!(use_locale(), "several-delete-snapshots"),
-                    ),
-                ],
-            ),
+        fields: Fields {
+            filters: vec![
+                Filter {
+                    field: "state",
+                    label: t!(locale, "snapshots-column-state"),
+                    options: states.into(),
+                },
+                Filter {
+                    field: "kind",
+                    label: t!(locale, "volumes-column-kind"),
+                    options: kinds.into(),
+                },
+                zones(locale, &frame),
+            ],
+            days: false,
         },
+        acts,
+        several: vec![
+            (
+                SeveralAct::VerifySnapshots,
+                t!(locale, "several-verify-snapshots"),
+            ),
+            (
+                SeveralAct::DeleteSnapshots,
+                t!(locale, "several-delete-snapshots"),
+            ),
+        ],
         plain: vec![
             ("restore", t!(locale, "act-restore"), false),
             ("create-template", t!(locale, "act-create-template"), false),
@@ -206,11 +194,6 @@ pub(super) fn origin(locale: Locale, row: &SnapshotRow) -> String {
         ),
         (None, _) => t!(locale, "snapshots-of-unknown", volume = volume),
     }
-}
-
-fn when(locale: Locale, moment: Moment) -> AnyView {
-    view! { <time datetime=format::machine(moment)>{format::date_time(locale, moment)}</time> }
-        .into_any()
 }
 
 /// The state, how far the work at hand has come, and why where something went wrong.

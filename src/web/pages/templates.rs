@@ -7,9 +7,10 @@ use crate::i18n::{fault, format, t, words};
 use crate::view::{SeveralAct, TemplateRow};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::menu::Entry;
+use crate::web::components::narrow::{Fields, Filter, use_listing};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{Column, Filter, List, list, name, on_all, use_listing};
-use crate::web::components::{icon, progress};
+use crate::web::components::table::{Column, List, list, name};
+use crate::web::components::{icon, progress, when};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe, value};
 use crate::web::links::{self, Dialog};
@@ -32,12 +33,7 @@ fn shown(frame: Frame) -> AnyView {
         }
         .into_any()
     });
-    let states = [
-        TemplateState::Ready,
-        TemplateState::Creating,
-        TemplateState::Deleting,
-        TemplateState::Failed,
-    ];
+    let states = TemplateState::ALL;
     let states = states.map(|state| {
         (
             state.code().to_owned(),
@@ -55,22 +51,19 @@ fn shown(frame: Frame) -> AnyView {
         },
         row: |row| (row.id.code(), row.id.to_string(), row.name.clone()),
         columns: columns(locale),
-        filters: vec![Filter {
-            field: "state",
-            label: t!(locale, "templates-column-state"),
-            options: states.into(),
-        }],
-        acts: |frame, rows, here| match rows {
-            [row] => acts(frame, row, here),
-            rows => on_all(
-                here,
-                rows.iter().map(|row| row.id.to_string()).collect(),
-                vec![(
-                    SeveralAct::DeleteTemplates,
-                    t!(use_locale(), "several-delete-templates"),
-                )],
-            ),
+        fields: Fields {
+            filters: vec![Filter {
+                field: "state",
+                label: t!(locale, "templates-column-state"),
+                options: states.into(),
+            }],
+            days: false,
         },
+        acts,
+        several: vec![(
+            SeveralAct::DeleteTemplates,
+            t!(locale, "several-delete-templates"),
+        )],
         plain: vec![
             ("create-instance", t!(locale, "act-create-instance"), false),
             ("delete-template", t!(locale, "act-delete"), true),
@@ -168,10 +161,7 @@ fn columns(locale: Locale) -> Vec<Column<TemplateRow>> {
             sort: "created",
             title: t!(locale, "templates-column-created"),
             class: "",
-            draw: |locale, _, row| {
-                view! { <time datetime=format::machine(row.created)>{format::date_time(locale, row.created)}</time> }
-                    .into_any()
-            },
+            draw: |locale, _, row| when(locale, row.created),
         },
     ]
 }

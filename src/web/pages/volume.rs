@@ -1,6 +1,6 @@
 //! One volume: what it is, what of it is saved, how it grew.
 
-use super::object::{self, Object, fact, lately, paragraph, plain, section, to, when};
+use super::object::{self, Object, fact, lately, paragraph, plain, section, to};
 use super::{cell, column, snapshots, volumes};
 use crate::domain::id::VolumeId;
 use crate::domain::locale::Locale;
@@ -11,6 +11,7 @@ use crate::i18n::{format, t, words};
 use crate::view::{KeptSnapshot, Made, VolumeView};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::table::named;
+use crate::web::components::when;
 use crate::web::context::{Frame, use_frame};
 use crate::web::erased::{maybe, memo};
 use crate::web::links::{self, Dialog};

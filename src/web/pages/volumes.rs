@@ -9,10 +9,9 @@ use crate::i18n::{fault, format, t, words};
 use crate::view::{SeveralAct, VolumeRow};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::menu::Entry;
+use crate::web::components::narrow::{Fields, Filter, use_listing, zones};
 use crate::web::components::status::{Tone, status};
-use crate::web::components::table::{
-    Column, Filter, List, list, named, on_all, use_listing, zones,
-};
+use crate::web::components::table::{Column, List, list, named};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{Key, maybe, value};
@@ -39,21 +38,14 @@ fn shown(frame: Frame) -> AnyView {
         }
         .into_any()
     });
-    let states = [
-        VolumeState::Ready,
-        VolumeState::Creating,
-        VolumeState::Importing,
-        VolumeState::Restoring,
-        VolumeState::Deleting,
-        VolumeState::Failed,
-    ];
+    let states = VolumeState::ALL;
     let states = states.map(|state| {
         (
             state.code().to_owned(),
             words::volume_state(locale, state, false),
         )
     });
-    let kinds = [VolumeKind::Root, VolumeKind::Data];
+    let kinds = VolumeKind::ALL;
     let kinds = kinds.map(|kind| (kind.code().to_owned(), words::volume_kind(locale, kind)));
     let table = List {
         name: "volumes",
@@ -66,36 +58,33 @@ fn shown(frame: Frame) -> AnyView {
         },
         row: |row| (row.id.code(), row.id.to_string(), row.name.clone()),
         columns: columns(locale),
-        filters: vec![
-            Filter {
-                field: "state",
-                label: t!(locale, "volumes-column-state"),
-                options: states.into(),
-            },
-            Filter {
-                field: "kind",
-                label: t!(locale, "volumes-column-kind"),
-                options: kinds.into(),
-            },
-            zones(locale, &frame),
-        ],
-        acts: |frame, rows, here| match rows {
-            [row] => acts(frame, row, here),
-            rows => on_all(
-                here,
-                rows.iter().map(|row| row.id.to_string()).collect(),
-                vec![
-                    (
-                        SeveralAct::TakeSnapshots,
-                        t!(use_locale(), "several-take-snapshots"),
-                    ),
-                    (
-                        SeveralAct::DeleteVolumes,
-                        t!(use_locale(), "several-delete-volumes"),
-                    ),
-                ],
-            ),
+        fields: Fields {
+            filters: vec![
+                Filter {
+                    field: "state",
+                    label: t!(locale, "volumes-column-state"),
+                    options: states.into(),
+                },
+                Filter {
+                    field: "kind",
+                    label: t!(locale, "volumes-column-kind"),
+                    options: kinds.into(),
+                },
+                zones(locale, &frame),
+            ],
+            days: false,
         },
+        acts,
+        several: vec![
+            (
+                SeveralAct::TakeSnapshots,
+                t!(locale, "several-take-snapshots"),
+            ),
+            (
+                SeveralAct::DeleteVolumes,
+                t!(locale, "several-delete-volumes"),
+            ),
+        ],
         plain: vec![
             ("take-snapshot", t!(locale, "act-take-snapshot"), false),
             ("delete-volume", t!(locale, "act-delete"), true),

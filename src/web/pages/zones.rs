@@ -5,12 +5,12 @@
 
 use super::{cell, column, head};
 use crate::domain::locale::Locale;
-use crate::domain::moment::Moment;
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{Apart, Card, Fact, Known, Trouble, WorkRow, ZonesView};
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::lists::{failed, loading};
+use crate::web::components::when;
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{follow, maybe, memo};
 use leptos::prelude::*;
@@ -143,7 +143,7 @@ fn fact(locale: Locale, fact: &Fact) -> AnyView {
             size = format::bytes(locale, *size),
             percent = format::percent(locale, size.0.saturating_mul(100) / whole.0.max(1))
         )),
-        Known::When(when) => time(locale, *when),
+        Known::When(at) => when(locale, *at),
         Known::Took(microseconds) => plain(format::milliseconds(locale, *microseconds)),
         Known::Word(word) => plain(t!(locale, "zones-word", word = word.as_str())),
         Known::Name(name) => view! { <bdi>{name.clone()}</bdi> }.into_any(),
@@ -169,11 +169,6 @@ fn room(locale: Locale, label: String, taken: Bytes, total: Bytes) -> AnyView {
     .into_any()
 }
 
-fn time(locale: Locale, when: Moment) -> AnyView {
-    view! { <time datetime=format::machine(when)>{format::date_time(locale, when)}</time> }
-        .into_any()
-}
-
 fn apart(locale: Locale, apart: &[Apart]) -> AnyView {
     let (kind, id, found) = (
         t!(locale, "zones-apart-kind"),
@@ -185,7 +180,7 @@ fn apart(locale: Locale, apart: &[Apart]) -> AnyView {
             <tr role="row">
                 <th role="rowheader" scope="row">{t!(locale, "zones-word", word = one.kind.as_str())}</th>
                 {cell(id.clone(), "", view! { <code>{one.id.clone()}</code> }.into_any())}
-                {cell(found.clone(), "", time(locale, one.found))}
+                {cell(found.clone(), "", when(locale, one.found))}
             </tr>
         }
         .into_any()
@@ -233,7 +228,7 @@ fn work_row(locale: Locale, row: &WorkRow) -> AnyView {
             <th role="rowheader" scope="row">{words::job_kind(locale, row.kind)}</th>
             {cell(t!(locale, "zones-work-state"), "", words::job_state(locale, row.state).into_any())}
             {cell(t!(locale, "zones-work-count"), "number", count.into_any())}
-            {cell(t!(locale, "zones-work-since"), "", time(locale, row.since))}
+            {cell(t!(locale, "zones-work-since"), "", when(locale, row.since))}
             {cell(t!(locale, "zones-work-why"), "why", view! { {why} {maybe(next)} }.into_any())}
         </tr>
     }
