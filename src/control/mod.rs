@@ -63,6 +63,7 @@ pub use open::{First, Settings, Tuning, ZoneSettings};
 pub use reconcile::Quarantined;
 pub use templates::TemplateImport;
 pub use uploads::{ImportRequest, UploadSlot};
+pub use zones::{LOCK_PAUSE, LOCK_TRIES};
 
 use self::core::Core;
 use crate::catalog::paging::{Narrow, Paged};

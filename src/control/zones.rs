@@ -16,9 +16,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a lock that another holds is tried again at a start, and how long between.
-pub(super) const LOCK_TRIES: u32 = 40;
-pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(25);
+/// How often a lock that another holds is tried again at a start, and how long between. A process that has just ended, or
+/// a child that is between its fork and its start, may hold it that long.
+pub const LOCK_TRIES: u32 = 40;
+/// See [`LOCK_TRIES`].
+pub const LOCK_PAUSE: Duration = Duration::from_millis(25);
 
 /// A zone, with its pool if that could be opened.
 pub(super) struct Zone {
@@ -183,8 +185,7 @@ impl Zones {
     }
 }
 
-/// Opens a pool; one whose lock is held is tried again for a moment. A process that has just ended, or a child that is
-/// between its fork and its start, may hold it that long.
+/// Opens a pool; one whose lock is held is tried again for a moment.
 fn open_patiently(folder: &Path, options: &PoolOptions) -> engine::Result<Pool> {
     for _ in 0..LOCK_TRIES {
         match Pool::open(folder, options.clone()) {

@@ -1,6 +1,8 @@
 //! The data folder: made at first use, explained to whoever opens it, held by one server at a time.
 
+use crate::control::{LOCK_PAUSE, LOCK_TRIES};
 use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -56,10 +58,15 @@ impl DataFolder {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC;
         let lock = rustix::fs::open(&file, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|e| at(&file)(e.into()))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(Error::Held { path: path.clone() }),
-            Err(error) => return Err(at(&file)(error.into())),
+        let mut tries = LOCK_TRIES;
+        loop {
+            match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(Errno::WOULDBLOCK) if tries > 0 => std::thread::sleep(LOCK_PAUSE),
+                Err(Errno::WOULDBLOCK) => return Err(Error::Held { path: path.clone() }),
+                Err(error) => return Err(at(&file)(error.into())),
+            }
+            tries -= 1;
         }
         // Passwords' hashes and tenants' disks lie below: nobody else of this machine has any business here.
         rustix::fs::chmod(path, Mode::RWXU).map_err(|error| at(path)(error.into()))?;

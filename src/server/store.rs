@@ -6,6 +6,7 @@
 
 use super::config::{Error, Settings, unusable};
 use crate::archive::{self, Archive, ArchiveOptions, Credentials, S3Config, StoreConfig};
+use crate::control::{LOCK_PAUSE, LOCK_TRIES};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -229,12 +230,17 @@ pub fn open(settings: &Settings) -> Result<Archive, Box<dyn std::error::Error + 
         upload_rate: settings.archive_rate,
         ..ArchiveOptions::of_keys(&settings.data.join("keys"))?
     };
-    Archive::connect(&store, options).map_err(|error| match error {
-        archive::Error::Locked { .. } => {
-            format!("{error}: stop the server first, then try again").into()
+    let mut tries = LOCK_TRIES;
+    loop {
+        match Archive::connect(&store, options.clone()) {
+            Err(archive::Error::Locked { .. }) if tries > 0 => std::thread::sleep(LOCK_PAUSE),
+            Err(error @ archive::Error::Locked { .. }) => {
+                return Err(format!("{error}: stop the server first, then try again").into());
+            }
+            done => return Ok(done?),
         }
-        error => error.into(),
-    })
+        tries -= 1;
+    }
 }
 
 #[cfg(test)]
