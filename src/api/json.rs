@@ -10,6 +10,7 @@ use leptos::server_fn::{ContentType, Decodes, Encodes, Format, FormatType};
 use serde::Serialize;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Visitor};
 use std::fmt;
+use std::slice::Iter;
 use std::vec::IntoIter;
 
 /// The text is not JSON, or not of what was asked for.
@@ -292,6 +293,19 @@ impl Node {
         }
     }
 
+    /// A type whose fields are known is given them in their order: the code that `serde` derives for that is a third of
+    /// what it derives to look each name up.
+    fn fields<'de, V: Visitor<'de>>(
+        self,
+        names: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Unreadable> {
+        match self {
+            Self::Map(map) => visitor.visit_seq(Fields(names.iter(), map)),
+            _ => Err(Unreadable),
+        }
+    }
+
     /// The name of a variant and what it holds. A variant is a word, a map of one name (as `serde` writes it), or a map
     /// whose `code` is the name (as [`crate::domain::fault::Fault`] is written).
     fn variant(self) -> Result<(Self, Self), Unreadable> {
@@ -402,10 +416,10 @@ impl<'de> de::Deserializer<'de> for Node {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        self.map(visitor)
+        self.fields(names, visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -434,6 +448,34 @@ impl<'de> de::SeqAccess<'de> for Parts {
         seed: T,
     ) -> Result<Option<T::Value>, Unreadable> {
         match self.0.next() {
+            Some(node) => seed.deserialize(node).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The values of a map in the order of these names. One that is not there counts as none, as past the end of a list: then a
+/// field with a default has it, and any other is refused.
+struct Fields(Iter<'static, &'static str>, Vec<(String, Node)>);
+
+impl Fields {
+    /// Takes the next one; apart from the types that are read, so that this is compiled once.
+    #[inline(never)]
+    fn take(&mut self) -> Option<Node> {
+        let name = self.0.next()?;
+        let at = self.1.iter().position(|(key, _)| key == name)?;
+        Some(self.1.swap_remove(at).1)
+    }
+}
+
+impl<'de> de::SeqAccess<'de> for Fields {
+    type Error = Unreadable;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Unreadable> {
+        match self.take() {
             Some(node) => seed.deserialize(node).map(Some),
             None => Ok(None),
         }
@@ -503,10 +545,10 @@ impl<'de> de::VariantAccess<'de> for Inside {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _: &'static [&'static str],
+        names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        self.0.map(visitor)
+        self.0.fields(names, visitor)
     }
 }
 

@@ -184,3 +184,31 @@ fn types_are_filled_as_serde_json_fills_them() {
     assert_eq!(read::<u32>("-1"), Err(Unreadable));
     assert_eq!(read::<u32>("1.5"), Err(Unreadable));
 }
+
+/// What has a usual value may be left out, wherever it stands; what has none may not.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Sparse {
+    name: String,
+    #[serde(default)]
+    lane: u32,
+    #[serde(default)]
+    passing: Vec<u32>,
+    last: u32,
+}
+
+#[test]
+fn a_field_with_a_default_may_be_missing() {
+    let sparse = |text: &str| read::<Sparse>(text);
+    let whole = Sparse {
+        name: "a".to_owned(),
+        lane: 0,
+        passing: Vec::new(),
+        last: 7,
+    };
+    assert_eq!(sparse(r#"{"last":7,"name":"a"}"#), Ok(whole));
+    let all = sparse(r#"{"passing":[1],"name":"b","last":7,"lane":2}"#).expect("all of it");
+    assert_eq!((all.lane, all.passing), (2, vec![1]));
+    assert_eq!(sparse(r#"{"name":"a","lane":1}"#), Err(Unreadable));
+    assert_eq!(sparse(r#"{"lane":1,"last":7}"#), Err(Unreadable));
+    assert_eq!(sparse(r#"["a",1,[],7]"#), Err(Unreadable));
+}
