@@ -4,7 +4,7 @@
 //! retries it, once each: a third of the browser half. So questions and acts are enumerations, and there is one resource
 //! and one action.
 
-use super::erased::memo;
+use super::erased::{Memo, memo};
 use crate::api::json::Json;
 use crate::api::{instances, jobs, session, several, snapshots, templates, volumes, zones};
 use crate::domain::fault::Fault;

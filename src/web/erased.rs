@@ -5,6 +5,7 @@
 
 use crate::domain::id::{InstanceId, JobId, PointId, SnapshotId, TemplateId, VolumeId};
 use leptos::prelude::*;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// Part of a page that follows what it reads.
@@ -110,11 +111,94 @@ fn rows(
     view! { <For each=keys key=|key| *key children=move |key| row(key)/> }.into_any()
 }
 
-/// A value that is worked out anew only when what it reads changes. One copy a type of value.
+/// A value whose type only those know who made it. What stores, compares and hands on values is compiled once a type; behind
+/// this there is one.
+#[derive(Clone)]
+struct Any {
+    of: Arc<dyn std::any::Any + Send + Sync>,
+    same: fn(&Self, &Self) -> bool,
+}
+
+impl Any {
+    fn new<T: PartialEq + Send + Sync + 'static>(value: T) -> Self {
+        Self {
+            of: Arc::new(value),
+            same: |one, other| one.of.downcast_ref::<T>() == other.of.downcast_ref::<T>(),
+        }
+    }
+
+    fn get<T: 'static>(&self) -> &T {
+        let Some(value) = self.of.downcast_ref() else {
+            unreachable!("only a Memo<T> and a Cell<T> have it, and they put a T into it");
+        };
+        value
+    }
+}
+
+impl PartialEq for Any {
+    fn eq(&self, other: &Self) -> bool {
+        (self.same)(self, other)
+    }
+}
+
+/// A value that is worked out anew only when what it reads changes, as the framework's own.
+pub struct Memo<T> {
+    memo: leptos::prelude::Memo<Any>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Memo<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Memo<T> {}
+
+/// A value that is worked out anew only when what it reads changes.
 pub fn memo<T: PartialEq + Send + Sync + 'static>(
     work: impl Fn(Option<&T>) -> T + Send + Sync + 'static,
 ) -> Memo<T> {
-    type Work<T> = Box<dyn Fn(Option<&T>) -> T + Send + Sync>;
-    let work: Work<T> = Box::new(work);
-    Memo::new(work)
+    let work = move |before: Option<&Any>| Any::new(work(before.map(Any::get)));
+    Memo {
+        memo: any_memo(Box::new(work)),
+        of: PhantomData,
+    }
+}
+
+fn any_memo(work: Box<dyn Fn(Option<&Any>) -> Any + Send + Sync>) -> leptos::prelude::Memo<Any> {
+    leptos::prelude::Memo::new(work)
+}
+
+impl<T: 'static> Memo<T> {
+    /// What `read` makes of it; who calls this follows it from now on.
+    pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        read(tracked(self.memo).get())
+    }
+
+    /// The value; who calls this follows it from now on.
+    pub fn get(self) -> T
+    where
+        T: Clone,
+    {
+        self.with(T::clone)
+    }
+
+    /// What `read` makes of it now.
+    pub fn with_untracked<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        read(self.memo.get_untracked().get())
+    }
+
+    /// The value as it is now.
+    pub fn get_untracked(self) -> T
+    where
+        T: Clone,
+    {
+        self.with_untracked(T::clone)
+    }
+}
+
+#[inline(never)]
+fn tracked(memo: leptos::prelude::Memo<Any>) -> Any {
+    memo.get()
 }

@@ -1,6 +1,6 @@
 //! Addresses. Which page, which page of a list and which dialog is open all stand in the URL, so that acts are links.
 
-use super::erased::memo;
+use super::erased::{Memo, memo};
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, UserId, VolumeId};
 use crate::view::{About, Listing, SeveralAct};
 use leptos::prelude::*;

@@ -9,7 +9,7 @@ use crate::i18n::{fault, t};
 use crate::view::Started;
 use crate::web::ask::{self, Acting, Answer, Asked};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{flag, follow as live, maybe, memo};
+use crate::web::erased::{Memo, flag, follow as live, maybe, memo};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;

@@ -6,7 +6,7 @@ use crate::domain::size::MAX_VOLUME_GIB;
 use crate::i18n::{fault, format, t};
 use crate::view::ZoneView;
 use crate::web::context::{typed, was_chosen};
-use crate::web::erased::{Mark, follow, mark, maybe, text as live_text};
+use crate::web::erased::{Mark, Memo, follow, mark, maybe, text as live_text};
 use leptos::prelude::*;
 
 /// The fields that a refusal can concern.

@@ -5,7 +5,7 @@ use crate::i18n::{fault, format, t};
 use crate::view::{Listing, PAGE_ROWS};
 use crate::web::ask::{Answer, Asked};
 use crate::web::context::use_locale;
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::{Memo, follow, maybe, memo};
 use crate::web::links;
 use leptos::prelude::*;
 use leptos_router::components::Redirect;

@@ -7,7 +7,7 @@ use crate::domain::locale::Locale;
 use crate::i18n::t;
 use crate::view::Listing;
 use crate::web::context::{Frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::{Memo, follow, maybe, memo};
 use crate::web::links;
 use leptos::html;
 use leptos::prelude::*;
@@ -190,6 +190,7 @@ pub fn zones(locale: Locale, frame: &Frame) -> Filter {
 #[cfg(feature = "hydrate")]
 mod browser {
     use crate::view::Listing;
+    use crate::web::erased::Memo;
     use crate::web::links;
     use leptos::ev::{Event, SubmitEvent};
     use leptos::html;

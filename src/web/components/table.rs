@@ -14,7 +14,7 @@ use crate::i18n::{format, t};
 use crate::view::{Listing, Page, SeveralAct};
 use crate::web::ask::{Answer, Asked};
 use crate::web::context::{Frame, use_locale};
-use crate::web::erased::{each, flag, follow, mark, maybe, memo, value};
+use crate::web::erased::{Memo, each, flag, follow, mark, maybe, memo, value};
 use crate::web::links;
 use leptos::prelude::*;
 use std::sync::Arc;

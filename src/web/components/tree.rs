@@ -9,7 +9,7 @@ use crate::domain::id::PointId;
 use crate::domain::outline::{Row, ancestors, has_children, hidden_under};
 use crate::domain::recovery::{PointKind, PointState};
 use crate::view::{PointRow, PointsView};
-use crate::web::erased::{Value, each, flag, mark, memo, value};
+use crate::web::erased::{Memo, Value, each, flag, mark, memo, value};
 use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 use std::collections::HashMap;
@@ -479,6 +479,7 @@ mod browser {
     use super::{HERE, Twig, outline};
     use crate::domain::id::PointId;
     use crate::domain::outline::{Key, Step, step, typed};
+    use crate::web::erased::Memo;
     use leptos::ev::{FocusEvent, KeyboardEvent, MouseEvent};
     use leptos::prelude::*;
     use std::cell::RefCell;

@@ -9,7 +9,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field::{self, Refusal, form_refusal};
 use crate::web::context::{Frame, use_locale, was_chosen};
-use crate::web::erased::maybe;
+use crate::web::erased::{Memo, maybe};
 use crate::web::links::{self, Dialog};
 use crate::web::pages::configuration;
 use leptos::prelude::*;

@@ -10,7 +10,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, looked_again, planned, submit, unavailable};
 use crate::web::components::field::{self, Refusal, tick};
 use crate::web::context::use_locale;
-use crate::web::erased::maybe;
+use crate::web::erased::{Memo, maybe};
 use leptos::prelude::*;
 
 /// It went while one looked.

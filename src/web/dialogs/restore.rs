@@ -7,6 +7,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field;
 use crate::web::context::{Frame, use_locale};
+use crate::web::erased::Memo;
 use leptos::prelude::*;
 
 pub fn body(frame: Frame, snapshot: SnapshotId, close: String) -> AnyView {

@@ -13,7 +13,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, looked_again, planned, submit, unavailable};
 use crate::web::components::field::{self, Refusal};
 use crate::web::context::{use_locale, was_chosen};
-use crate::web::erased::maybe;
+use crate::web::erased::{Memo, maybe};
 use leptos::prelude::*;
 
 pub fn body(point: PointId, close: String) -> AnyView {

@@ -8,6 +8,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field;
 use crate::web::context::{use_frame, use_locale};
+use crate::web::erased::Memo;
 use crate::web::links;
 use leptos::prelude::*;
 

@@ -7,6 +7,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field::{self, Refusal};
 use crate::web::context::use_locale;
+use crate::web::erased::Memo;
 use leptos::prelude::*;
 
 pub fn body(snapshot: SnapshotId, close: String) -> AnyView {

@@ -7,7 +7,7 @@ use crate::web::ask::{Act, Acting, Answer, Question, acting, ask, form};
 use crate::web::components::dialog::{buttons, follow, planned, submit};
 use crate::web::components::field::{Refusal, form_refusal};
 use crate::web::context::use_locale;
-use crate::web::erased::maybe;
+use crate::web::erased::{Memo, maybe};
 use leptos::prelude::*;
 
 pub fn body(snapshot: SnapshotId, close: String) -> AnyView {

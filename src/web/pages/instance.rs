@@ -20,7 +20,7 @@ use crate::web::components::progress;
 use crate::web::components::status::{Tone, status};
 use crate::web::components::table::named as named_link;
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{follow, mark, maybe, memo, text, value};
+use crate::web::erased::{Memo, follow, mark, maybe, memo, text, value};
 use crate::web::links::{self, Dialog};
 use leptos::prelude::*;
 use leptos_meta::Title;

@@ -11,7 +11,7 @@ use crate::web::components::lists::{Phase, failed, loading};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::when;
 use crate::web::context::{Frame, use_locale};
-use crate::web::erased::{follow, maybe, memo, text};
+use crate::web::erased::{Memo, follow, maybe, memo, text};
 use crate::web::links;
 use leptos::prelude::*;
 use leptos_meta::Title;
