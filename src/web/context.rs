@@ -7,6 +7,7 @@ use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
 use crate::view::{InvitationView, SessionView};
+use crate::web::erased::RwSignal;
 use leptos::prelude::*;
 use std::sync::Arc;
 

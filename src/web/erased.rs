@@ -202,3 +202,72 @@ impl<T: 'static> Memo<T> {
 fn tracked(memo: leptos::prelude::Memo<Any>) -> Any {
     memo.get()
 }
+
+/// A value that is set from outside, as the framework's own.
+pub struct RwSignal<T> {
+    signal: leptos::prelude::RwSignal<Any>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for RwSignal<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for RwSignal<T> {}
+
+impl<T: Clone + PartialEq + Send + Sync + 'static> RwSignal<T> {
+    /// A signal with this value.
+    pub fn new(value: T) -> Self {
+        Self {
+            signal: leptos::prelude::RwSignal::new(Any::new(value)),
+            of: PhantomData,
+        }
+    }
+
+    /// What `read` makes of it; who calls this follows it from now on.
+    pub fn with<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        read(self.signal.get().get())
+    }
+
+    /// The value; who calls this follows it from now on.
+    pub fn get(self) -> T {
+        self.with(T::clone)
+    }
+
+    /// What `read` makes of it now.
+    pub fn with_untracked<R>(self, read: impl FnOnce(&T) -> R) -> R {
+        read(self.signal.get_untracked().get())
+    }
+
+    /// The value as it is now, unless the page that it was of is gone.
+    pub fn still(self) -> Option<T> {
+        let value = self.signal.try_get_untracked()?;
+        Some(value.get::<T>().clone())
+    }
+
+    /// Another value. Nothing happens once the page that it was of is gone.
+    pub fn set(self, value: T) {
+        _ = self.signal.try_set(Any::new(value));
+    }
+
+    /// The value changed by `change`. Nothing happens once the page that it was of is gone, and the answer says so.
+    pub fn update(self, change: impl FnOnce(&mut T)) -> bool {
+        let Some(mut value) = self.still() else {
+            return false;
+        };
+        change(&mut value);
+        self.set(value);
+        true
+    }
+}
+
+/// Something to do in the browser when the page is there, and again when what it reads changes.
+pub fn effect(work: impl FnMut() + 'static) {
+    boxed_effect(Box::new(work));
+}
+
+fn boxed_effect(mut work: Box<dyn FnMut()>) {
+    Effect::new(move |_: Option<()>| work());
+}

@@ -4,7 +4,7 @@ use super::ask::{self, Act, Answer, Asked, Question, acting};
 use super::components::{icon, lists, progress};
 use super::context::{Frame, MustChoosePassword, Visitor, use_locale};
 use super::dialogs;
-use super::erased::{each, follow, mark, maybe, memo, text, value};
+use super::erased::{RwSignal, each, effect, follow, mark, maybe, memo, text, value};
 use super::links;
 use super::live::Live;
 use super::toasts::{ToastRegion, Toasts, tell_ends};
@@ -45,7 +45,7 @@ fn surround(session: SessionView) -> AnyView {
     let locale = use_locale();
     let live = Live::new();
     let toasts = Toasts::new();
-    let alive = RwSignal::new(false);
+    let (alive, set_alive) = signal(false);
     let jobs = ask::ask(move || (Question::Jobs(toasts.waited_for()), live.jobs.get()));
     let kit_due = RwSignal::new(session.kit_due);
     let frame = Frame {
@@ -55,18 +55,18 @@ fn surround(session: SessionView) -> AnyView {
         toasts,
         interrupt: acting(Act::Interrupt),
         retry: acting(Act::Retry),
-        alive: alive.read_only(),
+        alive,
     };
     provide_context(frame.clone());
     live.listen();
     toasts.recall();
     tell_ends(toasts, jobs);
     told(&frame);
-    Effect::new(move |_| alive.set(true));
+    effect(move || set_alive.set(true));
     #[cfg(feature = "hydrate")]
     {
         let path = use_location().pathname;
-        Effect::new(move |_| {
+        effect(move || {
             path.track();
             close_menu();
         });
@@ -105,7 +105,7 @@ fn surround(session: SessionView) -> AnyView {
 fn told(frame: &Frame) {
     let (toasts, live) = (frame.toasts, frame.live);
     for value in [frame.interrupt.value(), frame.retry.value()] {
-        Effect::new(move |_| match value.get() {
+        effect(move || match value.get() {
             Some(Err(fault)) => toasts.refused(&fault),
             Some(Ok(_)) => live.refresh(),
             None => {}

@@ -4,10 +4,10 @@
 //! server tells what was missed, or that everything may have changed. So it is taken when the browser is online again,
 //! too. On the server all of this does nothing.
 
-use leptos::prelude::*;
+use super::erased::RwSignal;
 
 /// A counter a kind of change: a resource that has one among its sources is fetched anew when it grows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Live {
     /// Some volume changed.
     pub volumes: RwSignal<u32>,
@@ -65,7 +65,7 @@ impl Live {
     /// Listens from when the component that calls it has come to life until it goes.
     pub fn listen(self) {
         #[cfg(feature = "hydrate")]
-        Effect::new(move |_| browser::listen(self));
+        super::erased::effect(move || browser::listen(self));
     }
 }
 
@@ -152,7 +152,7 @@ mod browser {
         for (bit, counter) in live.counters() {
             if bits & bit != 0 {
                 // The page may have gone meanwhile.
-                _ = counter.try_update(|version| *version = version.wrapping_add(1));
+                counter.update(|version| *version = version.wrapping_add(1));
             }
         }
     }

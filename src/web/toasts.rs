@@ -3,7 +3,7 @@
 use super::ask::{Answer, Asked};
 use super::components::{icon, progress};
 use super::context::use_locale;
-use super::erased::{each, maybe};
+use super::erased::{RwSignal, each, effect, maybe};
 use super::links;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
@@ -71,7 +71,7 @@ impl Toasts {
 
     /// Remembers what the browser has kept. Once the page has come to life: the server knows nothing of it.
     pub fn recall(self) {
-        Effect::new(move |_| self.waited_for.set(kept::read()));
+        effect(move || self.waited_for.set(kept::read()));
     }
 
     /// The tasks to be asked for whatever their age, as the server wants them.
@@ -145,9 +145,8 @@ impl Toasts {
 
     fn close(self, number: u64) {
         // The page may have gone meanwhile.
-        _ = self
-            .list
-            .try_update(|list| list.retain(|toast| toast.number != number));
+        self.list
+            .update(|list| list.retain(|toast| toast.number != number));
     }
 
     /// What was set going.
@@ -203,8 +202,8 @@ impl Toasts {
         // The page may have gone meanwhile.
         let there = self
             .list
-            .try_update(|list| list.retain(|toast| toast.begun != Some(job.id)));
-        if there.is_none() {
+            .update(|list| list.retain(|toast| toast.begun != Some(job.id)));
+        if !there {
             return;
         }
         self.told(job.id);

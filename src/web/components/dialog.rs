@@ -9,7 +9,7 @@ use crate::i18n::{fault, t};
 use crate::view::Started;
 use crate::web::ask::{self, Acting, Answer, Asked};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{Memo, flag, follow as live, maybe, memo};
+use crate::web::erased::{Memo, effect, flag, follow as live, maybe, memo};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;
@@ -42,7 +42,7 @@ pub fn Dialog(
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     #[cfg(feature = "hydrate")]
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(dialog) = dialog.get() {
             browser::show(&dialog);
         }
@@ -153,7 +153,7 @@ pub fn follow(acting: Acting, close: &str) -> (Refusal, Memo<bool>) {
     let refusal = ask::refusal(acting);
     let frame = use_frame();
     let close = use_context::<After>().map_or_else(|| close.to_owned(), |after| after.0);
-    Effect::new(move |_| match (value.get(), frame.as_ref()) {
+    effect(move || match (value.get(), frame.as_ref()) {
         (Some(Ok(Some(started))), Some(frame)) => finish(frame, started, &close),
         (Some(Ok(None)), Some(frame)) => {
             frame.live.refresh();
@@ -170,7 +170,7 @@ pub fn follow(acting: Acting, close: &str) -> (Refusal, Memo<bool>) {
 /// shows it anew.
 pub fn looked_again(refusal: Refusal) -> ReadSignal<u32> {
     let (times, again) = signal(0);
-    Effect::new(move |_| {
+    effect(move || {
         if refusal.get() == Some(Fault::PlanOutdated) {
             again.update(|times| *times += 1);
         }

@@ -190,7 +190,7 @@ pub fn zones(locale: Locale, frame: &Frame) -> Filter {
 #[cfg(feature = "hydrate")]
 mod browser {
     use crate::view::Listing;
-    use crate::web::erased::Memo;
+    use crate::web::erased::{Memo, effect};
     use crate::web::links;
     use leptos::ev::{Event, SubmitEvent};
     use leptos::html;
@@ -228,7 +228,7 @@ mod browser {
                 },
             );
         };
-        Effect::new(move |_| {
+        effect(move || {
             if let Some(form) = form.get() {
                 listing.with(|listing| fill(&form, listing));
             }

@@ -14,7 +14,7 @@ use crate::i18n::{format, t};
 use crate::view::{Listing, Page, SeveralAct};
 use crate::web::ask::{Answer, Asked};
 use crate::web::context::{Frame, use_locale};
-use crate::web::erased::{Memo, each, flag, follow, mark, maybe, memo, value};
+use crate::web::erased::{Memo, RwSignal, each, flag, follow, mark, maybe, memo, value};
 use crate::web::links;
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -414,7 +414,7 @@ fn row(
     // What has left the list is no longer chosen. (On the server a page is let go of where no signal can be reached.)
     #[cfg(feature = "hydrate")]
     on_cleanup(move || {
-        _ = selected.try_update(|chosen| chosen.retain(|known| *known != key));
+        selected.update(|chosen| chosen.retain(|known| *known != key));
     });
     let noun = shape.noun;
     let pick = acts.then(|| {

@@ -9,7 +9,7 @@ use crate::domain::id::PointId;
 use crate::domain::outline::{Row, ancestors, has_children, hidden_under};
 use crate::domain::recovery::{PointKind, PointState};
 use crate::view::{PointRow, PointsView};
-use crate::web::erased::{Memo, Value, each, flag, mark, memo, value};
+use crate::web::erased::{Memo, RwSignal, Value, each, effect, flag, mark, memo, value};
 use leptos::attr::custom::custom_attribute;
 use leptos::prelude::*;
 use std::collections::HashMap;
@@ -359,7 +359,7 @@ pub fn tree(
             twigs.get(at.unwrap_or(0)).map_or(HERE, |twig| twig.id())
         })
     });
-    Effect::new(move |_| {
+    effect(move || {
         let Some(named) = named.get() else { return };
         let above = twigs.with_untracked(|twigs| {
             let at = twigs.iter().position(|twig| twig.id() == named);
@@ -479,9 +479,8 @@ mod browser {
     use super::{HERE, Twig, outline};
     use crate::domain::id::PointId;
     use crate::domain::outline::{Key, Step, step, typed};
-    use crate::web::erased::Memo;
+    use crate::web::erased::{Memo, RwSignal};
     use leptos::ev::{FocusEvent, KeyboardEvent, MouseEvent};
-    use leptos::prelude::*;
     use std::cell::RefCell;
     use std::sync::Arc;
     use wasm_bindgen::JsCast;

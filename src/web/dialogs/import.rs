@@ -9,7 +9,7 @@ use crate::i18n::{format, t};
 use crate::web::components::dialog::submit;
 use crate::web::components::{field, progress};
 use crate::web::context::{Frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::{RwSignal, follow, maybe, memo};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;

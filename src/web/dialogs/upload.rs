@@ -7,6 +7,7 @@ use crate::domain::size::Bytes;
 use crate::view::Started;
 use crate::web::components::dialog::finish;
 use crate::web::context::Frame;
+use crate::web::erased::RwSignal;
 use leptos::ev::{Event, MouseEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -34,7 +35,7 @@ pub fn handlers(
         if let Some(Some(under_way)) = request.try_update_value(Option::take) {
             _ = under_way.abort();
         }
-        _ = sending.try_set(None);
+        sending.set(None);
     };
     on_cleanup(stop);
     // Effects and cleanups need their owner; what the request calls later runs in it.
@@ -54,7 +55,7 @@ pub fn handlers(
         }
         let (owner, frame, close) = (owner.clone(), frame.clone(), close.clone());
         let answered = move |answer: Result<Started, Fault>| {
-            _ = sending.try_set(None);
+            sending.set(None);
             match answer {
                 Ok(started) => {
                     let act = || finish(&frame, started, &close);
@@ -64,7 +65,7 @@ pub fn handlers(
                         act()
                     }
                 }
-                Err(fault) => _ = refused.try_set(Some(fault)),
+                Err(fault) => refused.set(Some(fault)),
             }
         };
         match send(&form, sending, answered) {
@@ -133,7 +134,7 @@ fn send(
         .ok()?;
     let progress = Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
         // As numbers they are exact up to 2^53 bytes.
-        _ = sending.try_set(Some((event.loaded() as u64, event.total() as u64)));
+        sending.set(Some((event.loaded() as u64, event.total() as u64)));
     });
     request
         .upload()

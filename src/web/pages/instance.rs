@@ -58,7 +58,7 @@ fn named(params: &ParamsMap) -> InstanceId {
 #[cfg(feature = "hydrate")]
 fn keep_to(id: InstanceId) {
     let params = use_params_map();
-    Effect::new(move |_| {
+    crate::web::erased::effect(move || {
         if params.with(named) != id {
             _ = location().reload();
         }

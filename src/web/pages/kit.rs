@@ -10,7 +10,7 @@ use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::field::{Field, Refusal, form_refusal, new_password};
 use crate::web::components::lists::{failed, loading};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::{effect, follow, maybe, memo};
 use leptos::prelude::*;
 
 /// The page.
@@ -34,7 +34,7 @@ fn for_owner(locale: Locale, frame: &Frame) -> AnyView {
     let (live, due) = (frame.live, frame.kit_due);
     // That a kit was saved is an entry of the log.
     let asked = ask(move || (Question::Kit, live.activity.get()));
-    Effect::new(move |_| {
+    effect(move || {
         if let Some(Ok(Answer::Kit(kit))) = asked.get()
             && !kit.due
         {

@@ -21,7 +21,7 @@ use crate::web::components::status::{Tone, status};
 use crate::web::components::tree::{HERE, Html, Shown, Tree, tree, twigs};
 use crate::web::components::{icon, progress};
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{Memo, follow, maybe, memo, value};
+use crate::web::erased::{Memo, RwSignal, follow, maybe, memo, value};
 use crate::web::links::{self, Dialog, PointsSort};
 use leptos::prelude::*;
 use leptos_router::NavigateOptions;

@@ -12,7 +12,7 @@ use crate::view::SerialView;
 use crate::web::ask::{Answer, Question, ask};
 use crate::web::components::lists::{failed, loading};
 use crate::web::context::use_locale;
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::{RwSignal, follow, maybe, memo};
 use crate::web::links;
 use leptos::html;
 use leptos::prelude::*;
@@ -83,6 +83,7 @@ mod browser {
     use crate::domain::fault::Fault;
     use crate::domain::id::InstanceId;
     use crate::web::ask::{Answer, Question, answer};
+    use crate::web::erased::{RwSignal, effect};
     use leptos::html;
     use leptos::prelude::*;
     use leptos::task::spawn_local;
@@ -101,7 +102,7 @@ mod browser {
     /// Asks for what follows, from when the text has come to life until it goes.
     pub fn read_on(id: InstanceId, written: Written, end: RwSignal<u64>, newest: bool) {
         let asking = StoredValue::new(false);
-        Effect::new(move |_| {
+        effect(move || {
             let Some(pane) = written.get().and_then(|code| code.parent_element()) else {
                 return;
             };
@@ -125,12 +126,12 @@ mod browser {
         asking.set_value(true);
         spawn_local(async move {
             // The page may have gone at any of these moments.
-            while let Some(from) = end.try_get_untracked() {
+            while let Some(from) = end.still() {
                 match answer(Question::Serial(id, Some(from))).await {
                     Ok(Answer::Serial(view)) => {
                         if view.end != from {
                             append(written, &view.text);
-                            _ = end.try_set(view.end);
+                            end.set(view.end);
                         }
                         // A full piece: there is more already.
                         if view.end.saturating_sub(view.from) < STEP / 2 {
