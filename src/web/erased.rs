@@ -166,7 +166,9 @@ pub fn memo<T: PartialEq + Send + Sync + 'static>(
     }
 }
 
-fn any_memo(work: Box<dyn Fn(Option<&Any>) -> Any + Send + Sync>) -> leptos::prelude::Memo<Any> {
+type Work = Box<dyn Fn(Option<&Any>) -> Any + Send + Sync>;
+
+fn any_memo(work: Work) -> leptos::prelude::Memo<Any> {
     leptos::prelude::Memo::new(work)
 }
 
