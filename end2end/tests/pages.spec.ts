@@ -107,3 +107,36 @@ test('text of twice its size needs no scrolling from side to side', async ({ pag
     expect.soft(over, path).toBeLessThanOrEqual(0);
   }
 });
+
+test('a page that the server alone writes comes within the frame, goes and comes back, and says when it cannot be had', async ({ page, w, expected }) => {
+  expected.console(/net::ERR_FAILED/);
+  expected.answer(401, /^\/live$/);
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await ui.open('/volumes');
+  const rail = page.getByRole('navigation', { name: w('frame-nav') });
+  const title = (id: string) => page.getByRole('heading', { level: 1, name: w(id), exact: true });
+  // The frame is the same document all along.
+  await page.evaluate(() => document.body.setAttribute('data-same', ''));
+  await rail.getByRole('link', { name: w('nav-help'), exact: true }).click();
+  await expect(title('help-title')).toBeVisible();
+  await expect(page).toHaveTitle(w('app-title', { page: w('help-title') }));
+  await page.goBack();
+  await expect(title('volumes-title')).toBeVisible();
+  await expect(page).toHaveTitle(w('app-title', { page: w('volumes-title') }));
+  await page.goForward();
+  await expect(title('help-title')).toBeVisible();
+  await expect(page.locator('body[data-same]')).toBeVisible();
+  await page.goBack();
+  await page.route('**/help/**', (route) => route.abort());
+  await rail.getByRole('link', { name: w('nav-help'), exact: true }).click();
+  await expect(page.getByText(w('fault-unreachable'))).toBeVisible();
+  await page.unroute('**/help/**');
+  await page.getByRole('link', { name: w('load-retry'), exact: true }).click();
+  await expect(title('help-title')).toBeVisible();
+  // Signed out meanwhile: it leads to the door, and back.
+  await ui.open('/volumes');
+  await page.context().clearCookies();
+  await rail.getByRole('link', { name: w('nav-help'), exact: true }).click();
+  await expect(page).toHaveURL(/\/sign-in\?next=/);
+});

@@ -34,7 +34,7 @@ test('work is shown as it goes, with no name', async ({ page, visitor, api, w, u
   await new Ui(page, w).open('/zones');
   await expect(page.getByText(w('zones-work-none'))).toBeVisible();
   // Whatever changes is asked for anew, by the signal of tasks.
-  const asked = page.waitForResponse((answer) => new URL(answer.url()).pathname === '/api/zones/get');
+  const asked = page.waitForResponse((answer) => new URL(answer.url()).pathname === '/zones');
   await api.createVolume(unique('vivant'));
   expect((await asked).status()).toBe(200);
   await expect(page.getByText(w('zones-work-none'))).toBeVisible();

@@ -2,10 +2,12 @@
 
 use super::frame::Surroundings;
 use super::pages::{
-    activity, help, home, instance, instances, join, kit, member, missing, organization, overview,
-    password, points, profile, serial, sign_in, snapshot, snapshots, templates, volume, volumes,
-    zones,
+    activity, home, instance, instances, missing, overview, points, serial, snapshot, snapshots,
+    templates, volume, volumes,
 };
+#[cfg(feature = "ssr")]
+use super::pages::{help, join, kit, member, organization, password, profile, sign_in, zones};
+use super::written::written;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
@@ -23,9 +25,9 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=missing::page>
-                <Route path=path!("/sign-in") view=by(sign_in::page) ssr=SsrMode::Async/>
-                <Route path=path!("/password") view=by(password::page) ssr=SsrMode::Async/>
-                <Route path=path!("/join/:token") view=by(join::page) ssr=SsrMode::Async/>
+                <Route path=path!("/sign-in") view=written!(sign_in::page) ssr=SsrMode::Async/>
+                <Route path=path!("/password") view=written!(password::page) ssr=SsrMode::Async/>
+                <Route path=path!("/join/:token") view=written!(join::page) ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=Surroundings ssr=SsrMode::Async>
                     <Route path=path!("/") view=by(home::page) ssr=SsrMode::Async/>
                     <Route path=path!("/instances") view=by(instances::page) ssr=SsrMode::Async/>
@@ -43,12 +45,12 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/snapshots/:id") view=by(snapshot::page) ssr=SsrMode::Async/>
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
-                    <Route path=path!("/zones") view=by(zones::page) ssr=SsrMode::Async/>
-                    <Route path=path!("/profile") view=by(profile::page) ssr=SsrMode::Async/>
-                    <Route path=path!("/organization") view=by(organization::page) ssr=SsrMode::Async/>
-                    <Route path=path!("/organization/members/:member") view=by(member::page) ssr=SsrMode::Async/>
-                    <Route path=path!("/kit") view=by(kit::page) ssr=SsrMode::Async/>
-                    <Route path=path!("/help/snapshot-or-recovery-point") view=by(help::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/zones") view=written!(zones::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/profile") view=written!(profile::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/organization") view=written!(organization::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/organization/members/:member") view=written!(member::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/kit") view=written!(kit::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/help/snapshot-or-recovery-point") view=written!(help::page) ssr=SsrMode::Async/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -6,15 +6,14 @@
 
 use super::erased::{Memo, memo};
 use crate::api::json::Json;
-use crate::api::{instances, jobs, session, several, snapshots, templates, volumes, zones};
+use crate::api::{instances, jobs, session, several, snapshots, templates, volumes};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
     ActivityRow, BranchDeletion, DeletionPlan, HomeView, InstanceDeletion, InstanceRow,
-    InstanceView, JobView, KitView, Listing, OrganizationView, Page, PointComparison,
-    PointDeletion, PointPlan, PointView, PointsView, ProfileView, RollbackPlan, SerialView,
-    SeveralAct, SeveralPlan, SnapshotPlan, SnapshotRow, SnapshotView, Started, TemplateRow,
-    VolumeRow, VolumeView, ZonesView,
+    InstanceView, JobView, Listing, Page, PointComparison, PointDeletion, PointPlan, PointView,
+    PointsView, RollbackPlan, SerialView, SeveralAct, SeveralPlan, SnapshotPlan, SnapshotRow,
+    SnapshotView, Started, TemplateRow, VolumeRow, VolumeView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -76,14 +75,6 @@ pub enum Question {
     ReadyTemplates,
     /// What would the template's deletion mean?
     TemplateDeletion(TemplateId),
-    /// Was the recovery kit saved?
-    Kit,
-    /// How does the installation stand?
-    Zones,
-    /// Who am I?
-    Profile,
-    /// Who else is in the organization?
-    Organization,
     /// What would the act mean for all of these (ids, separated by commas)?
     Several(SeveralAct, String),
 }
@@ -137,16 +128,8 @@ pub enum Answer {
     Templates(Page<TemplateRow>),
     /// To [`Question::ReadyTemplates`].
     ReadyTemplates(Vec<TemplateRow>),
-    /// To [`Question::Kit`].
-    Kit(KitView),
     /// To [`Question::Several`].
     Several(Box<SeveralPlan>),
-    /// To [`Question::Zones`].
-    Zones(Box<ZonesView>),
-    /// To [`Question::Profile`].
-    Profile(Box<ProfileView>),
-    /// To [`Question::Organization`].
-    Organization(OrganizationView),
 }
 
 /// An answer that is on its way or there.
@@ -237,15 +220,9 @@ pub fn answer(question: Question) -> Later {
         Question::TemplateDeletion(template) => {
             get(templates::TemplateDeletion { template }, Answer::Deletion)
         }
-        Question::Kit => get(session::Kit {}, Answer::Kit),
         Question::Several(act, ids) => get(several::PlanSeveral { act, ids }, |plan| {
             Answer::Several(Box::new(plan))
         }),
-        Question::Zones => get(zones::Zones {}, |view| Answer::Zones(Box::new(view))),
-        Question::Profile => get(session::Profile {}, |profile| {
-            Answer::Profile(Box::new(profile))
-        }),
-        Question::Organization => get(session::Organization {}, Answer::Organization),
     }
 }
 

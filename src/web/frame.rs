@@ -87,7 +87,7 @@ fn surround(session: SessionView) -> AnyView {
                         maybe(live.lost.get().then(|| view! { <p class="banner">{t!(locale, "live-lost")}</p> }.into_any()))
                     })}
                 </div>
-                {reminder(locale, kit_due)}
+                {reminder(locale, frame.kit_due)}
                 <main id="main" tabindex="-1">
                     {maybe(done.map(|words| view! { <p class="note good" role="status">{words}</p> }.into_any()))}
                     <Outlet/>

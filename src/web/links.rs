@@ -1,7 +1,7 @@
 //! Addresses. Which page, which page of a list and which dialog is open all stand in the URL, so that acts are links.
 
 use super::erased::{Memo, memo};
-use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, UserId, VolumeId};
+use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{About, Listing, SeveralAct};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -368,7 +368,8 @@ pub fn snapshot(snapshot: SnapshotId) -> String {
 }
 
 /// A member of the organization.
-pub fn member(member: UserId) -> String {
+#[cfg(feature = "ssr")]
+pub fn member(member: crate::domain::id::UserId) -> String {
     format!("{ORGANIZATION}/members/{member}")
 }
 

@@ -18,6 +18,7 @@ mod pages;
 #[cfg(feature = "ssr")]
 mod shell;
 mod toasts;
+mod written;
 
 pub use app::App;
 pub use context::{InvitationLink, Invited, MustChoosePassword, Typed, Visitor};

@@ -37,8 +37,10 @@ pub enum Field {
     /// The time zone.
     TimeZone,
     /// The language.
+    #[cfg(feature = "ssr")]
     Locale,
     /// The colours.
+    #[cfg(feature = "ssr")]
     Theme,
     /// That one is sure.
     Sure,
@@ -87,7 +89,9 @@ impl Field {
             Self::Email => "email",
             Self::Role => "role",
             Self::TimeZone => "time_zone",
+            #[cfg(feature = "ssr")]
             Self::Locale => "locale",
+            #[cfg(feature = "ssr")]
             Self::Theme => "theme",
             Self::Sure => "sure",
         }
@@ -98,7 +102,8 @@ impl Field {
         ["hint", "error"].map(|kind| format!("{kind}-{}", self.name()))
     }
 
-    fn described_by(self) -> String {
+    /// The same as one value.
+    pub fn described_by(self) -> String {
         self.notes().join(" ")
     }
 }
@@ -107,14 +112,14 @@ impl Field {
 pub type Refusal = Memo<Option<Fault>>;
 
 /// `aria-invalid` of a control.
-fn invalid(field: Field, refusal: Refusal) -> Mark {
+pub fn invalid(field: Field, refusal: Refusal) -> Mark {
     mark(move || {
         refusal.with(|fault| (fault.as_ref().and_then(Field::of) == Some(field)).then_some("true"))
     })
 }
 
 /// Hint and refusal under a control. Both are always in the page, so that what is described stays described.
-fn notes(locale: Locale, field: Field, hint: Option<String>, refusal: Refusal) -> AnyView {
+pub fn notes(locale: Locale, field: Field, hint: Option<String>, refusal: Refusal) -> AnyView {
     let [hint_id, error_id] = field.notes();
     view! {
         <small class="hint" id=hint_id>{hint.unwrap_or_default()}</small>
@@ -219,111 +224,14 @@ pub fn tick(name: &'static str, possible: bool, label: String, hint: String) -> 
     .into_any()
 }
 
-/// A tick without which what cannot be undone is not done.
-pub fn sure(locale: Locale, label: String, refusal: Refusal) -> AnyView {
-    let field = Field::Sure;
-    view! {
-        <div class="field">
-            <label class="tick">
-                <input
-                    type="checkbox"
-                    name=field.name()
-                    value="true"
-                    required
-                    aria-describedby=field.described_by()
-                    aria-invalid=invalid(field, refusal)
-                />
-                <span>{label}</span>
-            </label>
-            {notes(locale, field, None, refusal)}
-        </div>
-    }
-    .into_any()
-}
-
-/// A password that is to be chosen.
-pub fn new_password(
-    locale: Locale,
-    field: Field,
-    label: String,
-    hint: Option<String>,
-    refusal: Refusal,
-) -> AnyView {
-    let kind = ("password", "new-password");
-    line(locale, field, kind, label, hint, String::new(), refusal)
-}
-
-/// A line of a kind (`type`, `autocomplete`), with what was typed before.
-pub fn line(
-    locale: Locale,
-    field: Field,
-    (kind, completed): (&'static str, &'static str),
-    label: String,
-    hint: Option<String>,
-    value: String,
-    refusal: Refusal,
-) -> AnyView {
-    view! {
-        <div class="field">
-            <label for=field.name()>{label}</label>
-            <input
-                type=kind
-                id=field.name()
-                name=field.name()
-                value=value
-                required
-                autocomplete=completed
-                dir="auto"
-                aria-describedby=field.described_by()
-                aria-invalid=invalid(field, refusal)
-            />
-            {notes(locale, field, hint, refusal)}
-        </div>
-    }
-    .into_any()
-}
-
 /// One of a field's choices.
 pub fn option(field: &'static str, value: String, words: String) -> AnyView {
     let chosen = was_chosen(field, &value, false);
     view! { <option value=value selected=chosen>{words}</option> }.into_any()
 }
 
-/// A choice of a list; `options` is what [`one_of`] makes of each.
-pub fn choice(
-    locale: Locale,
-    field: Field,
-    label: String,
-    hint: Option<String>,
-    options: String,
-    refusal: Refusal,
-) -> AnyView {
-    // As markup: there may be hundreds, none of which changes.
-    view! {
-        <div class="field">
-            <label for=field.name()>{label}</label>
-            <select
-                id=field.name()
-                name=field.name()
-                aria-describedby=field.described_by()
-                aria-invalid=invalid(field, refusal)
-                inner_html=options
-            ></select>
-            {notes(locale, field, hint, refusal)}
-        </div>
-    }
-    .into_any()
-}
-
-/// One of a [`choice`]'s options, as markup.
-pub fn one_of(value: &str, words: &str, chosen: &str) -> String {
-    let selected = if value == chosen { " selected" } else { "" };
-    let words = markup(words);
-    format!("<option value=\"{value}\"{selected}>{words}</option>")
-}
-
 /// Text as it stands in markup.
-fn markup(text: &str) -> String {
+pub fn markup(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 

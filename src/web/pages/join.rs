@@ -1,20 +1,18 @@
 //! Where the link of an invitation leads: a plain form that makes one a member. Nobody is signed in here.
 //!
-//! What the link invites to stands in the page; the browser never asks for it, so that the token is in no other address.
+//! What the link invites to stands in the page alone.
 
-use super::{brought, brought_refusal};
-use crate::api::json::Json;
+use super::plain::{brought, brought_refusal, line, new_password};
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::i18n::{fault, format, t, words};
 use crate::view::InvitationView;
-use crate::web::components::field::{Field, form_refusal, line, new_password};
+use crate::web::components::field::{Field, form_refusal};
 use crate::web::components::icon;
 use crate::web::context::{Invited, use_locale};
 use crate::web::frame::languages;
 use crate::web::links;
 use leptos::prelude::*;
-use leptos::server::SharedValue;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
@@ -23,10 +21,8 @@ pub fn page() -> AnyView {
     let locale = use_locale();
     let token = use_params_map()
         .with_untracked(|params| params.get_str("token").unwrap_or_default().to_owned());
-    let invited = SharedValue::<Result<InvitationView, Fault>, Json>::new_with_encoding(|| {
-        use_context::<Invited>().map_or(Err(Fault::Unreachable), |invited| (invited.0)(&token))
-    });
-    let inside = match invited.into_inner() {
+    let invited = use_context::<Invited>();
+    let inside = match invited.map_or(Err(Fault::Unreachable), |invited| (invited.0)(&token)) {
         Ok(invitation) => form(locale, token, &invitation),
         Err(reason) => view! {
             <div class="card door">

@@ -1,23 +1,24 @@
 //! *Trousse de récupération*: what it is, when it was saved, and the form that downloads it. A plain form: the answer is a
 //! file, and the page stays where it is.
 
-use super::{brought_refusal, head};
+use super::head;
+use super::plain::{brought_refusal, new_password};
+use crate::api::session;
 use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
 use crate::i18n::{format, t};
 use crate::view::KitView;
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::field::{Field, Refusal, form_refusal, new_password};
-use crate::web::components::lists::{failed, loading};
-use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{effect, follow, maybe, memo};
+use crate::web::components::field::{Field, Refusal, form_refusal};
+use crate::web::components::lists::failed;
+use crate::web::context::{use_frame, use_locale};
+use crate::web::written::later;
 use leptos::prelude::*;
 
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
     let inside = match use_frame() {
-        Some(frame) if frame.session.role.may(Permission::HoldKit) => for_owner(locale, &frame),
+        Some(frame) if frame.session.role.may(Permission::HoldKit) => for_owner(locale),
         _ => view! { <p class="note viewer">{t!(locale, "kit-owners")}</p> }.into_any(),
     };
     view! {
@@ -30,36 +31,19 @@ pub fn page() -> AnyView {
     .into_any()
 }
 
-fn for_owner(locale: Locale, frame: &Frame) -> AnyView {
-    let (live, due) = (frame.live, frame.kit_due);
-    // That a kit was saved is an entry of the log.
-    let asked = ask(move || (Question::Kit, live.activity.get()));
-    effect(move || {
-        if let Some(Ok(Answer::Kit(kit))) = asked.get()
-            && !kit.due
-        {
-            due.set(false);
-        }
-    });
+fn for_owner(locale: Locale) -> AnyView {
     let refusal = brought_refusal("");
-    // The form is drawn once: what was typed into it outlives what is told above it.
-    let shortest = memo(move |before: Option<&Option<u32>>| {
-        asked.with(|answer| match answer {
-            Some(Ok(Answer::Kit(kit))) => Some(kit.shortest),
-            _ => before.copied().flatten(),
-        })
-    });
-    let inside = move || {
-        view! {
-            {follow(move || match asked.get() {
-                Some(Ok(Answer::Kit(kit))) => told(locale, &kit),
-                Some(Err(reason)) => failed(&reason),
-                _ => loading(),
-            })}
-            {follow(move || maybe(shortest.get().map(|shortest| form(locale, shortest, refusal))))}
+    later(async move {
+        match session::kit().await {
+            Ok(kit) => view! {
+                // That a kit was saved is an entry of the log; then the reminder goes, too.
+                <div id="kit-state" data-live="activity" data-kit-due=kit.due.to_string()>{told(locale, &kit)}</div>
+                {form(locale, kit.shortest, refusal)}
+            }
+            .into_any(),
+            Err(reason) => failed(&reason),
         }
-    };
-    view! { <Transition fallback=loading>{inside()}</Transition> }.into_any()
+    })
 }
 
 /// When it was saved, and whether it still opens everything.

@@ -1,66 +1,48 @@
 //! One member of the organization: the role, and removing. Whoever may not sees the same forms, with the reason.
 
-use super::{brought, brought_refusal, done_note, guarded, head, roles};
+use super::head;
+use super::plain::{brought, brought_refusal, choice, done_note, guarded, roles, sure};
+use crate::api::session;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::UserId;
 use crate::domain::locale::Locale;
 use crate::i18n::{t, words};
 use crate::view::{MemberRow, OrganizationView};
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::field::{Field, choice, form_refusal, sure};
-use crate::web::components::lists::{failed, loading};
-use crate::web::context::{use_frame, use_locale};
-use crate::web::erased::{follow, memo};
+use crate::web::components::field::{Field, form_refusal};
+use crate::web::components::lists::failed;
+use crate::web::context::use_locale;
 use crate::web::links;
+use crate::web::written::later;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
-    let Some(live) = use_frame().map(|frame| frame.live) else {
-        return ().into_any();
-    };
     let id = use_params_map().with_untracked(|params| {
         let id = params.get_str("member")?;
         id.parse::<UserId>().ok()
     });
-    let asked = ask(move || (Question::Organization, live.activity.get()));
-    let inside = move || {
-        // Drawn anew only when something about the member changes, but for when the member last came.
-        let member = memo(move |before: Option<&Option<Found>>| {
-            asked.with(|answer| match answer {
-                Some(Ok(Answer::Organization(all))) => Some(Ok(found(all, id))),
-                Some(Err(reason)) => Some(Err(reason.clone())),
-                _ => before.cloned().flatten(),
-            })
-        });
-        follow(move || match member.get() {
-            Some(Ok(Some((row, may)))) => told(locale, &row, may),
-            Some(Ok(None)) => failed(&Fault::NotFound { what: Noun::Member }),
-            Some(Err(reason)) => failed(&reason),
-            None => loading(),
-        })
-    };
+    let inside = later(async move {
+        match session::organization().await.map(|all| found(&all, id)) {
+            Ok(Some((row, may))) => told(locale, &row, may),
+            Ok(None) => failed(&Fault::NotFound { what: Noun::Member }),
+            Err(reason) => failed(&reason),
+        }
+    });
     view! {
         <article class="people">
             <p><a href=links::ORGANIZATION>{t!(locale, "organization-title")}</a></p>
-            <Transition fallback=loading>{inside()}</Transition>
+            {inside}
         </article>
     }
     .into_any()
 }
 
 /// The member, if there is one, and whether whoever asks may manage members.
-type Found = Result<Option<(MemberRow, bool)>, Fault>;
-
 fn found(all: &OrganizationView, id: Option<UserId>) -> Option<(MemberRow, bool)> {
     let row = all.members.iter().find(|row| Some(row.id) == id)?;
-    let row = MemberRow {
-        seen: None,
-        ..row.clone()
-    };
-    Some((row, all.may_manage))
+    Some((row.clone(), all.may_manage))
 }
 
 fn told(locale: Locale, row: &MemberRow, may: bool) -> AnyView {

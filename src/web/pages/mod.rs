@@ -1,41 +1,47 @@
 //! One module a page.
 
 pub mod activity;
+#[cfg(feature = "ssr")]
 pub mod help;
 pub mod home;
 pub mod instance;
 pub mod instances;
+#[cfg(feature = "ssr")]
 pub mod join;
+#[cfg(feature = "ssr")]
 pub mod kit;
+#[cfg(feature = "ssr")]
 pub mod member;
 pub mod missing;
 mod object;
+#[cfg(feature = "ssr")]
 pub mod organization;
 pub mod overview;
+#[cfg(feature = "ssr")]
 pub mod password;
+#[cfg(feature = "ssr")]
+mod plain;
 pub mod points;
+#[cfg(feature = "ssr")]
 pub mod profile;
 pub mod serial;
+#[cfg(feature = "ssr")]
 pub mod sign_in;
 pub mod snapshot;
 pub mod snapshots;
 pub mod templates;
 pub mod volume;
 pub mod volumes;
+#[cfg(feature = "ssr")]
 pub mod zones;
 
-use crate::api::json;
-use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
-use crate::domain::role::Role;
 use crate::domain::size::Bytes;
-use crate::i18n::{fault, format, t, words};
-use crate::web::components::field::{Refusal, one_of};
+use crate::i18n::{format, t};
 use crate::web::context::use_locale;
-use crate::web::erased::{maybe, memo};
+use crate::web::erased::maybe;
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
 /// The document's title and the page's one `<h1>`, with what stands beside it.
 fn head(title: String, intro: Option<String>, acts: AnyView) -> AnyView {
@@ -57,41 +63,6 @@ fn head(title: String, intro: Option<String>, acts: AnyView) -> AnyView {
 fn viewer_note() -> AnyView {
     let locale = use_locale();
     view! { <p class="note viewer">{t!(locale, "role-viewer-note")}</p> }.into_any()
-}
-
-/// What a plain form's answer brought along in the address, under this key.
-fn brought(key: &str) -> String {
-    use_query_map().with_untracked(|query| query.get_str(key).unwrap_or_default().to_owned())
-}
-
-/// The refusal that a plain form's answer brought along, if it is that of this form.
-fn brought_refusal(form: &str) -> Refusal {
-    let fault = brought("fault");
-    let fault = (brought("form") == form).then(|| json::read(&fault).ok());
-    let fault: Option<Fault> = fault.flatten();
-    memo(move |_| fault.clone())
-}
-
-/// The roles as a choice.
-fn roles(locale: Locale, chosen: &str) -> String {
-    let all = Role::ALL.into_iter();
-    all.map(|role| one_of(role.code(), &words::role(locale, role), chosen))
-        .collect()
-}
-
-/// A form that is there also for one who may not send it now, with the reason.
-fn guarded(locale: Locale, reason: Option<&Fault>, form: AnyView) -> AnyView {
-    let disabled = reason.is_some();
-    view! {
-        {maybe(reason.map(|reason| view! { <p class="note viewer">{fault::sentence(locale, reason)}</p> }.into_any()))}
-        <fieldset disabled=disabled>{form}</fieldset>
-    }
-    .into_any()
-}
-
-/// What a form that was sent without scripts has set going.
-fn done_note(words: String) -> AnyView {
-    view! { <p class="note good" role="status">{words}</p> }.into_any()
 }
 
 /// The header of a column that needs no words for those who see it.

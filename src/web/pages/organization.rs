@@ -1,50 +1,34 @@
 //! *Organisation*: its members, who is invited, and the form that invites. The link of an invitation is shown here once.
 
-use super::{
-    brought, brought_refusal, cell, column, done_note, guarded, head, roles, unseen_header,
-};
-use crate::api::json::Json;
+use super::plain::{brought, brought_refusal, choice, done_note, guarded, line, roles};
+use super::{cell, column, head, unseen_header};
+use crate::api::session;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t, words};
 use crate::view::{InvitationRow, MemberRow, OrganizationView};
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::field::{Field, choice, form_refusal, line};
-use crate::web::components::lists::{failed, loading};
-use crate::web::context::{InvitationLink, use_frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::components::field::{Field, form_refusal};
+use crate::web::components::lists::failed;
+use crate::web::context::{InvitationLink, use_locale};
+use crate::web::erased::maybe;
 use crate::web::links;
+use crate::web::written::later;
 use leptos::prelude::*;
-use leptos::server::SharedValue;
 
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
-    let Some(live) = use_frame().map(|frame| frame.live) else {
-        return ().into_any();
-    };
-    let link = SharedValue::<Option<String>, Json>::new_with_encoding(|| {
-        use_context::<InvitationLink>().map(|link| link.0)
-    });
-    let link = link.into_inner().map(|link| shown_once(locale, link));
-    let asked = ask(move || (Question::Organization, live.activity.get()));
-    let inside = move || {
-        // The form is drawn once: what was typed into it outlives what is told above it.
-        let about = memo(move |before: Option<&Option<(bool, u32)>>| {
-            asked.with(|answer| match answer {
-                Some(Ok(Answer::Organization(found))) => Some((found.may_manage, found.days)),
-                _ => before.copied().flatten(),
-            })
-        });
-        view! {
-            {follow(move || match asked.get() {
-                Some(Ok(Answer::Organization(found))) => told(locale, &found),
-                Some(Err(reason)) => failed(&reason),
-                _ => loading(),
-            })}
-            {follow(move || maybe(about.get().map(|(may, days)| form(locale, may, days))))}
+    let link = use_context::<InvitationLink>().map(|link| shown_once(locale, link.0));
+    let inside = later(async move {
+        match session::organization().await {
+            Ok(found) => view! {
+                <div id="members" data-live="activity">{told(locale, &found)}</div>
+                {form(locale, found.may_manage, found.days)}
+            }
+            .into_any(),
+            Err(reason) => failed(&reason),
         }
-    };
+    });
     let done = match brought("done").as_str() {
         "withdrawn" => Some(t!(locale, "organization-withdrawn")),
         "removed" => Some(t!(locale, "organization-removed")),
@@ -55,7 +39,7 @@ pub fn page() -> AnyView {
             {head(t!(locale, "organization-title"), None, ().into_any())}
             {maybe(done.map(done_note))}
             {maybe(link)}
-            <Transition fallback=loading>{inside()}</Transition>
+            {inside}
         </article>
     }
     .into_any()

@@ -1,8 +1,8 @@
 //! Replacing a one-time password: a plain form.
 
-use super::brought_refusal;
+use super::plain::{brought_refusal, new_password};
 use crate::i18n::t;
-use crate::web::components::field::{Field, form_refusal, new_password};
+use crate::web::components::field::{Field, form_refusal};
 use crate::web::components::icon;
 use crate::web::context::use_locale;
 use crate::web::frame::languages;

@@ -1,43 +1,33 @@
-//! *Profil*: what a member changes of themselves. Plain forms; each is drawn once, so that what was typed outlives what is
-//! told beside it.
+//! *Profil*: what a member changes of themselves. Plain forms; where else they are signed in follows what happens.
 
-use super::{brought, brought_refusal, done_note, head};
+use super::head;
+use super::plain::{brought, brought_refusal, choice, done_note, line, new_password, one_of};
+use crate::api::session;
 use crate::domain::locale::Locale;
 use crate::domain::theme::Theme;
 use crate::i18n::{format, t, words};
 use crate::view::{ProfileView, SessionRow};
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::field::{Field, choice, form_refusal, line, new_password, one_of};
-use crate::web::components::lists::{failed, loading};
-use crate::web::context::{use_frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::components::field::{Field, form_refusal};
+use crate::web::components::lists::failed;
+use crate::web::context::use_locale;
+use crate::web::erased::maybe;
 use crate::web::links;
+use crate::web::written::later;
 use leptos::prelude::*;
 
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
-    let Some(live) = use_frame().map(|frame| frame.live) else {
-        return ().into_any();
-    };
-    let asked = ask(move || (Question::Profile, live.activity.get()));
-    let inside = move || {
-        let first = memo(move |before: Option<&Option<Box<ProfileView>>>| {
-            asked.with(|answer| match (before, answer) {
-                (Some(Some(before)), _) => Some(before.clone()),
-                (_, Some(Ok(Answer::Profile(profile)))) => Some(profile.clone()),
-                _ => None,
-            })
-        });
-        view! {
-            {follow(move || maybe(first.get().map(|profile| forms(locale, &profile))))}
-            {follow(move || match asked.get() {
-                Some(Ok(Answer::Profile(profile))) => sessions(locale, &profile.sessions),
-                Some(Err(reason)) => failed(&reason),
-                _ => loading(),
-            })}
+    let inside = later(async move {
+        match session::profile().await {
+            Ok(profile) => view! {
+                {forms(locale, &profile)}
+                <div id="sessions" data-live="activity">{sessions(locale, &profile.sessions)}</div>
+            }
+            .into_any(),
+            Err(reason) => failed(&reason),
         }
-    };
+    });
     let done = match brought("done").as_str() {
         "profile" => Some(t!(locale, "profile-saved")),
         "password" => Some(t!(locale, "profile-password-saved")),
@@ -48,7 +38,7 @@ pub fn page() -> AnyView {
         <article class="people">
             {head(t!(locale, "profile-title"), Some(t!(locale, "profile-intro")), ().into_any())}
             {maybe(done.map(done_note))}
-            <Transition fallback=loading>{inside()}</Transition>
+            {inside}
         </article>
     }
     .into_any()

@@ -1,6 +1,6 @@
 //! Signing in: a plain form, the same with and without scripts.
 
-use super::{brought, done_note};
+use super::plain::{brought, done_note};
 use crate::api::json;
 use crate::domain::fault::Fault;
 use crate::i18n::{fault, t};

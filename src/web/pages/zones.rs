@@ -4,22 +4,23 @@
 //! line in the server and one in each language.
 
 use super::{cell, column, head};
+use crate::api::zones;
 use crate::domain::locale::Locale;
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{Apart, Card, Fact, Known, Trouble, WorkRow, ZonesView};
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{failed, loading};
+use crate::web::components::lists::failed;
 use crate::web::components::when;
-use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::context::{use_frame, use_locale};
+use crate::web::erased::maybe;
+use crate::web::written::later;
 use leptos::prelude::*;
 
 /// The page.
 pub fn page() -> AnyView {
     let locale = use_locale();
     let inside = match use_frame() {
-        Some(frame) if frame.session.operator => for_operator(locale, &frame),
+        Some(frame) if frame.session.operator => for_operator(locale),
         _ => view! {
             <p class="note viewer">{t!(locale, "zones-operators")} " " <code>"reprise operator add"</code></p>
         }
@@ -32,31 +33,15 @@ pub fn page() -> AnyView {
     .into_any()
 }
 
-fn for_operator(locale: Locale, frame: &Frame) -> AnyView {
-    let live = frame.live;
-    let asked = ask(move || {
-        let changed = live.jobs.get().wrapping_add(live.instances.get());
-        (Question::Zones, changed)
-    });
-    let inside = move || {
-        // What did not change is not drawn anew, and a failed refresh leaves what was there.
-        let shown = memo(move |before: Option<&Option<Result<Box<ZonesView>, _>>>| {
-            asked.with(|answer| match (answer, before) {
-                (Some(Ok(Answer::Zones(view))), _) => Some(Ok(view.clone())),
-                (_, Some(before @ Some(Ok(_)))) => before.clone(),
-                (Some(Err(reason)), _) => Some(Err(reason.clone())),
-                _ => None,
-            })
-        });
-        follow(move || {
-            shown.with(|shown| match shown {
-                Some(Ok(view)) => all(locale, view),
-                Some(Err(reason)) => failed(reason),
-                None => loading(),
-            })
-        })
-    };
-    view! { <Transition fallback=loading>{inside()}</Transition> }.into_any()
+fn for_operator(locale: Locale) -> AnyView {
+    later(async move {
+        match zones::zones().await {
+            Ok(view) => {
+                view! { <div id="standing" data-live="work">{all(locale, &view)}</div> }.into_any()
+            }
+            Err(reason) => failed(&reason),
+        }
+    })
 }
 
 fn all(locale: Locale, view: &ZonesView) -> AnyView {
