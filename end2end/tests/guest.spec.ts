@@ -299,7 +299,7 @@ test('a snapshot of the root volume becomes a template, and an instance made fro
   const zone = add.field('field-zone').getByRole('option').filter({ hasText: instance.zone });
   await add.field('field-zone').selectOption((await zone.getAttribute('value'))!);
   await accessible(page, 'the dialog that creates an instance');
-  await add.button('act-create-instance').click();
+  await add.button('create-instance-submit').click();
   await expect(ui.row(name)).toContainText(w('instance-state', { state: 'running' }));
   const boot = await new Guest(api, (await api.instance(name))!).boot();
   expect(boot.found).toBeGreaterThanOrEqual(least);

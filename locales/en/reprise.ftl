@@ -23,7 +23,7 @@ frame-region = { $region } region, { $count ->
 }
 frame-language = Language
 frame-theme = Appearance
-theme-system = As on this device
+theme-system = Same as this device
 theme-light = Light
 theme-dark = Dark
 frame-account = Account of { $name }
@@ -31,7 +31,7 @@ sign-out = Sign out
 role-owner = Owner
 role-editor = Editor
 role-viewer = Viewer
-role-viewer-note = Your role, Viewer, lets you look. To make changes, ask an owner of the organization to change your role.
+role-viewer-note = Your role, Viewer, only lets you look. To make changes, ask an owner of the organization to change your role.
 live-lost = The connection to the server is lost: what you see may be out of date. Trying to reconnect.
 load-busy = Loading
 gone-to-list = Go to the list: { $list }
@@ -244,7 +244,7 @@ password-what = You signed in with a one-time password. Choose your own to conti
 password-new = New password
 password-again = The same, once more
 password-submit = Save the password
-sign-in-tagline = Your volumes and their snapshots, on your own machines.
+sign-in-tagline = Your instances, their volumes and their recovery points, on your own machines.
 sign-in-left = You have left the organization.
 
 ## Acts that lists and dialogs share
@@ -273,7 +273,7 @@ several-left-out =
         [one] One object is left out:
        *[other] { $count_text } objects are left out:
     }
-several-lost = Nothing of it will be left: it has no snapshot.
+several-lost = None of its data will be left: it has no snapshot.
 several-volumes = Their volumes
 several-volumes-keep = Keep the volumes, detached
 several-volumes-all = Delete the volumes, too
@@ -326,7 +326,7 @@ home-first-help = A snapshot keeps one volume in the object store; a recovery po
 need-see = View
 need-see-all = View the list
 need-more = Others are in the same situation.
-need-zone-closed = The primary storage of zone { $name } cannot be used: its volumes are out of reach. Tell whoever looks after Reprise.
+need-zone-closed = The primary storage of zone { $name } cannot be used: its volumes are out of reach. Tell the person who runs the server.
 need-zone-full = The primary storage of zone { $name } is almost full. Free space: { $bytes }. Delete volumes or recovery points that you no longer need.
 need-instance-failed = Instance “{ $name }” is in error.
 need-volume-failed = Volume “{ $name }” could not be created.
@@ -334,7 +334,7 @@ need-volume-not-filling = The data of volume “{ $name }” has stopped coming 
 need-snapshot-failed = Snapshot “{ $name }” cannot be used.
 need-template-failed = Template “{ $name }” could not be created.
 need-no-snapshot = Volume “{ $name }” has no snapshot. If its zone is lost, so is this data: { $bytes }.
-need-much-unsaved = Much has been written to volume “{ $name }” since its last snapshot, taken on { $date }: { $bytes }.
+need-much-unsaved = A lot of data has been written to volume “{ $name }” since its last snapshot, taken on { $date }: { $bytes }.
 need-never-verified = { $count ->
     [one] One snapshot, taken on { $date }, has never been read again to verify it.
    *[other] { $count_text } snapshots, the oldest taken on { $date }, have never been read again to verify them.
@@ -371,7 +371,7 @@ instance-memory-way = { $way ->
 }
 instance-accelerator = Acceleration
 instance-kvm = KVM: runs directly on the processor
-instance-tcg = None (TCG): runs by translation, many times slower
+instance-tcg = None (TCG): runs by translation, several times slower
 instance-machine = Virtual machine
 instance-machine-value = { $machine }, QEMU { $qemu }
 instance-cpu = Virtual processor
@@ -390,6 +390,7 @@ act-detach-named = Detach { $name }
 create-instance-what = The new instance gets a root volume of its own, made from the template. It can start at once; the rest of its data arrives while it runs.
 create-instance-template-option = { $name } ({ $size })
 create-instance-template-option-elsewhere = { $name } ({ $size }, another server)
+create-instance-submit = Create the instance
 create-instance-start = Start the instance once it is created
 create-instance-no-hypervisor = Zone { $zone } cannot run instances: QEMU is not installed there. An instance can be created in it, but not started.
 create-instance-no-template = An instance is created from a template, and the organization has none that is ready. Import a disk image, or create a template from the snapshot of a root volume.
@@ -432,7 +433,7 @@ delete-instance-volumes = Volumes of the instance:
 ## Serial log
 
 serial-what = What the instance writes to its serial console. The oldest lines are erased beyond 4 MiB.
-serial-earlier = Show what precedes
+serial-earlier = Show earlier lines
 serial-reload = Refresh
 serial-empty = The instance has not written anything yet.
 
@@ -487,7 +488,7 @@ volume-open = { $open ->
 volume-detached = Detached
 volume-attach-to = Attach to “{ $name }”
 volume-attach-none = No stopped instance in this zone can take it.
-volume-frees = Freed if you delete it
+volume-frees = Space freed if deleted
 volume-unsaved-title = What is not saved yet
 volume-unsaved-none = Since the last snapshot, taken on { $date }, nothing has been written.
 volume-unsaved-since = Written since the last snapshot, taken on { $date }: { $bytes }.
@@ -535,7 +536,7 @@ snapshot-state-saving-percent = Saving, { $percent }
 
 snapshot-stored = Data sent
 snapshot-of = Volume
-snapshot-volume-gone = This volume is gone.
+snapshot-volume-gone = This volume no longer exists.
 snapshot-zone = Zone of origin
 snapshot-zone-elsewhere = { $zone }, on another server
 snapshot-zone-unknown = Another server
@@ -555,7 +556,7 @@ snapshot-lacks-writes = what the system of the instance had not yet written to t
 snapshot-consistency = If a running instance was using the volume, the snapshot is like a disk after a power cut. What the system had finished writing is there; a journaling file system puts itself in order when it is opened.
 snapshot-zones-title = Where it can be used
 snapshot-zones = A data volume can be created from it in these zones, and used at once:
-snapshot-zones-template = It can also become a template, for it is that of a root volume.
+snapshot-zones-template = It can also become a template, because it was taken of a root volume.
 snapshot-zones-none = Nowhere until it is saved.
 snapshot-zone-full = Not enough free space for everything in it.
 snapshot-used-title = What was made from it
@@ -568,7 +569,7 @@ snapshot-used-zone = (zone { $zone })
 
 points-tree = Recovery points, from the first to the present
 points-column-name = Recovery point
-points-column-holds = Content
+points-column-holds = Contents
 points-column-created = Created
 points-column-frees = Reclaimable space
 points-holds-disks = Disks
@@ -597,7 +598,7 @@ point-undo = Undo the rollback
 point-rename = Rename
 point-created = Created
 point-by = By
-point-holds = Holds
+point-holds = Contains
 point-disks = { $count ->
     [one] { $count_text } disk
    *[other] { $count_text } disks
@@ -650,15 +651,15 @@ point-others-named = Other actions on “{ $name }”
 point-compare-here = Compare with the present
 point-compare-before = Compare with the point before
 point-delete-branch = Delete the branch
-compare-title = { $from } and { $to } compared
+compare-title = Comparison: { $from } and { $to }
 compare-from = First state
 compare-to = Second state
 compare-submit = Compare
-compare-same = The disks hold the same.
+compare-same = The disks hold the same data.
 compare-written = { $bytes } were written to the disks between the two.
 compare-at-most = The disks differ by { $bytes } at most: what was written on either side since the two parted.
-compare-unknown = By how much the disks differ cannot be told.
-compare-between = { $time } lie between the two.
+compare-unknown = How much the disks differ cannot be measured.
+compare-between = Time between the two: { $time }.
 compare-days = { $days } days
 compare-disks = Disks
 compare-disk = Disk
@@ -777,17 +778,17 @@ activity-set-clock = Setting an instance’s clock
 activity-snapshot-gone = Deletion of a snapshot by another server
 activity-template-gone = Deletion of a template by another server
 activity-save-kit = Saving the recovery kit
-activity-rename-member = Renaming of a member
+activity-rename-member = Change of a member’s name
 activity-change-password = Change of password
 activity-change-password-refused = Change of password refused
-activity-end-sessions = Ending of one’s other sessions
+activity-end-sessions = Closing of their other sessions
 activity-invite = { $role ->
     [owner] Invitation of an owner
     [editor] Invitation of an editor
    *[viewer] Invitation of a viewer
 }
 activity-withdraw-invitation = Withdrawal of an invitation
-activity-join = Joining of the organization
+activity-join = Joining the organization
 activity-change-role = { $role ->
     [owner] New role: Owner
     [editor] New role: Editor
@@ -903,19 +904,19 @@ kit-outdated = Last kit saved: { $date }, by { $who }. The organization has a ne
 kit-never = No kit has been saved yet.
 kit-nothing = The organization has nothing in the object store yet. You can save its kit already.
 kit-passphrase = Passphrase
-kit-passphrase-rule = At least { $min } characters. Several words that have nothing to do with each other do well.
+kit-passphrase-rule = At least { $min } characters. Several unrelated words work well.
 kit-again = The same, once more
 kit-submit = Download the kit
 kit-keep-title = How to keep it
 kit-keep-apart = Keep the kit and its passphrase in two different places, away from the server and from the object store.
-kit-keep-lost = The passphrase is kept nowhere. If it is lost, download another kit while the server works.
+kit-keep-lost = The passphrase is not kept anywhere. If it is lost, download another kit while the server works.
 kit-keep-again = Each download is written in the activity log. Older kits keep their own passphrase.
 kit-keep-use = On another machine, the kit is used with the command
 
 ## Zones: for operators
 
 zones-title = Zones
-zones-intro = How the installation stands: the zones and their space, the object store, the hypervisor, work in progress. Nothing here comes from the organizations but numbers.
+zones-intro = How the installation stands: the zones and their space, the object store, the hypervisor, work in progress. Of the organizations, this page shows only numbers.
 zones-operators = This page is for the operators of the installation. On the server’s own machine, this command appoints them:
 zones-troubles = Needs attention
 zones-sound = Everything works. Nothing needs your attention.
@@ -944,7 +945,7 @@ zones-work-state = State
 zones-work-count = Number
 zones-work-since = Since
 zones-work-why = Reason
-zones-work-own = The organization’s own, in its activity log
+zones-work-own = Recorded in the organization’s activity log
 zones-work-next = Next attempt { $date }
 zones-fact = { $fact ->
     [pool] Primary storage
@@ -952,8 +953,8 @@ zones-fact = { $fact ->
     [free] Free for writing
     [used] Data of volumes and recovery points
     [memories] Memory kept in recovery points
-    [reserve] Reserve for deleting and finishing
-    [promised] Sizes of the volumes
+    [reserve] Reserve for deletions and tasks in progress
+    [promised] Total size of the volumes
     [file-system] File system
     [instances] Running instances
     [memory] Memory given to instances
@@ -978,13 +979,13 @@ zones-fact = { $fact ->
     [store-mark] Mark
     [store-answers] Answers
     [store-since] Has not answered since
-    [store-asked] Asked
+    [store-asked] Last asked
     [store-took] Response time
     [store-read] Organizations read since the start
     [store-snapshots] Snapshots and templates
     [store-objects] Objects
     [store-bytes] Size of the objects
-    [store-unneeded] Of which nothing needs
+    [store-unneeded] Size of what is no longer needed
     [store-holds] Holds
     [store-condemned] Objects to be removed by the next prune
     [store-damaged] Damaged objects
@@ -1001,7 +1002,7 @@ zones-fact = { $fact ->
     [sandbox] QEMU’s sandbox
     [machine] Machine of new instances
     [cpu] Processor of new instances
-    [health] Health
+    [health] State of the server
     [version] Version
     [formats] Formats of the catalog, of primary storage, of the object store
    *[opened] In service since
@@ -1016,7 +1017,7 @@ zones-word = { $word ->
     [many] May be shared
     [yes] Yes
     [no] No
-    [asking] Being asked
+    [asking] Asking
     [none] Absent
     [kvm] KVM
     [tcg] Translation (TCG)
@@ -1035,7 +1036,7 @@ zones-word = { $word ->
 }
 zones-trouble = { $what ->
     [store-silent] The object store has not answered, or has refused, since { $since }. Saves wait and will go on by themselves. Check the network and the access rights, or mount its folder.
-    [store-other] The object store has been another one since { $since }. Nothing is written into it. Bring the old one back; to change it on purpose, remove the file keys/store in the data folder.
+    [store-other] The object store is not the same one as before, since { $since }. Nothing is written into it. Bring the old one back; to change it on purpose, remove the file keys/store in the data folder.
     [store-full] The object store has been full since { $since }. Give it more room, or delete snapshots.
     [store-key] The key of the object store is not this server’s, since { $since }. Import the recovery kit:
     [store-damaged] { $count ->
@@ -1059,13 +1060,13 @@ zones-trouble = { $what ->
     [damaged] { $count ->
         [one] In the zone { $subject }, one volume is damaged: it does not open.
        *[other] In the zone { $subject }, { $count_text } volumes are damaged: they do not open.
-    } The server’s log names the files. Restore them from a snapshot.
+    } The server’s log names the files. Create them again from a snapshot.
     [reclaim-failed] In the zone { $subject }, space could not be reclaimed the last time. The next deletion tries again; the server’s log says why.
     [no-hypervisor] No instance can run: QEMU is absent or does not start. Install qemu-system-x86, then restart Reprise.
     [no-processor] Instances run by translation, which is much slower: the processor offers this system no virtualization. Turn it on in the BIOS, or in the hypervisor that carries this machine.
     [no-device] Instances run by translation, which is much slower: /dev/kvm is absent. Load the module kvm_intel or kvm_amd, then restart Reprise.
     [no-permission] Instances run by translation, which is much slower: the server may not open /dev/kvm. Add its user to the group kvm, then restart Reprise.
-    [no-start] Instances run by translation, which is much slower: QEMU does not start with KVM. The server’s log has its words.
+    [no-start] Instances run by translation, which is much slower: QEMU does not start with KVM. The server’s log has its message.
     [standing] Keeping the memory of an instance pauses it: QEMU cannot do it here while it runs. A kernel with userfaultfd (Linux 5.7) allows it.
     [no-sandbox] QEMU runs without its sandbox: this version refuses it. Install your distribution’s.
     [memory-promised] The running instances have more memory together than the machine. Stop some, or add memory.
@@ -1089,7 +1090,7 @@ profile-time-zone-hint = All times in the console are in this time zone.
 profile-time-zone-organization = The organization’s ({ $zone })
 profile-save = Save the profile
 profile-password-current = Current password
-profile-password-rule = At least { $min } characters. Several words that have nothing to do with each other do well.
+profile-password-rule = At least { $min } characters. Several unrelated words work well.
 profile-password-what = Your other sessions will end; this one stays.
 profile-password-submit = Change the password
 profile-password-saved = Your password is changed. Your other sessions have ended.
@@ -1115,7 +1116,7 @@ organization-asker = Invited by
 organization-until = Valid until
 organization-withdraw = Withdraw
 organization-withdraw-named = Withdraw the invitation of { $email }
-organization-withdrawn = The invitation is withdrawn. Its link is of no use any more.
+organization-withdrawn = The invitation is withdrawn. Its link no longer works.
 organization-removed = This member is removed from the organization and has no access any more.
 organization-invite = Invite by link
 organization-invite-what = Reprise sends no email: you get a link to pass on yourself. It works once, for { $days } days. A new invitation to the same address replaces the older one.
@@ -1147,7 +1148,7 @@ join-not-usable-title = This link cannot be used
 ## Help
 
 help-title = Snapshot or recovery point?
-help-lead = Both keep the state of a disk at one moment. They serve different purposes, and neither replaces a backup kept somewhere else.
+help-lead = Both keep the state of disks at one moment. They serve different purposes, and neither replaces a backup kept somewhere else.
 help-snapshot-title = A volume snapshot
 help-snapshot-what = It keeps the content of a single volume as it was at the moment it was taken. Its data is saved to the region’s object store, away from the zone’s disks: it outlives the volume and can be used in every zone of the region.
 help-snapshot-when = Take a snapshot:
@@ -1155,7 +1156,7 @@ help-snapshot-when-1 = to keep a volume’s data before deleting or changing it;
 help-snapshot-when-2 = to create an identical data volume, in the same zone or another;
 help-snapshot-when-3 = so that a volume’s content survives the loss of its zone’s storage.
 help-snapshot-cost-title = What it costs
-help-snapshot-cost = The volume is not stopped. The first snapshot transfers all the written data; later ones, only what changed since. The column “Reclaimable space” tells what deleting a snapshot would free: whatever other snapshots still use is kept.
+help-snapshot-cost = The volume stays usable while it is saved. The first snapshot transfers all the written data; later ones, only what changed since. The column “Reclaimable space” tells what deleting a snapshot would free: whatever other snapshots still use is kept.
 help-not-title = What a snapshot does not hold
 help-not-memory = The instance’s memory: what a program has not yet written to disk is not in it. The disk is as it would be after a power cut.
 help-not-disks = Other disks: each snapshot is of one volume only. Two snapshots taken one after the other are not of the same moment.
@@ -1199,7 +1200,7 @@ fault-password-change-needed = Your password is for one use only. Choose your ow
 fault-password-too-short = This password is too short: it takes at least { $min } characters.
 fault-passwords-differ = The two passwords are not the same. Type them again.
 fault-wrong-password = The current password is wrong. Type it again; nothing was changed.
-fault-address-unreadable = This address is not an email. Type it as name@domain.
+fault-address-unreadable = This is not an email address. Type it as name@domain.
 fault-address-not-free = This address cannot be invited. Check it in the list of members, or ask the person for another address.
 fault-invitation-not-usable = This invitation cannot be used: it has been used, has expired or was withdrawn, or the link is incomplete. Copy the whole link again, or ask the organization for another.
 fault-last-owner = There is no other owner, and the organization must keep one. Give this role to another member first.
@@ -1275,7 +1276,7 @@ fault-several-refused = { $started ->
    *[other] { $refused_text } objects were left out, “{ $name }” among them: { $reason }
 }
 fault-text-too-long = This description is too long: { $max } characters at most.
-fault-not-undoable = This rollback cannot be undone any more.
+fault-not-undoable = This rollback can no longer be undone.
 fault-not-interruptible = This task can no longer be interrupted. Wait for it to end.
 fault-not-retryable = This task cannot be retried. Start the action again.
 fault-interrupted = The task was interrupted by a member. Start it again if needed.

@@ -48,7 +48,7 @@ pager-all =
         [one] { $count_text } ligne
        *[other] { $count_text } lignes
     }
-list-find = Chercher par le nom
+list-find = Chercher par nom
 list-narrow-label = Filtrer la liste
 list-narrow = Appliquer
 list-all =
@@ -60,7 +60,7 @@ list-clear = Effacer les filtres
 list-from = Du
 list-until = Au
 list-sort = Trier par
-list-sort-own = Les plus récents d’abord
+list-sort-own = Plus récents d’abord
 list-sort-up = { $column }, ordre croissant
 list-sort-down = { $column }, ordre décroissant
 list-select-all = Sélectionner toutes les lignes de cette page
@@ -245,7 +245,7 @@ password-what = Vous avez ouvert une session avec un mot de passe à usage uniqu
 password-new = Nouveau mot de passe
 password-again = Le même, une seconde fois
 password-submit = Enregistrer le mot de passe
-sign-in-tagline = Vos volumes et leurs copies instantanées, sur vos propres machines.
+sign-in-tagline = Vos instances, leurs volumes et leurs points de reprise, sur vos propres machines.
 sign-in-left = Vous avez quitté l’organisation.
 
 ## Actions communes aux listes et aux dialogues
@@ -327,7 +327,7 @@ home-first-help = Une copie instantanée garde un volume dans le stockage d’ob
 need-see = Voir
 need-see-all = Voir la liste
 need-more = D’autres sont dans le même cas.
-need-zone-closed = Le stockage primaire de la zone { $name } ne peut pas être utilisé : ses volumes sont hors d’atteinte. Prévenez la personne qui s’occupe de Reprise.
+need-zone-closed = Le stockage primaire de la zone { $name } ne peut pas être utilisé : ses volumes sont hors d’atteinte. Signalez-le à la personne qui gère le serveur.
 need-zone-full = Le stockage primaire de la zone { $name } est presque plein. Espace libre : { $bytes }. Supprimez des volumes ou des points de reprise devenus inutiles.
 need-instance-failed = L’instance « { $name } » est en erreur.
 need-volume-failed = Le volume « { $name } » n’a pas pu être créé.
@@ -371,8 +371,8 @@ instance-memory-way = { $way ->
    *[standing] L’instance est figée le temps de l’enregistrement
 }
 instance-accelerator = Accélération
-instance-kvm = KVM : calcule directement sur le processeur
-instance-tcg = Aucune (TCG) : calcule par traduction, plusieurs fois plus lentement
+instance-kvm = KVM : exécution directe sur le processeur
+instance-tcg = Aucune (TCG) : exécution par traduction, plusieurs fois plus lente
 instance-machine = Machine virtuelle
 instance-machine-value = { $machine }, QEMU { $qemu }
 instance-cpu = Processeur virtuel
@@ -391,6 +391,7 @@ act-detach-named = Détacher { $name }
 create-instance-what = La nouvelle instance reçoit son propre volume principal, créé à partir du modèle. Elle peut démarrer aussitôt ; le reste de ses données arrive pendant qu’elle fonctionne.
 create-instance-template-option = { $name } ({ $size })
 create-instance-template-option-elsewhere = { $name } ({ $size }, autre serveur)
+create-instance-submit = Créer l’instance
 create-instance-start = Démarrer l’instance dès qu’elle est créée
 create-instance-no-hypervisor = La zone { $zone } ne peut pas faire fonctionner d’instance : QEMU n’y est pas installé. Une instance peut y être créée, mais pas démarrée.
 create-instance-no-template = Une instance se crée à partir d’un modèle, et l’organisation n’en a pas encore de prêt. Importez une image disque, ou créez un modèle à partir de la copie instantanée d’un volume principal.
@@ -651,14 +652,14 @@ point-others-named = Autres actions sur « { $name } »
 point-compare-here = Comparer avec l’état actuel
 point-compare-before = Comparer avec le point précédent
 point-delete-branch = Supprimer la branche
-compare-title = { $from } et { $to }, comparés
+compare-title = Comparaison : { $from } et { $to }
 compare-from = Premier état
 compare-to = Second état
 compare-submit = Comparer
 compare-same = Le contenu des disques est le même.
 compare-written = { $bytes } ont été écrits sur les disques entre les deux.
 compare-at-most = Les disques diffèrent d’au plus { $bytes } : ce qui a été écrit de part et d’autre depuis que les deux se sont séparés.
-compare-unknown = Impossible de dire de combien les disques diffèrent.
+compare-unknown = L’écart entre les disques ne peut pas être mesuré.
 compare-between = Écart entre les deux : { $time }.
 compare-days = { $days } jours
 compare-disks = Disques
@@ -916,7 +917,7 @@ kit-keep-use = Sur une autre machine, la trousse s’utilise avec la commande
 ## Zones : pour les opérateurs
 
 zones-title = Zones
-zones-intro = L’état de l’installation : les zones et leur espace, le stockage d’objets, l’hyperviseur, le travail en cours. Rien n’y vient des organisations que des nombres.
+zones-intro = L’état de l’installation : les zones et leur espace, le stockage d’objets, l’hyperviseur, le travail en cours. Des organisations, cette page ne montre que des nombres.
 zones-operators = Cette page est réservée aux opérateurs de l’installation. Sur la machine du serveur, cette commande en ajoute :
 zones-troubles = À surveiller
 zones-sound = Tout fonctionne. Rien ne demande votre attention.
@@ -938,14 +939,14 @@ zones-apart-kind = Quoi
 zones-apart-id = Identifiant
 zones-apart-found = Trouvé
 zones-work = Travail
-zones-work-caption = Les tâches en cours, en attente et en échec, par sorte, de toutes les organisations
+zones-work-caption = Les tâches en cours, en attente et en échec, par type, de toutes les organisations
 zones-work-none = Aucune tâche n’est en cours ni en attente, et aucune n’a échoué depuis 24 h.
 zones-work-kind = Tâche
 zones-work-state = État
 zones-work-count = Nombre
 zones-work-since = Depuis
 zones-work-why = Raison
-zones-work-own = Propre à l’organisation, dans son journal d’activités
+zones-work-own = Consignée dans le journal d’activités de l’organisation
 zones-work-next = Nouvelle tentative { $date }
 zones-fact = { $fact ->
     [pool] Stockage primaire
@@ -953,13 +954,13 @@ zones-fact = { $fact ->
     [free] Libre pour les écritures
     [used] Données des volumes et des points de reprise
     [memories] Mémoires gardées dans les points de reprise
-    [reserve] Réserve pour supprimer et terminer
-    [promised] Tailles des volumes
+    [reserve] Réserve pour les suppressions et les tâches en cours
+    [promised] Taille totale des volumes
     [file-system] Système de fichiers
     [instances] Instances en marche
-    [memory] Mémoire donnée aux instances
+    [memory] Mémoire attribuée aux instances
     [memory-available] Mémoire disponible sur la machine
-    [vcpus] Processeurs virtuels donnés, processeurs de la machine
+    [vcpus] Processeurs virtuels attribués, processeurs de la machine
     [volumes] Volumes
     [poisoned] Volumes dont une écriture a échoué
     [damaged] Volumes endommagés
@@ -971,7 +972,7 @@ zones-fact = { $fact ->
     [unsealed] États figés à sceller
     [reclaimed] Dernière récupération d’espace
     [reclaimed-bytes] Espace récupéré alors
-    [store-kind] Sorte
+    [store-kind] Type
     [store-place] Emplacement
     [store-host] Service
     [store-region] Région du service
@@ -979,13 +980,13 @@ zones-fact = { $fact ->
     [store-mark] Marque
     [store-answers] Répond
     [store-since] Ne répond plus depuis
-    [store-asked] Interrogé
+    [store-asked] Dernière interrogation
     [store-took] Temps de réponse
     [store-read] Organisations lues depuis le démarrage
     [store-snapshots] Copies instantanées et modèles
     [store-objects] Objets
     [store-bytes] Taille des objets
-    [store-unneeded] Dont plus rien n’a besoin
+    [store-unneeded] Taille de ce qui ne sert plus
     [store-holds] Retenues
     [store-condemned] Objets à supprimer au prochain nettoyage
     [store-damaged] Objets endommagés
@@ -1002,7 +1003,7 @@ zones-fact = { $fact ->
     [sandbox] Confinement de QEMU
     [machine] Machine des nouvelles instances
     [cpu] Processeur des nouvelles instances
-    [health] Santé
+    [health] État du serveur
     [version] Version
     [formats] Formats du catalogue, du stockage primaire, du stockage d’objets
    *[opened] En service depuis
@@ -1017,7 +1018,7 @@ zones-word = { $word ->
     [many] Peut être partagé
     [yes] Oui
     [no] Non
-    [asking] Question en cours
+    [asking] Interrogation en cours
     [none] Absent
     [kvm] KVM
     [tcg] Traduction (TCG)
@@ -1025,7 +1026,7 @@ zones-word = { $word ->
     [no-device] /dev/kvm est absent
     [no-permission] Le serveur n’a pas le droit d’ouvrir /dev/kvm
     [no-start] QEMU ne démarre pas avec KVM
-    [running] Gardée pendant que l’instance tourne
+    [running] Gardée pendant que l’instance est en marche
     [standing] Gardée pendant que l’instance est en pause
     [on] Actif
     [off] Inactif
@@ -1060,15 +1061,15 @@ zones-trouble = { $what ->
     [damaged] { $count ->
         [one] Dans la zone { $subject }, un volume est endommagé : il ne s’ouvre pas.
        *[other] Dans la zone { $subject }, { $count_text } volumes sont endommagés : ils ne s’ouvrent pas.
-    } Le journal du serveur dit quels fichiers. Restaurez-les d’une copie instantanée.
+    } Le journal du serveur dit quels fichiers. Recréez-les à partir d’une copie instantanée.
     [reclaim-failed] Dans la zone { $subject }, la dernière récupération d’espace a échoué. La prochaine suppression en lance une autre ; le journal du serveur dit pourquoi.
-    [no-hypervisor] Aucune instance ne peut tourner : QEMU est absent ou ne démarre pas. Installez qemu-system-x86, puis redémarrez Reprise.
-    [no-processor] Les instances tournent par traduction, beaucoup plus lentement : le processeur n’offre pas la virtualisation à ce système. Activez-la dans le BIOS, ou dans l’hyperviseur qui porte cette machine.
-    [no-device] Les instances tournent par traduction, beaucoup plus lentement : /dev/kvm est absent. Chargez le module kvm_intel ou kvm_amd, puis redémarrez Reprise.
-    [no-permission] Les instances tournent par traduction, beaucoup plus lentement : le serveur n’a pas le droit d’ouvrir /dev/kvm. Ajoutez son utilisateur au groupe kvm, puis redémarrez Reprise.
-    [no-start] Les instances tournent par traduction, beaucoup plus lentement : QEMU ne démarre pas avec KVM. Le journal du serveur a ses paroles.
-    [standing] Garder la mémoire d’une instance la met en pause : QEMU ne sait pas le faire ici pendant qu’elle tourne. Un noyau avec userfaultfd (Linux 5.7) le permet.
-    [no-sandbox] QEMU tourne sans confinement : cette version le refuse. Installez celle de votre distribution.
+    [no-hypervisor] Aucune instance ne peut fonctionner : QEMU est absent ou ne démarre pas. Installez qemu-system-x86, puis redémarrez Reprise.
+    [no-processor] Les instances fonctionnent par traduction, beaucoup plus lentement : le processeur n’offre pas la virtualisation à ce système. Activez-la dans le BIOS, ou dans l’hyperviseur qui porte cette machine.
+    [no-device] Les instances fonctionnent par traduction, beaucoup plus lentement : /dev/kvm est absent. Chargez le module kvm_intel ou kvm_amd, puis redémarrez Reprise.
+    [no-permission] Les instances fonctionnent par traduction, beaucoup plus lentement : le serveur n’a pas le droit d’ouvrir /dev/kvm. Ajoutez son utilisateur au groupe kvm, puis redémarrez Reprise.
+    [no-start] Les instances fonctionnent par traduction, beaucoup plus lentement : QEMU ne démarre pas avec KVM. Le journal du serveur donne son message.
+    [standing] Une instance est mise en pause le temps d’enregistrer sa mémoire : ici, QEMU ne sait pas le faire pendant qu’elle fonctionne. Un noyau avec userfaultfd (Linux 5.7) le permet.
+    [no-sandbox] QEMU fonctionne sans confinement : cette version le refuse. Installez celle de votre distribution.
     [memory-promised] Les instances en marche ont ensemble plus de mémoire que la machine. Arrêtez-en, ou ajoutez de la mémoire.
    *[kits] { $count ->
         [one] Une organisation n’a pas de trousse de récupération à jour.
@@ -1116,7 +1117,7 @@ organization-asker = De la part de
 organization-until = Valable jusqu’au
 organization-withdraw = Retirer
 organization-withdraw-named = Retirer l’invitation de { $email }
-organization-withdrawn = L’invitation est retirée. Son lien ne sert plus à rien.
+organization-withdrawn = L’invitation est retirée. Son lien ne fonctionne plus.
 organization-removed = Ce membre est retiré de l’organisation et n’y a plus accès.
 organization-invite = Inviter par lien
 organization-invite-what = Reprise n’envoie pas de courriel : vous obtenez un lien à transmettre vous-même. Il sert une seule fois, pendant { $days } jours. Une nouvelle invitation à la même adresse remplace l’ancienne.
@@ -1148,7 +1149,7 @@ join-not-usable-title = Ce lien ne peut pas servir
 ## Aide
 
 help-title = Copie instantanée ou point de reprise ?
-help-lead = Les deux gardent l’état d’un disque à un moment donné. Ils ne servent pas à la même chose, et ni l’un ni l’autre ne remplace une sauvegarde conservée ailleurs.
+help-lead = Les deux gardent l’état de disques à un moment donné. Ils ne servent pas à la même chose, et ni l’un ni l’autre ne remplace une sauvegarde conservée ailleurs.
 help-snapshot-title = La copie instantanée d’un volume
 help-snapshot-what = Elle garde le contenu d’un seul volume, tel qu’il était à l’instant où elle a été prise. Ses données sont enregistrées dans le stockage d’objets de la région, loin des disques de la zone : elle survit au volume et peut servir dans toutes les zones de la région.
 help-snapshot-when = Prenez une copie instantanée :
@@ -1156,7 +1157,7 @@ help-snapshot-when-1 = pour garder les données d’un volume avant de le suppri
 help-snapshot-when-2 = pour créer un volume de données identique, dans la même zone ou dans une autre ;
 help-snapshot-when-3 = pour que le contenu d’un volume survive à la perte du stockage de sa zone.
 help-snapshot-cost-title = Ce qu’elle coûte
-help-snapshot-cost = Le volume n’est pas arrêté. La première copie transfère toutes les données écrites ; les suivantes, seulement ce qui a changé depuis. La colonne « Espace récupérable » indique ce que libérerait la suppression d’une copie : ce que d’autres copies utilisent encore est conservé.
+help-snapshot-cost = Le volume reste utilisable pendant la sauvegarde. La première copie transfère toutes les données écrites ; les suivantes, seulement ce qui a changé depuis. La colonne « Espace récupérable » indique ce que libérerait la suppression d’une copie : ce que d’autres copies utilisent encore est conservé.
 help-not-title = Ce qu’une copie instantanée ne contient pas
 help-not-memory = La mémoire de l’instance : ce qu’un programme n’a pas encore écrit sur le disque n’y est pas. Le disque se retrouve comme après une coupure de courant.
 help-not-disks = Les autres disques : chaque copie ne concerne qu’un volume. Deux copies prises l’une après l’autre ne sont pas du même instant.
@@ -1249,7 +1250,7 @@ fault-volume-damaged = Les données du volume « { $name } » sont endommagée
 fault-hypervisor-missing = Cette zone ne peut pas faire fonctionner d’instance : QEMU n’y est pas installé. Signalez-le à la personne qui gère le serveur.
 fault-start-failed = L’instance « { $name } » n’a pas pu démarrer. Réessayez ; si l’échec persiste, signalez-le à la personne qui gère le serveur.
 fault-instance-died = L’instance « { $name } » s’est arrêtée sans qu’on le lui demande. Ses volumes sont intacts : vous pouvez la démarrer de nouveau.
-fault-disk-stopped = L’instance « { $name } » attend : un de ses volumes ne peut plus être écrit. Libérez de l’espace dans la zone ; elle continuera d’elle-même.
+fault-disk-stopped = L’instance « { $name } » attend : il n’est plus possible d’écrire sur un de ses volumes. Libérez de l’espace dans la zone ; elle continuera d’elle-même.
 fault-stop-ignored = L’instance « { $name } » n’a pas répondu à la demande d’arrêt en { $time } et fonctionne toujours. Arrêtez-la depuis son système, ou forcez l’arrêt.
 fault-must-be-stopped = Arrêtez d’abord l’instance « { $name } ».
 fault-must-be-running = Démarrez d’abord l’instance « { $name } ».
@@ -1268,12 +1269,12 @@ fault-clock-not-set = L’agent invité n’a pas répondu : l’horloge de l�
 fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant.
 fault-plan-outdated = L’instance a changé depuis l’ouverture de ce dialogue. Vérifiez ce qui va changer, puis confirmez de nouveau.
 fault-several-refused = { $started ->
-    [0] L’action n’a commencé sur aucun des objets choisis.
-    [one] L’action a commencé sur { $started_text } objet.
-   *[other] L’action a commencé sur { $started_text } objets.
+    [0] L’action n’a commencé sur aucun des éléments choisis.
+    [one] L’action a commencé sur { $started_text } élément.
+   *[other] L’action a commencé sur { $started_text } éléments.
 } { $refused ->
-    [one] { $refused_text } objet a été laissé de côté, « { $name } » : { $reason }
-   *[other] { $refused_text } objets ont été laissés de côté, dont « { $name } » : { $reason }
+    [one] { $refused_text } élément a été laissé de côté, « { $name } » : { $reason }
+   *[other] { $refused_text } éléments ont été laissés de côté, dont « { $name } » : { $reason }
 }
 fault-text-too-long = Cette description est trop longue : { $max } caractères au plus.
 fault-not-undoable = Cette restauration ne peut plus être annulée.

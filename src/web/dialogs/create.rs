@@ -19,7 +19,7 @@ pub fn body(frame: &Frame, close: String) -> AnyView {
             {field::zone(locale, &frame.session.zones, refusal)}
             {field::size(locale, refusal)}
         </div>
-        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "dialog-confirm"), false, pending))}
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "restore-submit"), false, pending))}
     };
     form(create, Act::CreateVolume, "ask", inside.into_any())
 }

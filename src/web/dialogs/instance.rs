@@ -119,7 +119,7 @@ fn choose(
                 <span>{t!(locale, "create-instance-start")}</span>
             </label>
         </div>
-        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "act-create-instance"), false, pending))}
+        {buttons(t!(locale, "dialog-cancel"), close, submit(t!(locale, "create-instance-submit"), false, pending))}
     };
     form(create, Act::CreateInstance, "ask", inside.into_any())
 }

@@ -95,8 +95,8 @@ fn filled(
         view! {
             <fieldset>
                 <legend>{t!(locale, "several-volumes")}</legend>
-                <label class="tick"><input type="radio" name="all" value="false" checked/> <span>{t!(locale, "several-volumes-keep")} <small>{kept}</small></span></label>
-                <label class="tick"><input type="radio" name="all" value="true"/> <span>{t!(locale, "several-volumes-all")} <small>{gone}</small></span></label>
+                <label class="tick choice"><input type="radio" name="all" value="false" checked/> <span>{t!(locale, "several-volumes-keep")} <small>{kept}</small></span></label>
+                <label class="tick choice"><input type="radio" name="all" value="true"/> <span>{t!(locale, "several-volumes-all")} <small>{gone}</small></span></label>
             </fieldset>
         }
         .into_any()
@@ -140,6 +140,11 @@ fn filled(
         );
         submit(label, act.destroys(), pending)
     });
+    let leave = if count > 0 {
+        t!(locale, "dialog-cancel")
+    } else {
+        t!(locale, "dialog-close")
+    };
     let inside = view! {
         <div class="body">
             {form_refusal(locale, refusal)}
@@ -153,7 +158,7 @@ fn filled(
             {maybe(frees)}
             {maybe(tick)}
         </div>
-        {buttons(t!(locale, "dialog-cancel"), close, maybe(send))}
+        {buttons(leave, close, maybe(send))}
     };
     form(doing, Act::Several, "ask", inside.into_any())
 }

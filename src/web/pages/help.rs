@@ -48,7 +48,7 @@ pub fn page() -> AnyView {
             <p class="lead">{t!(locale, "help-lead")}</p>
             <h2>{t!(locale, "help-compare-title")}</h2>
             <div class="card">
-                <table class="compare">
+                <table class="in-short">
                     <caption class="unseen">{t!(locale, "help-compare-caption")}</caption>
                     <thead>
                         <tr>

@@ -102,7 +102,7 @@ fn member(locale: Locale, row: &MemberRow) -> AnyView {
             {cell(t!(locale, "sign-in-email"), "", view! { <bdi class="name" title=row.email.clone()>{row.email.clone()}</bdi> }.into_any())}
             {cell(t!(locale, "organization-role"), "", words::role(locale, row.role).into_any())}
             {cell(t!(locale, "organization-seen"), "", seen.into_any())}
-            <td role="cell">
+            <td role="cell" class="act">
                 <a class="button small" href=links::member(row.id) aria-label=t!(locale, "organization-manage-named", name = name)>
                     {t!(locale, "organization-manage")}
                 </a>
@@ -143,7 +143,7 @@ fn invitation(locale: Locale, row: &InvitationRow, may: bool) -> AnyView {
     let withdraw = may.then(|| {
         let label = t!(locale, "organization-withdraw-named", email = row.email.as_str());
         view! {
-            <td role="cell">
+            <td role="cell" class="act">
                 <form method="post" action="/organization/withdraw">
                     <input type="hidden" name="invitation" value=row.id.to_string()/>
                     <button type="submit" class="button small" aria-label=label>{t!(locale, "organization-withdraw")}</button>

@@ -56,7 +56,7 @@ fn volumes(locale: Locale, view: &InstanceView) -> AnyView {
             view! {
                 <li>
                     <span class="what">
-                        <b>{to(links::volume(row.id), &row.name)}</b> " " {words::volume_kind(locale, row.kind)}
+                        <b>{to(links::volume(row.id), &row.name)}</b> " " <span class="quiet">{words::volume_kind(locale, row.kind)}</span>
                     </span>
                     <span class="quiet">{written}</span>
                 </li>
@@ -82,7 +82,7 @@ fn points(locale: Locale, view: &InstanceView) -> AnyView {
             };
             view! {
                 <li>
-                    <span class="what"><b>{to(links::points(view.row.id, Some(point.id)), &point.name)}</b> " " {holds}</span>
+                    <span class="what"><b>{to(links::points(view.row.id, Some(point.id)), &point.name)}</b> " " <span class="quiet">{holds}</span></span>
                     <span class="quiet">{when(locale, point.taken)}</span>
                 </li>
             }
@@ -99,12 +99,13 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
         view! { <a href=href>{format::count(locale, u64::from(count))}</a> }.into_any()
     };
     let (row, hardware) = (&view.row, &view.hardware);
-    let never = || t!(locale, "instance-never");
-    let accelerator = match view.accelerator {
-        Some(Accelerator::Kvm) => t!(locale, "instance-kvm"),
-        Some(Accelerator::Tcg) => t!(locale, "instance-tcg"),
-        None => never(),
-    };
+    let accelerator = view.accelerator.map(|accelerator| {
+        let words = match accelerator {
+            Accelerator::Kvm => t!(locale, "instance-kvm"),
+            Accelerator::Tcg => t!(locale, "instance-tcg"),
+        };
+        fact(t!(locale, "instance-accelerator"), plain(words))
+    });
     let zones = &frame.session.zones;
     let way = zones
         .iter()
@@ -119,20 +120,23 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
         fact(t!(locale, "instance-memory"), plain(way))
     });
     // What never ran has none yet. The model and its flags are one word, which no line would hold.
-    let (machine, cpu) = if hardware.machine.is_empty() {
-        (never(), never())
-    } else {
+    let machine = (!hardware.machine.is_empty()).then(|| {
         let machine = t!(
             locale,
             "instance-machine-value",
             machine = hardware.machine.as_str(),
             qemu = hardware.qemu.as_str()
         );
-        (machine, hardware.cpu.replace(',', ", "))
-    };
-    let started = view
-        .started
-        .map_or_else(never, |at| format::date_time_sentence(locale, at));
+        view! {
+            {fact(t!(locale, "instance-machine"), plain(machine))}
+            {fact(t!(locale, "instance-cpu"), plain(hardware.cpu.replace(',', ", ")))}
+        }
+        .into_any()
+    });
+    let started = view.started.map_or_else(
+        || t!(locale, "instance-never"),
+        |at| format::date_time(locale, at),
+    );
     view! {
         <dl class="card facts">
             {fact(t!(locale, "instance-zone"), plain(row.zone.clone()))}
@@ -140,12 +144,11 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
             {fact(t!(locale, "instance-config"), plain(configuration(locale, row.vcpus, row.memory)))}
             {fact(t!(locale, "instance-tab-volumes"), counted(links::instance_volumes(row.id), row.volumes))}
             {fact(t!(locale, "instance-tab-points"), counted(links::points(row.id, None), row.points))}
-            {fact(t!(locale, "instance-created"), plain(format::date_time_sentence(locale, row.created)))}
+            {fact(t!(locale, "instance-created"), plain(format::date_time(locale, row.created)))}
             {fact(t!(locale, "instance-started"), plain(started))}
-            {fact(t!(locale, "instance-accelerator"), plain(accelerator))}
+            {maybe(accelerator)}
             {maybe(way)}
-            {fact(t!(locale, "instance-machine"), plain(machine))}
-            {fact(t!(locale, "instance-cpu"), plain(cpu))}
+            {maybe(machine)}
         </dl>
     }
     .into_any()
