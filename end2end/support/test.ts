@@ -17,6 +17,7 @@ export class Expected {
   readonly answers: { status: number; path: RegExp }[] = [];
   readonly logged: RegExp[] = [];
   readonly consoled: RegExp[] = [];
+  readonly thrown: RegExp[] = [];
 
   /** An answer with this 4xx status from this path. */
   answer(status: number, path: RegExp): void { this.answers.push({ status, path }); }
@@ -24,6 +25,8 @@ export class Expected {
   log(line: RegExp): void { this.logged.push(line); }
   /** A line of the browser's console. */
   console(line: RegExp): void { this.consoled.push(line); }
+  /** An error that no script of the page takes. */
+  uncaught(message: RegExp): void { this.thrown.push(message); }
 }
 
 interface Fixtures {
@@ -46,7 +49,9 @@ class Guards {
 
   watch(context: BrowserContext): void {
     context.on('page', (page) => {
-      page.on('pageerror', (error) => this.findings.push(`uncaught: ${error.message}`));
+      page.on('pageerror', (error) => {
+        if (!this.expected.thrown.some((known) => known.test(error.message))) this.findings.push(`uncaught: ${error.message}`);
+      });
       page.on('console', (message) => {
         // A refused answer is judged below, by its status; the console repeats it without one.
         const repeated = message.text().startsWith('Failed to load resource: the server responded with a status of');

@@ -12,8 +12,7 @@ mod profile;
 pub use crate::catalog::people::Choices;
 pub use join::Joined;
 
-use attempts::Attempts;
-
+use super::moments::{moment, time_zone};
 use super::{Actor, Caller, Control};
 use crate::catalog::people::{User, has_no_members, insert_organization, insert_user};
 use crate::domain::fault::Fault;
@@ -22,6 +21,7 @@ use crate::domain::role::{Door, Permission, Role};
 use crate::view::{Act, SessionView};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
+use attempts::Attempts;
 use std::sync::{LazyLock, mpsc};
 
 /// How long a session lasts after its last use, in seconds.
@@ -340,6 +340,7 @@ impl Control {
             organization: actor.organization_name.clone(),
             region: self.region().to_owned(),
             zones: self.zone_views(),
+            now: moment(&time_zone(&actor.time_zone), self.now_ms()),
             kit_due: actor.role.may(Permission::HoldKit) && self.kit_is_due(actor.organization)?,
             theme: None, // a matter of the browser: `server` knows
         })

@@ -93,6 +93,8 @@ pub struct SessionView {
     pub zones: Vec<ZoneView>,
     /// Whether the member is to be reminded of the recovery kit.
     pub kit_due: bool,
+    /// When this was asked, by the server's clock: what a page tells of later moments goes from here.
+    pub now: Moment,
     /// The colours that were chosen in this browser; none: as its system has them.
     pub theme: Option<Theme>,
 }

@@ -5,6 +5,7 @@ use super::live::Live;
 use super::toasts::Toasts;
 use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
+use crate::domain::moment::Moment;
 use crate::domain::role::Permission;
 use crate::view::{InvitationView, SessionView};
 use crate::web::erased::RwSignal;
@@ -89,9 +90,20 @@ pub struct Frame {
     pub kit_due: RwSignal<bool>,
     /// Whether scripts run here: false on the server and until the page has come to life.
     pub alive: ReadSignal<bool>,
+    /// When the page came to life, by the browser's clock.
+    pub born: i64,
 }
 
 impl Frame {
+    /// A moment of the browser's clock, as the server's would say it in the organization's time zone.
+    pub fn moment(&self, clock: i64) -> Moment {
+        let now = self.session.now;
+        Moment {
+            unix_ms: now.unix_ms + (clock - self.born),
+            ..now
+        }
+    }
+
     /// Whether the member may change things.
     pub fn may_change(&self) -> bool {
         self.session.role.may(Permission::Change)

@@ -6,7 +6,7 @@ use super::context::{Frame, MustChoosePassword, Visitor, use_locale};
 use super::dialogs;
 use super::erased::{RwSignal, each, effect, follow, mark, maybe, memo, text, value};
 use super::links;
-use super::live::Live;
+use super::live::{Live, clock};
 use super::toasts::{ToastRegion, Toasts, tell_ends};
 use crate::api::json::Json;
 use crate::domain::fault::Fault;
@@ -56,6 +56,7 @@ fn surround(session: SessionView) -> AnyView {
         interrupt: acting(Act::Interrupt),
         retry: acting(Act::Retry),
         alive,
+        born: clock(),
     };
     provide_context(frame.clone());
     live.listen();
@@ -72,6 +73,7 @@ fn surround(session: SessionView) -> AnyView {
         });
     }
     let done = dialogs::done_words(locale);
+    let kept = frame.clone();
     view! {
         <a class="skip" href="#main" rel="external">{t!(locale, "frame-skip")}</a>
         <div class="frame">
@@ -84,7 +86,18 @@ fn surround(session: SessionView) -> AnyView {
                 </header>
                 <div role="status" class="banner-place">
                     {follow(move || {
-                        maybe(live.lost.get().then(|| view! { <p class="banner">{t!(locale, "live-lost")}</p> }.into_any()))
+                        maybe(live.lost.get().map(|since| {
+                            let since = format::time(locale, kept.moment(since));
+                            view! {
+                                <div class="banner lost">
+                                    <p>{t!(locale, "live-lost", time = since)}</p>
+                                    <button type="button" class="button small" on:click=move |_| live.reconnect()>
+                                        {t!(locale, "live-again")}
+                                    </button>
+                                </div>
+                            }
+                            .into_any()
+                        }))
                     })}
                 </div>
                 {reminder(locale, frame.kit_due)}

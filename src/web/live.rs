@@ -23,8 +23,24 @@ pub struct Live {
     pub points: RwSignal<u32>,
     /// Some template changed.
     pub templates: RwSignal<u32>,
-    /// The stream is cut, and has been for more than a moment.
-    pub lost: RwSignal<bool>,
+    /// Since when the stream is cut, by the browser's clock; none unless it has been for more than a moment.
+    pub lost: RwSignal<Option<i64>>,
+    /// The same from the first moment on.
+    #[cfg(feature = "hydrate")]
+    cut: RwSignal<Option<i64>>,
+    /// Grows when a new stream is to be opened.
+    again: RwSignal<u32>,
+    /// Streams that were opened in vain since the last one that held.
+    #[cfg(feature = "hydrate")]
+    tries: RwSignal<u32>,
+}
+
+/// The browser's clock, in milliseconds; the server needs none.
+pub fn clock() -> i64 {
+    #[cfg(feature = "hydrate")]
+    return js_sys::Date::now() as i64;
+    #[cfg(not(feature = "hydrate"))]
+    0
 }
 
 impl Live {
@@ -38,7 +54,12 @@ impl Live {
             instances: RwSignal::new(0),
             points: RwSignal::new(0),
             templates: RwSignal::new(0),
-            lost: RwSignal::new(false),
+            lost: RwSignal::new(None),
+            #[cfg(feature = "hydrate")]
+            cut: RwSignal::new(None),
+            again: RwSignal::new(0),
+            #[cfg(feature = "hydrate")]
+            tries: RwSignal::new(0),
         }
     }
 
@@ -46,6 +67,14 @@ impl Live {
     pub fn refresh(self) {
         for (_, counter) in self.counters() {
             counter.update(|version| *version = version.wrapping_add(1));
+        }
+    }
+
+    /// Opens a new stream and asks for everything, without waiting until that is due.
+    pub fn reconnect(self) {
+        // The page may have gone meanwhile.
+        if self.again.update(|again| *again = again.wrapping_add(1)) {
+            self.refresh();
         }
     }
 
@@ -65,13 +94,16 @@ impl Live {
     /// Listens from when the component that calls it has come to life until it goes.
     pub fn listen(self) {
         #[cfg(feature = "hydrate")]
-        super::erased::effect(move || browser::listen(self));
+        super::erased::effect(move || {
+            _ = self.again.get();
+            browser::listen(self);
+        });
     }
 }
 
 #[cfg(feature = "hydrate")]
 mod browser {
-    use super::Live;
+    use super::{Live, clock};
     use crate::api::json;
     use crate::view::Change;
     use leptos::prelude::*;
@@ -84,6 +116,10 @@ mod browser {
 
     /// Changes that come within this time are one refresh: a save reports its progress many times a second.
     const TOGETHER: Duration = Duration::from_millis(250);
+    /// How long to wait before a new stream is opened where the browser does not do so by itself, at first; then twice as
+    /// long each time, up to thirty times.
+    const FIRST_WAIT: f64 = 1000.0;
+    const LONGEST_WAIT: f64 = 30_000.0;
     /// A cut shorter than this is not worth a word: leaving the page cuts the stream too.
     const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -112,27 +148,48 @@ mod browser {
                 set_timeout(move || refresh(live, pending.take()), TOGETHER);
             }
         });
-        let cut = Rc::new(Cell::new(false));
-        let failed = {
-            let cut = Rc::clone(&cut);
-            Closure::<dyn FnMut(Event)>::new(move |_| {
-                if !cut.replace(true) {
-                    let cut = Rc::clone(&cut);
-                    set_timeout(
-                        move || {
-                            if cut.get() {
-                                live.lost.set(true)
-                            }
-                        },
-                        PATIENCE,
-                    );
-                }
-            })
-        };
-        // What was missed meanwhile is told by the server, which knows where the stream was cut.
+        let failed = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+            let now = clock();
+            if live.cut.still() == Some(None) {
+                live.cut.set(Some(now));
+                set_timeout(
+                    move || {
+                        if live.cut.still() == Some(Some(now)) {
+                            live.lost.set(Some(now));
+                        }
+                    },
+                    PATIENCE,
+                );
+            }
+            // The browser tries again by itself after a cut, but never after an answer that is no stream: that of a proxy
+            // whose server is gone for a moment, or of a session that has ended.
+            let source = event.target().and_then(|it| it.dyn_into().ok());
+            if source.is_some_and(|it: EventSource| it.ready_state() == EventSource::CLOSED) {
+                let (Some(tries), Some(this)) = (live.tries.still(), live.again.still()) else {
+                    return;
+                };
+                live.tries.set(tries + 1);
+                let wait = (FIRST_WAIT * f64::from(1 << tries.min(5))).min(LONGEST_WAIT);
+                // Not all browsers at once.
+                let wait = wait * (0.75 + js_sys::Math::random() / 2.0);
+                set_timeout(
+                    move || {
+                        if live.again.still() == Some(this) {
+                            live.reconnect();
+                        }
+                    },
+                    Duration::from_secs_f64(wait / 1000.0),
+                );
+            }
+        });
         let opened = Closure::<dyn FnMut(Event)>::new(move |_| {
-            if cut.replace(false) {
-                live.lost.set(false);
+            live.cut.set(None);
+            live.tries.set(0);
+            if live.lost.still().flatten().is_some() {
+                live.lost.set(None);
+                // What was missed is told by the server, which knows where the stream was cut; but what was asked for in
+                // vain meanwhile need not have changed.
+                live.refresh();
             }
         });
         // A change that was told while nothing could be asked for: the stream need not have been cut by that.

@@ -28,8 +28,8 @@ pub use pages::activity::act;
 #[cfg(feature = "ssr")]
 pub use shell::shell;
 
-/// Brings the page to life that the server has written, in the language it was written in. Without its words it stays as
-/// it is, and works as it does without scripts.
+/// Brings the page to life that the server has written, in the language it was written in. Without its words, or cut off,
+/// it stays as it is, and works as it does without scripts.
 #[cfg(feature = "hydrate")]
 pub async fn hydrate() {
     use crate::domain::locale::Locale;
@@ -45,6 +45,9 @@ pub async fn hydrate() {
     let Some(words) = words().await else {
         return;
     };
+    if !whole() {
+        return;
+    }
     plain::bring(words);
     leptos::mount::hydrate_body(move || {
         provide_context(locale);
@@ -54,6 +57,14 @@ pub async fn hydrate() {
     if let Some(html) = root {
         _ = html.set_attribute("data-hydrated", "");
     }
+}
+
+/// Whether the page came to its end: the last thing that it carries is this variable. One that was cut off has not all that
+/// hydration looks for.
+#[cfg(feature = "hydrate")]
+fn whole() -> bool {
+    let end = js_sys::Reflect::get(&leptos::prelude::window(), &"__INCOMPLETE_CHUNKS".into());
+    end.is_ok_and(|end| !end.is_undefined())
 }
 
 /// The messages of the page's language, from where the page says they are.

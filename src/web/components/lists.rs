@@ -1,12 +1,14 @@
 //! What surrounds a list: its pages, its emptiness, its failure.
 
 use crate::domain::fault::Fault;
+use crate::domain::moment::Moment;
 use crate::i18n::{fault, format, t};
 use crate::view::{Listing, PAGE_ROWS};
 use crate::web::ask::{Answer, Asked};
-use crate::web::context::use_locale;
+use crate::web::context::{Frame, use_locale};
 use crate::web::erased::{Memo, follow, maybe, memo};
 use crate::web::links;
+use crate::web::live::clock;
 use leptos::prelude::*;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_location;
@@ -23,20 +25,61 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The phase that an answer means; none while there is none.
+    /// The phase that an answer means; none while there is none. What was there stays when only its refresh fails, for a
+    /// reason that passes: [`stale`] says so.
     pub fn of(asked: Asked) -> Memo<Option<Self>> {
-        memo(move |_| {
+        let here = links::use_here();
+        let answered = StoredValue::new(String::new());
+        memo(move |before: Option<&Option<Self>>| {
             asked.with(|answer| {
-                answer.as_ref().map(|answer| {
-                    match (answer, answer.as_ref().ok().and_then(numbers)) {
-                        (Err(fault), _) => Self::Failed(fault.clone()),
-                        (Ok(_), Some((0, ..)) | None) => Self::Empty,
-                        (Ok(_), Some(_)) => Self::Rows,
+                let answer = answer.as_ref()?;
+                let phase = match (answer, answer.as_ref().ok().and_then(numbers)) {
+                    (Err(fault), _) => Self::Failed(fault.clone()),
+                    (Ok(_), Some((0, ..)) | None) => Self::Empty,
+                    (Ok(_), Some(_)) => Self::Rows,
+                };
+                match answer {
+                    // Rows of another address would be none of what was asked for.
+                    Err(fault) if passes(fault) && answered.get_value() == here.get_untracked() => {
+                        before.cloned().flatten().or(Some(phase))
                     }
-                })
+                    Err(_) => Some(phase),
+                    Ok(_) => {
+                        answered.set_value(here.get_untracked());
+                        Some(phase)
+                    }
+                }
             })
         })
     }
+}
+
+/// Whether it says nothing of what was asked for, and may be otherwise in a moment.
+const fn passes(fault: &Fault) -> bool {
+    matches!(fault, Fault::Unreachable | Fault::Internal { .. })
+}
+
+/// That what is shown could not be refreshed, from when it is, and a button that asks again.
+pub fn stale(frame: &Frame, asked: Asked) -> AnyView {
+    let (locale, live, frame) = (use_locale(), frame.live, frame.clone());
+    let since = memo(move |before: Option<&(Moment, bool)>| {
+        let failed = asked.with(|answer| matches!(answer, Some(Err(_))));
+        let kept = before.filter(|_| failed).map(|(at, _)| *at);
+        (kept.unwrap_or_else(|| frame.moment(clock())), failed)
+    });
+    let note = move || {
+        let (at, failed) = since.get();
+        maybe(failed.then(|| {
+            view! {
+                <p class="note stale">
+                    {t!(locale, "load-stale", time = format::time(locale, at))} " "
+                    <button type="button" class="link" on:click=move |_| live.refresh()>{t!(locale, "load-retry")}</button>
+                </p>
+            }
+            .into_any()
+        }))
+    };
+    view! { <div role="status">{follow(note)}</div> }.into_any()
 }
 
 /// Rows of the whole list, this page, pages.

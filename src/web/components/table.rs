@@ -6,7 +6,7 @@
 //! an open menu, a tick or the focus in it is not lost. Only `rows_of` is compiled once a list; all else is shared.
 
 use super::icon;
-use super::lists::{Phase, failed, loading, pager};
+use super::lists::{Phase, failed, loading, pager, stale};
 use super::menu::{Entry, Size, entries, menu};
 use super::narrow::{Fields, narrowing, nothing_found, use_listing};
 use crate::domain::locale::Locale;
@@ -213,6 +213,7 @@ fn surround(
                     let acts = (may_change && !shape.noun.is_empty())
                         .then(|| selected_menu(&frame, &shape, &rows, selected));
                     view! {
+                        {stale(&frame, asked)}
                         <div class="above">{maybe(acts)}</div>
                         {table(&frame, &shape, &rows, selected, listing)}
                         {pager(shape.path.clone(), asked, listing)}

@@ -9,7 +9,7 @@ use crate::domain::snapshot::SnapshotState;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{About, HomeView, JobView, Need, NeedKind};
 use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{Phase, failed, loading};
+use crate::web::components::lists::{Phase, failed, loading, stale};
 use crate::web::components::progress;
 use crate::web::context::{Frame, use_frame, use_locale};
 use crate::web::erased::{follow, maybe, memo};
@@ -43,13 +43,14 @@ fn shown(frame: Frame) -> AnyView {
                 failed(&reason)
             }
             Some(_) => {
-                let frame = frame.clone();
-                follow(move || {
+                let (frame, note) = (frame.clone(), stale(&frame, asked));
+                let body = follow(move || {
                     found.with(|found| {
                         let home = found.as_ref().and_then(home_of);
                         maybe(home.map(|home| body(locale, &frame, home)))
                     })
-                })
+                });
+                view! { {note} {body} }.into_any()
             }
         })
     };

@@ -14,7 +14,7 @@ use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{InstanceRow, InstanceView, JobView, VolumeRow};
 use crate::web::ask::{Answer, Asked, Question, ask};
-use crate::web::components::lists::{Phase, loading};
+use crate::web::components::lists::{Phase, loading, stale};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::progress;
 use crate::web::components::status::{Tone, status};
@@ -94,7 +94,9 @@ fn surround(frame: Frame) -> AnyView {
             Some(Phase::Failed(reason)) => {
                 lost(t!(locale, "instances-title"), links::INSTANCES, &reason)
             }
-            Some(_) => header(frame.clone(), id, found),
+            Some(_) => {
+                view! { {stale(&frame, asked)} {header(frame.clone(), id, found)} }.into_any()
+            }
         })
     };
     view! {

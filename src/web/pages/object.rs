@@ -7,7 +7,7 @@ use crate::domain::locale::Locale;
 use crate::i18n::{fault, t};
 use crate::view::{ActivityRow, Outcome};
 use crate::web::ask::{Answer, Asked};
-use crate::web::components::lists::{Phase, failed, loading};
+use crate::web::components::lists::{Phase, failed, loading, stale};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::when;
 use crate::web::context::{Frame, use_locale};
@@ -55,7 +55,7 @@ pub fn page(frame: Frame, asked: Asked, object: Object) -> AnyView {
             {
                 lost((object.list_name)(locale), object.list, &reason)
             }
-            Some(_) => drawn(&frame, object, found),
+            Some(_) => view! { {stale(&frame, asked)} {drawn(&frame, object, found)} }.into_any(),
         })
     };
     view! { <Transition fallback=loading>{inside()}</Transition> }.into_any()
