@@ -14,6 +14,8 @@ export class Ui {
 
   /** Goes to a page by the main navigation. */
   async go(where: Where): Promise<void> {
+    // Before its style a page shows the menu's button at any width.
+    await this.page.waitForLoadState();
     const navigation = this.page.getByRole('navigation', { name: this.w('frame-nav') });
     const menu = navigation.getByRole('button', { name: this.w('frame-pages'), exact: true });
     if (await menu.isVisible()) await menu.click();
