@@ -342,6 +342,55 @@ need-never-verified = { $count ->
    *[other] { $count_text } snapshots, the oldest taken on { $date }, have never been read again to verify them.
 }
 
+## Search
+
+search-title = Search
+search-label = Search everything
+search-submit = Search
+search-what = Your organization’s instances, volumes, snapshots, recovery points and templates: by name, description, instance or zone, or by the beginning of an id. The name of a kind of object will do as well: “snapshots mysql” or “disk data”.
+search-none-title = Nothing matches “{ $words }”
+search-none = Try fewer words, or the beginning of a name.
+search-pages = Pages
+search-kind =
+    { $what ->
+        [instance] Instances
+        [volume] Volumes
+        [snapshot] Snapshots
+        [point] Recovery points
+       *[template] Templates
+    }
+search-total =
+    { $count ->
+        [one] { $count_text } result
+       *[other] { $count_text } results
+    }
+search-more =
+    { $count ->
+        [one] See { $count_text } more result in the list
+       *[other] See { $count_text } more results in the list
+    }
+search-narrower =
+    { $count ->
+        [one] And { $count_text } more: narrow your search to see it.
+       *[other] And { $count_text } more: narrow your search to see them.
+    }
+# Every word, singular and plural, that a kind of object or a page is looked for by; never shown.
+search-names =
+    { $what ->
+        [instance] instance instances machine machines virtual vm vms server servers
+        [volume] volume volumes disk disks
+        [snapshot] snapshot snapshots copy copies backup backups
+        [point] point points recovery restore rollback checkpoint checkpoints
+        [template] template templates image images
+        [activity] activity log logs history audit event events
+        [zones] zone zones hypervisor hypervisors space capacity
+        [profile] profile account password language theme time session sessions
+        [organization] organization member members role roles invitation invitations invite user users team
+        [kit] kit recovery key keys
+        [any] of the a an and
+       *[help] help difference documentation
+    }
+
 ## Instances
 
 instances-title = Instances

@@ -343,6 +343,55 @@ need-never-verified = { $count ->
    *[other] { $count_text } copies instantanées n’ont encore jamais été relues pour être vérifiées. La plus ancienne a été prise { $date }.
 }
 
+## Recherche
+
+search-title = Recherche
+search-label = Rechercher dans tout
+search-submit = Rechercher
+search-what = Instances, volumes, copies instantanées, points de reprise et modèles de votre organisation : par leur nom, leur description, leur instance ou leur zone, ou par le début d’un identifiant. Le nom d’une sorte d’objet suffit aussi : « copies mysql » ou « disque données ».
+search-none-title = Rien ne correspond à « { $words } »
+search-none = Essayez avec moins de mots, ou avec le début d’un nom.
+search-pages = Pages
+search-kind =
+    { $what ->
+        [instance] Instances
+        [volume] Volumes
+        [snapshot] Copies instantanées
+        [point] Points de reprise
+       *[template] Modèles
+    }
+search-total =
+    { $count ->
+        [one] { $count_text } résultat
+       *[other] { $count_text } résultats
+    }
+search-more =
+    { $count ->
+        [one] Voir { $count_text } résultat de plus dans la liste
+       *[other] Voir { $count_text } résultats de plus dans la liste
+    }
+search-narrower =
+    { $count ->
+        [one] Et { $count_text } autre : précisez votre recherche pour le voir.
+       *[other] Et { $count_text } autres : précisez votre recherche pour les voir.
+    }
+# Tous les mots, au singulier et au pluriel, par lesquels on cherche une sorte d’objets ou une page ; jamais affichés.
+search-names =
+    { $what ->
+        [instance] instance instances machine machines virtuelle virtuelles vm vms serveur serveurs
+        [volume] volume volumes disque disques
+        [snapshot] copie copies instantané instantanés instantanée instantanées cliché clichés snapshot snapshots sauvegarde sauvegardes
+        [point] point points reprise reprises restauration restaurations restaurer checkpoint checkpoints
+        [template] modèle modèles gabarit gabarits
+        [activity] journal activité activités historique audit événement événements
+        [zones] zone zones hyperviseur hyperviseurs espace capacité
+        [profile] profil compte mot passe langue apparence fuseau horaire session sessions
+        [organization] organisation membre membres rôle rôles invitation invitations inviter utilisateur utilisateurs équipe
+        [kit] trousse récupération clé clés
+        [any] de du des la le les un une et
+       *[help] aide différence documentation
+    }
+
 ## Instances
 
 instances-title = Instances

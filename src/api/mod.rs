@@ -6,6 +6,8 @@
 pub mod instances;
 pub mod jobs;
 pub mod json;
+#[cfg(feature = "ssr")]
+pub mod search;
 pub mod session;
 pub mod several;
 pub mod snapshots;

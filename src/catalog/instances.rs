@@ -2,7 +2,7 @@
 
 use super::jobs::{JOB, Job, LIVE, job_at};
 use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
-use super::{Catalog, Context, Error};
+use super::{Catalog, Context, Error, search};
 use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, InstanceId, JobId, OrganizationId, PointId, ZoneId};
 use crate::domain::instance::{Accelerator, Hardware, InstanceState};
@@ -159,7 +159,7 @@ impl Catalog {
         let conditions = Conditions::new("i.organization = ?", organization)
             .and("i.state = ?", &narrow.state)
             .and("i.zone = ?", &narrow.zone)
-            .find("i.name || ' ' || z.name", &narrow.find);
+            .find(search::INSTANCE, &narrow.find);
         let columns = [
             ("name", "i.name COLLATE names"),
             ("state", "i.state"),

@@ -20,6 +20,7 @@ pub mod paging;
 pub mod people;
 pub mod points;
 mod row;
+pub mod search;
 pub mod snapshots;
 pub mod stock;
 pub mod templates;

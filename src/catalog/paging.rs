@@ -64,7 +64,7 @@ impl Conditions {
     }
 
     /// And `sql`, each `?` of which is `value`; nothing where the value is empty.
-    pub fn and(mut self, sql: &'static str, value: &str) -> Self {
+    pub fn and(mut self, sql: &str, value: &str) -> Self {
         if !value.is_empty() {
             self.sql.push_str(" AND ");
             self.sql.push_str(sql);
@@ -86,7 +86,7 @@ impl Conditions {
     }
 
     /// And each of the words stands in `text`, whatever its case and accents.
-    pub fn find(mut self, text: &'static str, words: &str) -> Self {
+    pub fn find(mut self, text: &str, words: &str) -> Self {
         for word in words.split_whitespace() {
             self.sql.push_str(" AND instr(folded(");
             self.sql.push_str(text);
@@ -96,7 +96,13 @@ impl Conditions {
         self
     }
 
-    fn bound(&self) -> impl Iterator<Item = &dyn ToSql> {
+    /// What follows WHERE.
+    pub fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The values of its marks.
+    pub fn bound(&self) -> impl Iterator<Item = &dyn ToSql> {
         self.values.iter().map(|value| value.as_ref() as &dyn ToSql)
     }
 }

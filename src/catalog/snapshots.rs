@@ -2,7 +2,7 @@
 
 use super::jobs::{JOB, Job, LIVE, job_at};
 use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
-use super::{Catalog, Context, Error};
+use super::{Catalog, Context, Error, search};
 use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, OrganizationId, SnapshotId, VolumeId, ZoneId};
 use crate::domain::size::Bytes;
@@ -164,10 +164,7 @@ impl Catalog {
                 "(s.volume = ? OR s.volume IN (SELECT id FROM volumes WHERE instance = ?))",
                 &narrow.of,
             )
-            .find(
-                "s.name || ' ' || s.volume_name || ' ' || COALESCE(z.name, s.place, '')",
-                &narrow.find,
-            );
+            .find(search::SNAPSHOT, &narrow.find);
         let columns = [
             ("name", "s.name COLLATE names"),
             ("state", "s.state"),

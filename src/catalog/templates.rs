@@ -2,7 +2,7 @@
 
 use super::jobs::{JOB, Job, LIVE, job_at};
 use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
-use super::{Catalog, Context, Error};
+use super::{Catalog, Context, Error, search};
 use crate::domain::fault::Fault;
 use crate::domain::id::{OrganizationId, SnapshotId, TemplateId};
 use crate::domain::size::Bytes;
@@ -82,10 +82,7 @@ impl Catalog {
     ) -> Result<Paged<ListedTemplate>, Error> {
         let conditions = Conditions::new("t.organization = ?", organization)
             .and("t.state = ?", &narrow.state)
-            .find(
-                "t.name || ' ' || t.description || ' ' || t.origin",
-                &narrow.find,
-            );
+            .find(search::TEMPLATE, &narrow.find);
         let columns = [
             ("name", "t.name COLLATE names"),
             ("state", "t.state"),

@@ -2,7 +2,7 @@
 
 use super::jobs::{JOB, Job, LIVE, job_at};
 use super::paging::{Conditions, Narrow, Paged, marks, on_page, order, ordered};
-use super::{Catalog, Context, Error};
+use super::{Catalog, Context, Error, search};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, OrganizationId, VolumeId, ZoneId};
 use crate::domain::size::Bytes;
@@ -116,10 +116,7 @@ impl Catalog {
             .and("v.zone = ?", &narrow.zone)
             .and("v.kind = ?", &narrow.kind)
             .and("v.instance = ?", &narrow.of)
-            .find(
-                "v.name || ' ' || COALESCE(i.name, '') || ' ' || z.name",
-                &narrow.find,
-            );
+            .find(search::VOLUME, &narrow.find);
         let columns = [
             ("name", "v.name COLLATE names"),
             ("state", "v.state"),

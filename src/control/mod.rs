@@ -37,6 +37,7 @@ pub mod people;
 mod points;
 mod reconcile;
 mod rollback;
+mod search;
 mod serial;
 mod several;
 mod snapshots;

@@ -12,6 +12,7 @@ pub mod name;
 pub mod outline;
 pub mod recovery;
 pub mod role;
+pub mod search;
 pub mod size;
 pub mod snapshot;
 pub mod template;

@@ -6,6 +6,7 @@ mod details;
 mod listing;
 mod machines;
 mod people;
+pub mod search;
 mod several;
 mod zones;
 

@@ -6,7 +6,9 @@ use super::pages::{
     templates, volume, volumes,
 };
 #[cfg(feature = "ssr")]
-use super::pages::{help, join, kit, member, organization, password, profile, sign_in, zones};
+use super::pages::{
+    help, join, kit, member, organization, password, profile, search, sign_in, zones,
+};
 use super::written::written;
 use leptos::prelude::*;
 use leptos_meta::provide_meta_context;
@@ -45,6 +47,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/snapshots/:id") view=by(snapshot::page) ssr=SsrMode::Async/>
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/search") view=written!(search::page) ssr=SsrMode::Async/>
                     <Route path=path!("/zones") view=written!(zones::page) ssr=SsrMode::Async/>
                     <Route path=path!("/profile") view=written!(profile::page) ssr=SsrMode::Async/>
                     <Route path=path!("/organization") view=written!(organization::page) ssr=SsrMode::Async/>

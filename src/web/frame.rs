@@ -81,6 +81,7 @@ fn surround(session: SessionView) -> AnyView {
             <div class="page">
                 <header class="top">
                     {tasks(frame.clone(), jobs)}
+                    {seek(locale)}
                     {languages(locale)}
                     {account(&frame.session)}
                 </header>
@@ -234,6 +235,56 @@ fn here(path: &str, href: &str) -> Option<&'static str> {
         below if below.starts_with('/') => Some("true"),
         _ => None,
     }
+}
+
+/// The field that searches everything: a plain form, which with scripts stays in the frame. Control and K lead to it (a key
+/// alone would be in the way of those who speak to their browser: WCAG 2.2, 2.1.4). On a phone it is a link.
+fn seek(locale: Locale) -> AnyView {
+    let field = NodeRef::<leptos::html::Input>::new();
+    #[cfg(feature = "hydrate")]
+    let go = leptos_router::hooks::use_navigate();
+    #[cfg(feature = "hydrate")]
+    {
+        let listener = window_event_listener(leptos::ev::keydown, move |event| {
+            if (event.ctrl_key() || event.meta_key())
+                && event.key() == "k"
+                && let Some(field) = field.get_untracked()
+            {
+                event.prevent_default();
+                _ = field.focus();
+                field.select();
+            }
+        });
+        on_cleanup(move || listener.remove());
+    }
+    let on_submit = move |event: leptos::ev::SubmitEvent| {
+        #[cfg(feature = "hydrate")]
+        if let Some(field) = field.get_untracked() {
+            event.prevent_default();
+            let address = format!("{}?q={}", links::SEARCH, links::escaped(&field.value()));
+            go(&address, leptos_router::NavigateOptions::default());
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = &event;
+    };
+    view! {
+        <search class="seek">
+            <form method="get" action=links::SEARCH on:submit=on_submit>
+                <input
+                    type="search"
+                    name="q"
+                    maxlength="200"
+                    dir="auto"
+                    placeholder=t!(locale, "search-title")
+                    aria-label=t!(locale, "search-label")
+                    aria-keyshortcuts="Control+K Meta+K"
+                    node_ref=field
+                />
+            </form>
+        </search>
+        <a class="seek-link" href=links::SEARCH aria-label=t!(locale, "search-label")>{icon::search()}</a>
+    }
+    .into_any()
 }
 
 /// How many tasks go on; the panel lists them.

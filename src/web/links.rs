@@ -27,6 +27,8 @@ pub const HELP: &str = "/help/snapshot-or-recovery-point";
 /// The recovery kit.
 pub const KIT: &str = "/kit";
 /// How the installation stands, for operators.
+pub const SEARCH: &str = "/search";
+/// For operators: how the installation stands.
 pub const ZONES: &str = "/zones";
 /// One's own profile.
 pub const PROFILE: &str = "/profile";

@@ -9,6 +9,7 @@ use crate::domain::id::{
 };
 use crate::domain::locale::Locale;
 use crate::domain::role::{Door, Role};
+use crate::domain::search::{Kind, Word};
 use crate::domain::volume::VolumeKind;
 use crate::view::{Listing, SeveralAct};
 use std::collections::BTreeSet;
@@ -73,6 +74,7 @@ const TABLE: &[Row] = &[
     Row { name: "zones", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.zones(who)) },
     Row { name: "export_kit", changes: true, stranger: Stranger::Own, call: |c, who, _| told(c.export_kit(who, "a passphrase of the test", "a passphrase of the test")) },
     Row { name: "home", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.home(who)) },
+    Row { name: "search", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.search(who, &[Word { text: "a".to_owned(), names: Kind::ALL.to_vec() }])) },
     Row { name: "profile", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.profile(who)) },
     Row { name: "save_profile", changes: false, stranger: Stranger::Own, call: |c, who, _| {
         let name = who.actor.as_ref().map_or("x", |actor| actor.name.as_str());
@@ -180,6 +182,7 @@ fn use_cases() -> BTreeSet<&'static str> {
     let sources = [
         include_str!("../../api/instances.rs"),
         include_str!("../../api/jobs.rs"),
+        include_str!("../../api/search.rs"),
         include_str!("../../api/session.rs"),
         include_str!("../../api/several.rs"),
         include_str!("../../api/snapshots.rs"),

@@ -5,6 +5,7 @@ use super::house::{House, settings, tuning};
 use crate::catalog::{ASKED, Error};
 use crate::control::{Caller, Control, Tuning};
 use crate::domain::id::{InstanceId, PointId, SnapshotId, VolumeId};
+use crate::domain::search::{Kind, Word};
 use crate::view::Listing;
 use rusqlite::Transaction;
 
@@ -55,6 +56,7 @@ const PAGES: &[(&str, Ask)] = &[
     ("/snapshots/:id", |c, who, one| drop_ok(c.snapshot_details(who, one.snapshot))),
     ("/templates", |c, who, _| drop_ok(c.list_templates(who, first()))),
     ("/activity", |c, who, _| drop_ok(c.list_activity(who, first()))),
+    ("/search", |c, who, _| drop_ok(c.search(who, &[Word { text: "a".to_owned(), names: vec![Kind::Snapshot] }]))),
     ("/kit", |c, who, _| drop_ok(c.kit(who))),
     ("/profile", |c, who, _| drop_ok(c.profile(who))),
     ("/organization", |c, who, _| drop_ok(c.organization(who))),

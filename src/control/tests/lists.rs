@@ -135,7 +135,7 @@ fn name(number: u32) -> String {
     format!("{stem}{}", number.wrapping_mul(7919) % 20_011)
 }
 
-fn many(house: &House, count: u32) -> Vec<Volume> {
+pub(super) fn many(house: &House, count: u32) -> Vec<Volume> {
     let now = house.control.now_ms();
     let states = [VolumeState::Ready, VolumeState::Failed];
     let volumes: Vec<Volume> = (0..count)

@@ -40,6 +40,7 @@ mod operating;
 mod people;
 mod points;
 mod rollback;
+mod search;
 mod several;
 mod stores;
 mod story;

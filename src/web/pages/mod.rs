@@ -24,6 +24,8 @@ mod plain;
 pub mod points;
 #[cfg(feature = "ssr")]
 pub mod profile;
+#[cfg(feature = "ssr")]
+pub mod search;
 pub mod serial;
 #[cfg(feature = "ssr")]
 pub mod sign_in;
