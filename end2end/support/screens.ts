@@ -23,6 +23,8 @@ export async function screens(api: Api): Promise<Record<string, string>> {
     templates: '/templates',
     'templates-import': '/templates?dialog=import-template',
     activity: '/activity',
+    search: '/search?q=root',
+    'search-none': '/search?q=zzz',
     zones: '/zones',
     profile: '/profile',
     organization: '/organization',

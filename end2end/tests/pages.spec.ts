@@ -4,7 +4,7 @@ import { people } from '../support/people.ts';
 import { accessible, expect, signIn, test } from '../support/test.ts';
 import { Ui } from '../support/ui.ts';
 
-const pages = ['/', '/instances', '/volumes', '/snapshots', '/templates', '/activity', '/kit', '/help/snapshot-or-recovery-point'];
+const pages = ['/', '/instances', '/volumes', '/snapshots', '/templates', '/activity', '/search?q=root', '/kit', '/help/snapshot-or-recovery-point'];
 
 for (const path of pages) {
   test(`${path} is accessible, its title says what it is, and it asks nobody else for anything`, async ({ page, server, w }) => {
