@@ -25,6 +25,7 @@ export async function screens(api: Api): Promise<Record<string, string>> {
     activity: '/activity',
     search: '/search?q=root',
     'search-none': '/search?q=zzz',
+    tasks: '/tasks',
     zones: '/zones',
     profile: '/profile',
     organization: '/organization',

@@ -48,7 +48,7 @@ test('every screen says what it said, and is accessible', async ({ page, api, wo
       await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);
       const root = path.includes('dialog=') ? dialog : page.getByRole('main');
       // What the installation has done by now is another matter each second.
-      if (name !== 'zones') expect.soft(stable(await root.ariaSnapshot()), name).toMatchSnapshot([words, `${name}.yml`]);
+      if (!['zones', 'tasks'].includes(name)) expect.soft(stable(await root.ariaSnapshot()), name).toMatchSnapshot([words, `${name}.yml`]);
       await accessible(page, name);
       for (const width of [320, 768]) {
         await page.setViewportSize({ width, height: 800 });

@@ -42,3 +42,18 @@ test('work that ended while nobody was there is told to who comes back', async (
   await ui.open('/help/snapshot-or-recovery-point');
   await expect(ui.notice(w('ended-succeeded', { kind: 'create-volume' }))).toBeVisible();
 });
+
+test('the page of tasks has what ended lately, follows what happens, and is linked from the list above every page', async ({ visitor, api, w, unique }) => {
+  const page = await visitor(people.owner);
+  const ui = new Ui(page, w);
+  await ui.open('/volumes');
+  await page.getByRole('button', { name: w('tasks-count', { count: 0, count_text: '0' }) }).click();
+  await page.getByRole('link', { name: w('tasks-all'), exact: true }).click();
+  await expect(page.getByRole('heading', { level: 1, name: w('tasks-title'), exact: true })).toBeVisible();
+  await expect(page.getByText(w('tasks-live-none'), { exact: true })).toBeVisible();
+  const name = unique('suivi');
+  await api.createVolume(name);
+  const ended = page.getByRole('main').getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
+  await expect(ended).toContainText(w('job-kind', { kind: 'create-volume' }));
+  await expect(ended).toContainText(w('job-state-succeeded'));
+});

@@ -82,6 +82,13 @@ tasks-count = { $count ->
    *[other] { $count_text } tasks in progress
 }
 tasks-title = Tasks
+tasks-all = All tasks
+tasks-intro = What is in progress, and what has ended lately. Everything else is in the activity log.
+tasks-live = In progress
+tasks-live-none = Nothing is in progress.
+tasks-failed = Failed in the last 24 hours
+tasks-ended = Ended in the last hour
+tasks-when = { $asked }, ended at { $ended }
 tasks-empty = Nothing is in progress. What has ended is in the activity log.
 job-kind = { $kind ->
     [create-volume] Creating a volume

@@ -83,6 +83,13 @@ tasks-count = { $count ->
    *[other] { $count_text } tâches en cours
 }
 tasks-title = Tâches
+tasks-all = Toutes les tâches
+tasks-intro = Ce qui est en cours, et ce qui s’est terminé dernièrement. Tout le reste se trouve dans le journal.
+tasks-live = En cours
+tasks-live-none = Rien n’est en cours.
+tasks-failed = En échec depuis 24 heures
+tasks-ended = Terminées depuis une heure
+tasks-when = { $asked }, terminée à { $ended }
 tasks-empty = Rien n’est en cours. Ce qui est terminé se trouve dans le journal d’activités.
 job-kind = { $kind ->
     [create-volume] Création d’un volume

@@ -18,6 +18,15 @@ pub async fn current_jobs(#[server(default)] known: String) -> Result<Vec<JobVie
     super::door::run(move |control, caller| control.current_jobs(caller, &known)).await
 }
 
+/// The tasks that go on, and what ended lately. Not a door of its own: scripts ask for `jobs/current`.
+///
+/// # Errors
+/// [`Fault::SignInNeeded`].
+#[cfg(feature = "ssr")]
+pub async fn tasks() -> Result<crate::view::TasksView, Fault> {
+    super::door::run(|control, caller| control.tasks(caller)).await
+}
+
 /// A page of the activity log, as it is asked for; newest first, unless it says otherwise.
 #[server(prefix = "/api", endpoint = "activity/list", input = GetUrl)]
 pub async fn list_activity(

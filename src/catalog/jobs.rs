@@ -379,6 +379,29 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// The organization's jobs that failed since `since`, the last one first, at most `limit`. One statement.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn jobs_failed_since(
+        &self,
+        organization: OrganizationId,
+        since: i64,
+        limit: u32,
+    ) -> Result<Vec<Job>, Error> {
+        self.read(|tx| {
+            let sql = format!(
+                "SELECT {JOB} FROM jobs j WHERE j.organization = ?1 AND j.state = 'failed' AND j.ended >= ?2
+                 ORDER BY j.ended DESC, j.id DESC LIMIT ?3"
+            );
+            let mut query = tx.prepare_cached(&sql).context("list what failed")?;
+            let rows = query.query_map((organization, since, limit), certain);
+            rows.and_then(Iterator::collect).context("list what failed")
+        })
+    }
+}
+
 /// The job, if it belongs to the organization: to everybody else it does not exist.
 ///
 /// # Errors

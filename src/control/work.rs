@@ -15,7 +15,7 @@ use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotEvent;
 use crate::domain::volume::VolumeState;
-use crate::view::{Act, JobView, Started};
+use crate::view::{Act, JobView, Started, TasksView};
 use jiff::tz::TimeZone;
 use rusqlite::Transaction;
 
@@ -23,6 +23,8 @@ use rusqlite::Transaction;
 const LISTED: u32 = 100;
 /// How long a task that ended stays in the list, in milliseconds.
 const ENDED_STAYS: i64 = 60_000;
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
 /// Tasks that are told of by their ids at most.
 const KNOWN: usize = 50;
 
@@ -82,6 +84,37 @@ impl Control {
             .iter()
             .map(|job| self.job_view(actor, &zone, job))
             .collect())
+    }
+
+    /// The tasks that go on, those that failed within a day, and those that ended otherwise within the hour. Two statements.
+    ///
+    /// # Errors
+    /// [`Fault::SignInNeeded`].
+    pub fn tasks(&self, caller: &Caller) -> Result<TasksView, Fault> {
+        let actor = caller.must(Permission::Read)?;
+        let (organization, now) = (actor.organization, self.now_ms());
+        let current = self
+            .catalog()
+            .current_jobs(organization, now - HOUR, LISTED, &[]);
+        let failed = self
+            .catalog()
+            .jobs_failed_since(organization, now - DAY, LISTED);
+        let zone = time_zone(&actor.time_zone);
+        let view = |job: &Job| self.job_view(actor, &zone, job);
+        let (live, ended): (Vec<Job>, Vec<Job>) = self
+            .ask(current)?
+            .into_iter()
+            .partition(|job| job.state.is_live());
+        let failed = self.ask(failed)?;
+        Ok(TasksView {
+            live: live.iter().map(view).collect(),
+            failed: failed.iter().map(view).collect(),
+            ended: ended
+                .iter()
+                .filter(|job| job.state != JobState::Failed)
+                .map(view)
+                .collect(),
+        })
     }
 
     /// Asks a task to stop.

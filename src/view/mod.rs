@@ -219,6 +219,17 @@ pub struct JobView {
     pub ended: Option<Moment>,
 }
 
+/// The tasks of the organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TasksView {
+    /// Those that go on, oldest first.
+    pub live: Vec<JobView>,
+    /// Those that failed within a day, the last one first.
+    pub failed: Vec<JobView>,
+    /// Those that ended otherwise within the hour, the last one first.
+    pub ended: Vec<JobView>,
+}
+
 /// What the dialog *Prendre une copie instantanée* says beforehand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotPlan {

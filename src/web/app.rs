@@ -7,7 +7,7 @@ use super::pages::{
 };
 #[cfg(feature = "ssr")]
 use super::pages::{
-    help, join, kit, member, organization, password, profile, search, sign_in, zones,
+    help, join, kit, member, organization, password, profile, search, sign_in, tasks, zones,
 };
 use super::written::written;
 use leptos::prelude::*;
@@ -48,6 +48,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/templates") view=by(templates::page) ssr=SsrMode::Async/>
                     <Route path=path!("/activity") view=by(activity::page) ssr=SsrMode::Async/>
                     <Route path=path!("/search") view=written!(search::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/tasks") view=written!(tasks::page) ssr=SsrMode::Async/>
                     <Route path=path!("/zones") view=written!(zones::page) ssr=SsrMode::Async/>
                     <Route path=path!("/profile") view=written!(profile::page) ssr=SsrMode::Async/>
                     <Route path=path!("/organization") view=written!(organization::page) ssr=SsrMode::Async/>

@@ -341,6 +341,7 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
                         },
                     )}
                 </ul>
+                <p><a href=links::TASKS>{t!(locale, "tasks-all")}</a></p>
             </div>
         }
     };

@@ -26,9 +26,11 @@ pub const ACTIVITY_FILE: &str = "/activity.csv";
 pub const HELP: &str = "/help/snapshot-or-recovery-point";
 /// The recovery kit.
 pub const KIT: &str = "/kit";
-/// How the installation stands, for operators.
+/// The tasks.
+pub const TASKS: &str = "/tasks";
+/// Searching across everything.
 pub const SEARCH: &str = "/search";
-/// For operators: how the installation stands.
+/// How the installation stands, for operators.
 pub const ZONES: &str = "/zones";
 /// One's own profile.
 pub const PROFILE: &str = "/profile";

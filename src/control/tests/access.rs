@@ -75,6 +75,7 @@ const TABLE: &[Row] = &[
     Row { name: "export_kit", changes: true, stranger: Stranger::Own, call: |c, who, _| told(c.export_kit(who, "a passphrase of the test", "a passphrase of the test")) },
     Row { name: "home", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.home(who)) },
     Row { name: "search", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.search(who, &[Word { text: "a".to_owned(), names: Kind::ALL.to_vec() }])) },
+    Row { name: "tasks", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.tasks(who)) },
     Row { name: "profile", changes: false, stranger: Stranger::Own, call: |c, who, _| told(c.profile(who)) },
     Row { name: "save_profile", changes: false, stranger: Stranger::Own, call: |c, who, _| {
         let name = who.actor.as_ref().map_or("x", |actor| actor.name.as_str());

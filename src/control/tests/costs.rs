@@ -56,6 +56,7 @@ const PAGES: &[(&str, Ask)] = &[
     ("/snapshots/:id", |c, who, one| drop_ok(c.snapshot_details(who, one.snapshot))),
     ("/templates", |c, who, _| drop_ok(c.list_templates(who, first()))),
     ("/activity", |c, who, _| drop_ok(c.list_activity(who, first()))),
+    ("/tasks", |c, who, _| drop_ok(c.tasks(who))),
     ("/search", |c, who, _| drop_ok(c.search(who, &[Word { text: "a".to_owned(), names: vec![Kind::Snapshot] }]))),
     ("/kit", |c, who, _| drop_ok(c.kit(who))),
     ("/profile", |c, who, _| drop_ok(c.profile(who))),

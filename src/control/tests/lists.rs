@@ -298,3 +298,52 @@ fn every_list_costs_the_same_however_it_is_asked_for() {
         }
     }
 }
+
+#[test]
+fn failed_tasks_are_told_for_a_day_and_others_for_an_hour() {
+    const MINUTE: i64 = 60_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let (control, owner) = (&house.control, &house.owner);
+    control.stop();
+    let now = control.now_ms();
+    let jobs = [
+        ("goes on", None),
+        ("failed", Some(("failed", 23 * 60))),
+        ("failed long ago", Some(("failed", 25 * 60))),
+        ("done", Some(("succeeded", 59))),
+        ("interrupted", Some(("interrupted", 1))),
+        ("done before", Some(("succeeded", 61))),
+    ];
+    for (name, ended) in jobs {
+        let job = NewJob {
+            id: JobId::new(),
+            organization: house.organization(),
+            kind: JobKind::DeleteVolume,
+            subject: VolumeId::new().to_string(),
+            subject_name: name,
+            source: None,
+            args: "{}".to_owned(),
+            total: None,
+            asked_by: None,
+        };
+        let written = house.control.catalog().write(|tx| {
+            insert_job(tx, &job, now)?;
+            if let Some((state, ago)) = ended {
+                let sql = "UPDATE jobs SET state = ?2, ended = ?3 WHERE id = ?1";
+                tx.execute(sql, (job.id, state, now - ago * MINUTE))
+                    .expect("ended");
+            }
+            Ok::<_, crate::catalog::Error>(())
+        });
+        written.expect("written");
+    }
+    let tasks = control.tasks(owner).expect("tasks");
+    let names = |jobs: &[crate::view::JobView]| {
+        let names = jobs.iter().map(|job| job.subject.clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(&tasks.live), ["goes on"]);
+    assert_eq!(names(&tasks.failed), ["failed"]);
+    assert_eq!(names(&tasks.ended), ["interrupted", "done"]);
+}

@@ -31,6 +31,8 @@ pub mod serial;
 pub mod sign_in;
 pub mod snapshot;
 pub mod snapshots;
+#[cfg(feature = "ssr")]
+pub mod tasks;
 pub mod templates;
 pub mod volume;
 pub mod volumes;

@@ -1,0 +1,95 @@
+//! *Tâches*: what goes on, and what ended lately.
+
+use super::head;
+use crate::api::jobs;
+use crate::domain::fault::Fault;
+use crate::domain::locale::Locale;
+use crate::i18n::{fault, format, t, words};
+use crate::view::{JobView, TasksView};
+use crate::web::components::lists::failed;
+use crate::web::components::progress;
+use crate::web::context::{Frame, use_frame, use_locale};
+use crate::web::erased::maybe;
+use crate::web::links;
+use crate::web::written::later;
+use leptos::prelude::*;
+use leptos::server::ServerActionError;
+use leptos::server_fn::error::ServerFnUrlError;
+
+/// The page.
+pub fn page() -> AnyView {
+    let locale = use_locale();
+    let Some(frame) = use_frame() else {
+        return ().into_any();
+    };
+    // An interruption or a retry that was refused comes back in the address.
+    let refused = use_context::<ServerActionError>().map(|error| {
+        let refusal = ServerFnUrlError::<Fault>::decode_err(error.err());
+        view! { <p class="note bad" role="alert">{fault::sentence(locale, &refusal)}</p> }
+            .into_any()
+    });
+    let inside = later(async move {
+        match jobs::tasks().await {
+            Ok(tasks) => view! {
+                <div id="tasks-now" data-live="work">{all(locale, &frame, &tasks)}</div>
+            }
+            .into_any(),
+            Err(reason) => failed(&reason),
+        }
+    });
+    let log = view! { <a class="button" href=links::ACTIVITY>{t!(locale, "nav-activity")}</a> };
+    view! {
+        {head(t!(locale, "tasks-title"), Some(t!(locale, "tasks-intro")), log.into_any())}
+        {maybe(refused)}
+        {inside}
+    }
+    .into_any()
+}
+
+fn all(locale: Locale, frame: &Frame, tasks: &TasksView) -> AnyView {
+    let live = if tasks.live.is_empty() {
+        view! { <p class="quiet">{t!(locale, "tasks-live-none")}</p> }.into_any()
+    } else {
+        list(locale, frame, &tasks.live)
+    };
+    let part = |words: String, jobs: &[JobView]| {
+        maybe((!jobs.is_empty()).then(|| section(words, list(locale, frame, jobs))))
+    };
+    view! {
+        {section(t!(locale, "tasks-live"), live)}
+        {part(t!(locale, "tasks-failed"), &tasks.failed)}
+        {part(t!(locale, "tasks-ended"), &tasks.ended)}
+    }
+    .into_any()
+}
+
+fn section(title: String, inside: AnyView) -> AnyView {
+    view! { <section class="card found"><h2>{title}</h2>{inside}</section> }.into_any()
+}
+
+fn list(locale: Locale, frame: &Frame, jobs: &[JobView]) -> AnyView {
+    let items: Vec<AnyView> = jobs.iter().map(|job| task(locale, frame, job)).collect();
+    view! { <ul class="jobs">{items}</ul> }.into_any()
+}
+
+fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
+    let asked = format::date_time(locale, job.asked);
+    let when = match job.ended {
+        Some(ended) => t!(
+            locale,
+            "tasks-when",
+            asked = asked,
+            ended = format::time(locale, ended)
+        ),
+        None => asked,
+    };
+    view! {
+        <li>
+            <p class="what"><b>{words::job_kind(locale, job.kind)}</b> <bdi>{job.subject.clone()}</bdi></p>
+            <div class="how">{progress::job_status(locale, job)} {progress::acts(locale, frame, job)}</div>
+            {progress::detail(locale, job)}
+            <small>{when}</small>
+        </li>
+    }
+    .into_any()
+}
