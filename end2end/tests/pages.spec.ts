@@ -121,9 +121,12 @@ test('a page that the server alone writes comes within the frame, goes and comes
   await rail.getByRole('link', { name: w('nav-help'), exact: true }).click();
   await expect(title('help-title')).toBeVisible();
   await expect(page).toHaveTitle(w('app-title', { page: w('help-title') }));
+  const documents: string[] = [];
+  page.on('request', (request) => { if (request.url().endsWith('/volumes')) documents.push(request.url()); });
   await page.goBack();
   await expect(title('volumes-title')).toBeVisible();
   await expect(page).toHaveTitle(w('app-title', { page: w('volumes-title') }));
+  expect(documents, 'a page that the browser draws is not fetched as a document').toEqual([]);
   await page.goForward();
   await expect(title('help-title')).toBeVisible();
   await expect(page.locator('body[data-same]')).toBeVisible();

@@ -4,13 +4,13 @@ use super::points::{NO_POINT, as_args};
 use super::volumes::{NO_VOLUME, write_new};
 use super::work::Asked;
 use super::{Caller, Control};
-use crate::catalog::instances::instance_of;
+use crate::catalog::instances::{instance_of, live_work_on};
 use crate::catalog::points::{disks_of_point, point_of};
 use crate::domain::fault::Fault;
 use crate::domain::id::{CheckpointId, PointId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::name::checked_name;
-use crate::domain::recovery::PointState;
+use crate::domain::recovery::{PointKind, PointState};
 use crate::domain::role::Permission;
 use crate::domain::volume::{VolumeKind, VolumeState};
 use crate::view::Started;
@@ -67,6 +67,12 @@ impl Control {
         self.begin(caller, actor, &asked, |tx| {
             let point = point_of(tx, actor.organization, point)?.ok_or(NO_POINT)?;
             if point.state != PointState::Ready {
+                return Err(Fault::InUse { name: point.name }.into());
+            }
+            // A rollback under way may use its safety point up.
+            if point.kind == PointKind::Safety
+                && live_work_on(tx, &point.instance.to_string())?.is_some()
+            {
                 return Err(Fault::InUse { name: point.name }.into());
             }
             write_new(tx, &volume)

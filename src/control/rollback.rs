@@ -7,6 +7,7 @@ use super::work::Asked;
 use super::{Caller, Control};
 use crate::catalog;
 use crate::catalog::instances::{Instance, instance, instance_of, live_work_on};
+use crate::catalog::jobs::is_being_read;
 use crate::catalog::points::{
     Disk, Point, disks_of_point, insert_point, point_of, points_of_instance,
 };
@@ -61,6 +62,8 @@ struct Seen {
     disks: Vec<Disk>,
     instance: Instance,
     busy: bool,
+    /// Whether work reads the point, which would go with the rollback.
+    read: bool,
     /// The instance's disks.
     attached: Vec<Volume>,
     /// Of each of the point's disks: the volume, if it is still there.
@@ -114,6 +117,8 @@ impl Seen {
         }
         Ok(Self {
             busy: live_work_on(tx, &this.id.to_string())?.is_some(),
+            // Going back to a safety point uses it up: what is made from it is made first.
+            read: point.kind == PointKind::Safety && is_being_read(tx, &point.id.to_string())?,
             attached: disks_of(tx, this.id)?,
             point,
             disks,
@@ -164,6 +169,9 @@ impl Seen {
                 PointKind::Safety => Fault::NotUndoable,
                 PointKind::Made => in_use(&self.point.name),
             });
+        }
+        if self.read {
+            return Some(in_use(&self.point.name));
         }
         if self.busy || !is_at_rest(self.instance.state) {
             return Some(in_use(&self.instance.name));

@@ -86,7 +86,17 @@ pub fn view() -> AnyView {
             });
         }
         let here = links::use_here();
-        effect(move || written.show(here.get()));
+        let path = leptos_router::hooks::use_location()
+            .pathname
+            .get_untracked();
+        effect(move || {
+            let address = here.get();
+            if address.split('?').next() == Some(path.as_str()) {
+                written.show(address);
+            } else {
+                written.left();
+            }
+        });
     }
     around(
         view! { <Title text=move || title.get()/> }.into_any(),
@@ -152,6 +162,20 @@ mod browser {
                     }
                 }
             });
+        }
+
+        /// Another page is coming; unless it is one of the same kind, which the router takes for the same (the browser's
+        /// history can lead from one member right to another).
+        pub fn left(self) {
+            set_timeout(
+                move || {
+                    let place = self.place.try_get_untracked().flatten();
+                    if place.is_some_and(|place| place.is_connected()) {
+                        _ = location().reload();
+                    }
+                },
+                std::time::Duration::from_millis(500),
+            );
         }
 
         /// The parts that follow this kind of change, which has come `changes` times.

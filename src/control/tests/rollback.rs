@@ -358,3 +358,49 @@ fn i06_in_a_full_pool_a_rollback_does_not_begin_or_ends_as_it_was() {
     }
     assert_tidy(&house);
 }
+
+#[test]
+fn i14_a_safety_point_that_a_volume_is_made_from_is_not_used_up_meanwhile() {
+    let (_folder, house) = house();
+    let control = &house.control;
+    let (id, [root, _]) = machine(&house, "node");
+    scribble(&house, root, 1);
+    let first = new_point(&house, id, "first");
+    house.succeeded(roll_back(&house, first, true));
+    let (undo, _) = points(&house, id).undo.expect("it can be undone");
+    let in_use = Fault::InUse {
+        name: "first".to_owned(),
+    };
+    let work = |kind, subject: String, source: Option<String>| NewJob {
+        id: JobId::new(),
+        organization: house.organization(),
+        kind,
+        subject,
+        subject_name: "work",
+        source,
+        args: "{}".to_owned(),
+        total: None,
+        asked_by: None,
+    };
+    // Nobody takes it up: it is due in a far future.
+    let under_way = |job: &NewJob<'_>| {
+        let written = control.catalog().write(|tx| insert_job(tx, job, i64::MAX));
+        written
+            .map_err(|error: crate::catalog::Error| error)
+            .expect("written");
+    };
+    let reads = work(
+        JobKind::CreateVolume,
+        "a volume".to_owned(),
+        Some(undo.to_string()),
+    );
+    under_way(&reads);
+    let refused = plan(&house, undo).refused;
+    assert_eq!(refused, Some(in_use.clone()), "it would be gone afterwards");
+    // Any other point stays when it is gone back to.
+    assert_eq!(plan(&house, first).refused, None);
+    // The other way round: what may be gone in a moment, nothing is made from.
+    under_way(&work(JobKind::Rollback, id.to_string(), None));
+    let made = control.create_volume_from_point(&house.owner, undo, root, "made");
+    assert_eq!(made.map(|_| ()), Err(in_use));
+}
