@@ -1,5 +1,6 @@
 //! Searching across everything.
 
+use super::disks::roll_back;
 use super::house::{House, settings, tuning};
 use super::lists::{asked, failed, many};
 use crate::catalog::snapshots::insert_snapshot;
@@ -47,6 +48,17 @@ fn among_ten_thousand_the_exact_name_comes_first_then_what_begins_with_it_then_t
     house.control.stop();
     let few = asked(|| found(&house, "node1", &[]));
     let mut volumes = many(&house, 10_000);
+    // The newest of all only has it in its middle.
+    let (mut middle, _) = failed(&house, 0, i64::MAX / 2);
+    middle.name = "a node1".to_owned();
+    let written = house
+        .control
+        .catalog()
+        .write(|tx| insert_volume(tx, &middle));
+    written
+        .map_err(|error: crate::catalog::Error| error)
+        .expect("written");
+    volumes.push(middle);
     volumes.sort_by_key(|volume| std::cmp::Reverse((volume.created, volume.id)));
     assert_eq!(asked(|| found(&house, "node1", &[])), few);
     for query in [
@@ -124,12 +136,28 @@ fn the_name_of_a_kind_narrows_and_every_kind_is_found() {
     let kinds = |found: &[Found]| found.iter().map(|found| found.kind).collect::<Vec<_>>();
     let all = found(&house, "ete", &[]);
     assert_eq!(kinds(&all), Kind::ALL, "{all:?}");
+    // A safety point takes its name from where it leads to, and is not found by it.
+    let point = control
+        .list_points(&house.owner, instance)
+        .expect("points")
+        .points[0]
+        .id;
+    roll_back(&house, point, true);
+    assert_eq!(
+        control
+            .list_points(&house.owner, instance)
+            .expect("points")
+            .points
+            .len(),
+        2
+    );
     // By what its maker wrote about it, and by the instance that it is of.
     assert_eq!(
         told(&found(&house, "menage", &[])),
         [(Kind::Point, 1, vec!["avant"])]
     );
     let below = found(&house, "avant", &[]);
+    assert_eq!(told(&below), [(Kind::Point, 1, vec!["avant"])]);
     assert!(matches!(below[0].hits[0].target, Target::Point(of, ..) if of == instance));
     assert_eq!(
         (below[0].hits[0].of.as_str(), below[0].hits[0].zone.as_str()),
