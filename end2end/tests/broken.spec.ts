@@ -121,7 +121,7 @@ test('rows that cannot be refreshed stay, say from when they are, and are asked 
   await page.goto('/volumes?find=data');
   await hydrated(page);
   await expect(ui.row('DATA-466')).toBeVisible();
-  await page.getByRole('searchbox').fill('root');
+  await page.getByRole('main').getByRole('searchbox').fill('root');
   await expect(page.getByText(w('fault-unreachable'))).toBeVisible();
   await expect(ui.row('DATA-466')).toHaveCount(0);
   await page.goto('/volumes');

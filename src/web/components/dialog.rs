@@ -60,8 +60,20 @@ pub fn Dialog(
             )
         }
     };
+    // What was sent cannot be called back: its end, or its refusal, is waited for. A file on its way can be stopped.
+    let on_cancel = move |event: leptos::ev::Event| {
+        #[cfg(feature = "hydrate")]
+        if dialog
+            .get_untracked()
+            .is_some_and(|dialog| browser::is_sending(&dialog))
+        {
+            event.prevent_default();
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = &event;
+    };
     view! {
-        <dialog class="dialog" open aria-labelledby="dialog-title" node_ref=dialog on:close=on_close>
+        <dialog class="dialog" open aria-labelledby="dialog-title" node_ref=dialog on:close=on_close on:cancel=on_cancel>
             <h2 id="dialog-title">{title}</h2>
             {children()}
         </dialog>
@@ -190,6 +202,16 @@ mod browser {
     use leptos::prelude::*;
     use wasm_bindgen::JsCast;
     use web_sys::{Element, HtmlDialogElement, HtmlElement};
+
+    /// Whether a form of it is on its way, other than a file, which shows how far it has come.
+    pub fn is_sending(dialog: &HtmlDialogElement) -> bool {
+        let has = |what| {
+            dialog
+                .query_selector(what)
+                .is_ok_and(|found| found.is_some())
+        };
+        has("button[type=submit]:disabled .spinner") && !has("progress")
+    }
 
     /// Makes the dialog modal, and has focus return to where it was when it goes.
     pub fn show(dialog: &HtmlDialogElement) {
