@@ -157,8 +157,11 @@ fn i12_a_qemu_that_ends_while_it_loads_leaves_nothing_behind() {
     let image = memory::open(&memory).unwrap();
     let signal = |name: &str| {
         for pid in processes_in(&stage.folder()) {
-            let sent = Command::new("kill").args([name, &pid.to_string()]).status();
-            assert!(sent.unwrap().success());
+            // One that has ended since it was seen is as good as killed.
+            Command::new("kill")
+                .args([name, &pid.to_string()])
+                .output()
+                .unwrap();
         }
     };
     // The socket is there for as long as the load takes: it is tried until it was seen in time.
