@@ -83,6 +83,11 @@ test('the first page counts, asks for what is not saved, and is as helpful where
   const total = (await api.volumes()).length;
   await expect(page.getByRole('link', { name: new RegExp(`^${w('volumes-title')} ${total}$`) })).toBeVisible();
   await accessible(page, 'the first page');
+  // It follows what happens, and whoever has got somewhere in it stays there.
+  const all = (count: number) => page.getByRole('link', { name: new RegExp(`^${w('volumes-title')} ${count}$`) });
+  await all(total).focus();
+  await api.createVolume(unique('de-plus'));
+  await expect(all(total + 1)).toBeFocused();
   // The oldest come first, and only three of them: what the sample data has is there before this one.
   const act = page.getByRole('link', { name: new RegExp(`^${w('act-take-snapshot')}`) }).first();
   await act.click();

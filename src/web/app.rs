@@ -2,12 +2,12 @@
 
 use super::frame::Surroundings;
 use super::pages::{
-    activity, home, instance, instances, missing, overview, points, serial, snapshot, snapshots,
+    activity, instance, instances, missing, overview, points, serial, snapshot, snapshots,
     templates, volume, volumes,
 };
 #[cfg(feature = "ssr")]
 use super::pages::{
-    help, join, kit, member, organization, password, profile, search, sign_in, tasks, zones,
+    help, home, join, kit, member, organization, password, profile, search, sign_in, tasks, zones,
 };
 use super::written::written;
 use leptos::prelude::*;
@@ -31,12 +31,12 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/password") view=written!(password::page) ssr=SsrMode::Async/>
                 <Route path=path!("/join/:token") view=written!(join::page) ssr=SsrMode::Async/>
                 <ParentRoute path=path!("") view=Surroundings ssr=SsrMode::Async>
-                    <Route path=path!("/") view=by(home::page) ssr=SsrMode::Async/>
+                    <Route path=path!("/") view=written!(home::page) ssr=SsrMode::Async/>
                     <Route path=path!("/instances") view=by(instances::page) ssr=SsrMode::Async/>
                     <ParentRoute path=path!("/instances/:id") view=by(instance::surroundings) ssr=SsrMode::Async>
                         <Route path=path!("") view=by(overview::page) ssr=SsrMode::Async/>
                         <Route path=path!("/volumes") view=by(instance::volumes) ssr=SsrMode::Async/>
-                        <Route path=path!("/points/compare") view=by(points::compare::page) ssr=SsrMode::Async/>
+                        <Route path=path!("/points/compare") view=written!(points::compare::page) ssr=SsrMode::Async/>
                         <Route path=path!("/points/:point?") view=by(points::page) ssr=SsrMode::Async/>
                         <Route path=path!("/activity") view=by(instance::activity) ssr=SsrMode::Async/>
                         <Route path=path!("/serial") view=by(serial::page) ssr=SsrMode::Async/>

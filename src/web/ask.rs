@@ -6,14 +6,14 @@
 
 use super::erased::{Memo, memo};
 use crate::api::json::Json;
-use crate::api::{instances, jobs, session, several, snapshots, templates, volumes};
+use crate::api::{instances, jobs, several, snapshots, templates, volumes};
 use crate::domain::fault::Fault;
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
 use crate::view::{
-    ActivityRow, BranchDeletion, DeletionPlan, HomeView, InstanceDeletion, InstanceRow,
-    InstanceView, JobView, Listing, Page, PointComparison, PointDeletion, PointPlan, PointView,
-    PointsView, RollbackPlan, SerialView, SeveralAct, SeveralPlan, SnapshotPlan, SnapshotRow,
-    SnapshotView, Started, TemplateRow, VolumeRow, VolumeView,
+    ActivityRow, BranchDeletion, DeletionPlan, InstanceDeletion, InstanceRow, InstanceView,
+    JobView, Listing, Page, PointDeletion, PointPlan, PointView, PointsView, RollbackPlan,
+    SerialView, SeveralAct, SeveralPlan, SnapshotPlan, SnapshotRow, SnapshotView, Started,
+    TemplateRow, VolumeRow, VolumeView,
 };
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
@@ -45,8 +45,6 @@ pub enum Question {
     SnapshotDetails(SnapshotId),
     /// One volume, with all that its page says.
     Volume(VolumeId),
-    /// The first page.
-    Home,
     /// This page of the instances.
     Instances(Listing),
     /// One instance.
@@ -65,8 +63,6 @@ pub enum Question {
     PointDeletion(PointId),
     /// What would the deletion of the point and all that descends from it mean?
     BranchDeletion(PointId),
-    /// How do two states of the instance differ? None: the present.
-    Comparison(InstanceId, Option<PointId>, Option<PointId>),
     /// What would bringing the instance back to the point change?
     Rollback(PointId),
     /// This page of the templates.
@@ -100,8 +96,6 @@ pub enum Answer {
     SnapshotDetails(Box<SnapshotView>),
     /// To [`Question::Volume`].
     Volume(Box<VolumeView>),
-    /// To [`Question::Home`].
-    Home(Box<HomeView>),
     /// To [`Question::Instances`].
     Instances(Page<InstanceRow>),
     /// To [`Question::Instance`].
@@ -120,8 +114,6 @@ pub enum Answer {
     PointDeletion(Box<PointDeletion>),
     /// To [`Question::BranchDeletion`].
     BranchDeletion(Box<BranchDeletion>),
-    /// To [`Question::Comparison`].
-    Comparison(Box<PointComparison>),
     /// To [`Question::Rollback`].
     Rollback(Box<RollbackPlan>),
     /// To [`Question::Templates`].
@@ -175,7 +167,6 @@ pub fn answer(question: Question) -> Later {
         Question::Volume(volume) => get(volumes::GetVolume { volume }, |view| {
             Answer::Volume(Box::new(view))
         }),
-        Question::Home => get(session::Home {}, |home| Answer::Home(Box::new(home))),
         Question::Instances(listing) => {
             get(instances::ListInstances { listing }, Answer::Instances)
         }
@@ -205,11 +196,6 @@ pub fn answer(question: Question) -> Later {
         Question::BranchDeletion(point) => get(instances::PlanBranchDeletion { point }, |plan| {
             Answer::BranchDeletion(Box::new(plan))
         }),
-        Question::Comparison(instance, from, to) => {
-            get(instances::ComparePoints { instance, from, to }, |found| {
-                Answer::Comparison(Box::new(found))
-            })
-        }
         Question::Rollback(point) => get(instances::PlanRollback { point }, |plan| {
             Answer::Rollback(Box::new(plan))
         }),

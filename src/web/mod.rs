@@ -49,8 +49,10 @@ pub async fn hydrate() {
         return;
     }
     plain::bring(words);
+    let title = written::CameAs(document().title());
     leptos::mount::hydrate_body(move || {
         provide_context(locale);
+        provide_context(title);
         App()
     });
     // Tests and styles wait for this mark: from here on the page answers.

@@ -2,8 +2,9 @@
 //! them. It leaves what stands in the document as it is; led to such a page from another, it asks the server for the
 //! document and takes the page out of it.
 //!
-//! Parts of a page that follow what changes are elements with an id and `data-live`, which names the kind of change: they
-//! are asked for again and put in place of the old ones, while forms beside them keep what was typed. What may never be
+//! Parts of a page that follow what changes are elements with an id and `data-live`, which names the kinds of change: they
+//! are asked for again, not more often than twice a second, and put in place of the old ones, while forms beside them keep
+//! what was typed. What may never be
 //! true: anything in such a page that needs scripts.
 
 use super::erased::maybe;
@@ -26,6 +27,12 @@ macro_rules! written {
     }};
 }
 pub(super) use written;
+
+/// The title that the document came with. Where a page stands below another that has one, the document has none for a
+/// moment while they come to life.
+#[cfg(feature = "hydrate")]
+#[derive(Clone)]
+pub struct CameAs(pub String);
 
 /// The page around what is written: the same nodes on both sides.
 fn around(title: AnyView, place: AnyView, failed: AnyView) -> AnyView {
@@ -53,6 +60,21 @@ mod server {
     }
 }
 
+#[cfg(feature = "hydrate")]
+fn first_title() -> String {
+    let now = document().title();
+    if now.is_empty() {
+        use_context::<CameAs>().map_or(now, |came| came.0)
+    } else {
+        now
+    }
+}
+
+#[cfg(not(any(feature = "ssr", feature = "hydrate")))]
+fn first_title() -> String {
+    String::new()
+}
+
 /// The page in the browser.
 #[cfg(not(feature = "ssr"))]
 pub fn view() -> AnyView {
@@ -63,7 +85,7 @@ pub fn view() -> AnyView {
     use crate::domain::fault::Fault;
 
     let place = NodeRef::new();
-    let title = RwSignal::new(document().title());
+    let title = RwSignal::new(first_title());
     let fault = RwSignal::new(None::<Fault>);
     #[cfg(feature = "hydrate")]
     {
@@ -72,17 +94,18 @@ pub fn view() -> AnyView {
             place,
             title,
             fault,
+            due: StoredValue::new(None),
             kit_due: frame.as_ref().map(|frame| frame.kit_due),
         };
         if let Some(frame) = frame {
             let live = frame.live;
             effect(move || {
                 let activity = live.activity.get();
-                written.refresh("activity", activity);
+                written.changed("[data-live~=activity]", activity);
             });
             effect(move || {
                 let work = live.jobs.get().wrapping_add(live.instances.get());
-                written.refresh("work", work);
+                written.changed("[data-live~=work]", work);
             });
         }
         let here = links::use_here();
@@ -114,7 +137,10 @@ mod browser {
     use leptos::task::spawn_local;
     use wasm_bindgen::{JsCast, JsValue};
     use wasm_bindgen_futures::JsFuture;
-    use web_sys::{Document, DomParser, Element, NodeList, Response, SupportedType};
+    use web_sys::{Document, DomParser, Element, Node, NodeList, Response, SupportedType};
+
+    /// The least time from one asking for what has changed to the next: a save reports its progress many times a second.
+    const BETWEEN: std::time::Duration = std::time::Duration::from_millis(500);
 
     /// Where the page stands, and what else it says.
     #[derive(Clone, Copy)]
@@ -122,6 +148,8 @@ mod browser {
         pub place: NodeRef<Div>,
         pub title: RwSignal<String>,
         pub fault: RwSignal<Option<Fault>>,
+        /// None: the parts may be asked for; else whether something has changed since they were.
+        pub due: StoredValue<Option<bool>>,
         /// Whether the reminder of the recovery kit is shown; none outside of the frame.
         pub kit_due: Option<RwSignal<bool>>,
     }
@@ -141,8 +169,7 @@ mod browser {
             spawn_local(async move {
                 let document = asked_for(&address).await;
                 // The visitor may have gone elsewhere meanwhile.
-                if !place.is_connected() || place.get_attribute("data-of") != Some(address.clone())
-                {
+                if !stands(&place, &address) {
                     return;
                 }
                 match document {
@@ -178,48 +205,125 @@ mod browser {
             );
         }
 
-        /// The parts that follow this kind of change, which has come `changes` times.
-        pub fn refresh(self, kind: &'static str, changes: u32) {
+        /// What the parts that `follow` names follow has changed so many times since the page came.
+        pub fn changed(self, follow: &str, times: u32) {
+            let there = self.place.get_untracked().is_some_and(|place| {
+                let part = place.query_selector(follow);
+                part.is_ok_and(|part| part.is_some())
+            });
+            if times == 0 || !there {
+                return;
+            }
+            if self.due.get_value().is_none() {
+                self.refresh();
+            } else {
+                self.due.set_value(Some(true));
+            }
+        }
+
+        /// Asks for the parts that follow something, now, and once more if that changes meanwhile.
+        fn refresh(self) {
+            self.due.set_value(Some(false));
+            spawn_local(self.put_in_place());
+            set_timeout(
+                move || {
+                    // The page may have gone meanwhile.
+                    match self.due.try_get_value().flatten() {
+                        Some(true) => self.refresh(),
+                        _ => _ = self.due.try_update_value(|due| *due = None),
+                    }
+                },
+                BETWEEN,
+            );
+        }
+
+        async fn put_in_place(self) {
             let Some(place) = self.place.get_untracked() else {
                 return;
             };
-            let parts = format!("[data-live={kind}]");
-            let none = place
-                .query_selector(&parts)
-                .is_ok_and(|part| part.is_none());
-            let Some(address) = place
-                .get_attribute("data-of")
-                .filter(|_| changes > 0 && !none)
-            else {
+            let Some(address) = place.get_attribute("data-of") else {
                 return;
             };
-            spawn_local(async move {
+            let document = match asked_for(&address).await {
+                Ok(Some(document)) if stands(&place, &address) => document,
+                // It leads elsewhere: to the door.
+                Ok(None) if stands(&place, &address) => return leave_for(&address),
                 // What cannot be asked for now stays as it was: the frame says that the connection is lost.
-                let Ok(Some(document)) = asked_for(&address).await else {
-                    return;
+                _ => return,
+            };
+            let Some(page) = written(&document) else {
+                return;
+            };
+            for part in all(page.query_selector_all("[data-live]")) {
+                let Some(old) = place
+                    .owner_document()
+                    .and_then(|own| own.get_element_by_id(&part.id()))
+                else {
+                    continue;
                 };
-                let Some(page) = written(&document).filter(|_| place.is_connected()) else {
-                    return;
-                };
-                for part in all(page.query_selector_all(&parts)) {
-                    let Some(old) = place
-                        .owner_document()
-                        .and_then(|own| own.get_element_by_id(&part.id()))
-                    else {
-                        continue;
-                    };
-                    // The same content stays the same elements: nobody loses their place in it.
-                    if old.inner_html() != part.inner_html() {
-                        old.set_inner_html(&part.inner_html());
-                    }
-                    if let (Some(due), Some(kit_due)) =
-                        (part.get_attribute("data-kit-due"), self.kit_due)
-                    {
-                        kit_due.set(due == "true");
-                    }
+                become_as(&old, &part);
+                if let (Some(due), Some(kit_due)) =
+                    (part.get_attribute("data-kit-due"), self.kit_due)
+                {
+                    kit_due.set(due == "true");
                 }
-            });
+            }
         }
+    }
+
+    /// Whether the page at this address is still the one that stands there.
+    fn stands(place: &Element, address: &str) -> bool {
+        place.is_connected() && place.get_attribute("data-of").as_deref() == Some(address)
+    }
+
+    /// Has the old node say what the new one says, keeping all elements that can stay: nobody loses their place in them.
+    fn become_as(old: &Node, new: &Node) {
+        if old.is_equal_node(Some(new)) {
+            return;
+        }
+        let elements = (old.dyn_ref::<Element>(), new.dyn_ref::<Element>());
+        let (Some(was), Some(is)) = elements else {
+            return replace(old, new);
+        };
+        if was.tag_name() != is.tag_name() {
+            return replace(old, new);
+        }
+        for name in names(was) {
+            // What the reader has unfolded stays so.
+            if name != "open" && !is.has_attribute(&name) {
+                _ = was.remove_attribute(&name);
+            }
+        }
+        for name in names(is) {
+            let value = is.get_attribute(&name).unwrap_or_default();
+            _ = was.set_attribute(&name, &value);
+        }
+        let (mut left, mut coming) = (old.first_child(), new.first_child());
+        while let Some(child) = coming {
+            coming = child.next_sibling();
+            match left {
+                Some(kept) => {
+                    left = kept.next_sibling();
+                    become_as(&kept, &child);
+                }
+                None => _ = old.append_child(&child),
+            }
+        }
+        while let Some(gone) = left {
+            left = gone.next_sibling();
+            _ = old.remove_child(&gone);
+        }
+    }
+
+    fn replace(old: &Node, new: &Node) {
+        if let Some(parent) = old.parent_node() {
+            _ = parent.replace_child(new, old);
+        }
+    }
+
+    fn names(element: &Element) -> Vec<String> {
+        let names = element.get_attribute_names();
+        names.iter().filter_map(|name| name.as_string()).collect()
     }
 
     fn leave_for(address: &str) {

@@ -1,72 +1,45 @@
 //! The first page: what needs attention, what is happening, what is here, what was done lately. For an organization that
 //! has nothing yet: the first steps.
 
-use super::object::{lately, newest, section};
-use super::{head, viewer_note};
-use crate::domain::fault::Fault;
+use super::object::{lately, section};
+use super::{head, refused_act, viewer_note};
+use crate::api::session;
 use crate::domain::locale::Locale;
 use crate::domain::snapshot::SnapshotState;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{About, HomeView, JobView, Need, NeedKind};
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{Phase, failed, loading, stale};
+use crate::web::components::lists::failed;
 use crate::web::components::progress;
 use crate::web::context::{Frame, use_frame, use_locale};
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::maybe;
 use crate::web::links::{self, Dialog};
+use crate::web::written::later;
 use leptos::prelude::*;
 
 /// The page.
 pub fn page() -> AnyView {
-    use_frame().map(shown).into_any()
-}
-
-fn shown(frame: Frame) -> AnyView {
     let locale = use_locale();
-    let live = frame.live;
-    // Every act begins a task or is written into the log.
-    let asked = ask(move || {
-        let versions = live.jobs.get().wrapping_add(live.activity.get());
-        (Question::Home, versions)
-    });
-    let viewer = (!frame.may_change()).then(viewer_note);
-    let inside = move || {
-        let found = newest(asked, |answer| home_of(answer).map(|_| ""));
-        let phase = Phase::of(asked);
-        let there = memo(move |_| found.with(Option::is_some));
-        let frame = frame.clone();
-        follow(move || match phase.get() {
-            None => loading(),
-            Some(Phase::Failed(reason))
-                if matches!(reason, Fault::SignInNeeded) || !there.get() =>
-            {
-                failed(&reason)
-            }
-            Some(_) => {
-                let (frame, note) = (frame.clone(), stale(&frame, asked));
-                let body = follow(move || {
-                    found.with(|found| {
-                        let home = found.as_ref().and_then(home_of);
-                        maybe(home.map(|home| body(locale, &frame, home)))
-                    })
-                });
-                view! { {note} {body} }.into_any()
-            }
-        })
+    let Some(frame) = use_frame() else {
+        return ().into_any();
     };
+    let viewer = (!frame.may_change()).then(viewer_note);
+    let inside = later(async move {
+        match session::home().await {
+            // Every act begins a task or is written into the log.
+            Ok(home) => {
+                view! { <div id="home-now" class="home" data-live="work activity">{body(locale, &frame, &home)}</div> }
+                    .into_any()
+            }
+            Err(reason) => failed(&reason),
+        }
+    });
     view! {
         {head(t!(locale, "home-title"), None, ().into_any())}
         {maybe(viewer)}
-        <Transition fallback=loading>{inside()}</Transition>
+        {refused_act(locale)}
+        {inside}
     }
     .into_any()
-}
-
-fn home_of(answer: &Answer) -> Option<&HomeView> {
-    match answer {
-        Answer::Home(home) => Some(home),
-        _ => None,
-    }
 }
 
 fn body(locale: Locale, frame: &Frame, home: &HomeView) -> AnyView {
@@ -78,13 +51,11 @@ fn body(locale: Locale, frame: &Frame, home: &HomeView) -> AnyView {
     let needs = (!nothing || !home.needs.is_empty()).then(|| needs(locale, frame, home));
     let jobs = (!home.jobs.is_empty()).then(|| jobs(locale, frame, &home.jobs));
     view! {
-        <div class="home">
-            {maybe(first)}
-            {maybe(needs)}
-            {maybe(jobs)}
-            {section(t!(locale, "home-here"), here(locale, home))}
-            {lately(locale, frame, &home.activity, links::ACTIVITY.to_owned())}
-        </div>
+        {maybe(first)}
+        {maybe(needs)}
+        {maybe(jobs)}
+        {section(t!(locale, "home-here"), here(locale, home))}
+        {lately(locale, frame, &home.activity, links::ACTIVITY.to_owned())}
     }
     .into_any()
 }

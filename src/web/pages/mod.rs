@@ -3,6 +3,7 @@
 pub mod activity;
 #[cfg(feature = "ssr")]
 pub mod help;
+#[cfg(feature = "ssr")]
 pub mod home;
 pub mod instance;
 pub mod instances;
@@ -67,6 +68,19 @@ fn head(title: String, intro: Option<String>, acts: AnyView) -> AnyView {
 fn viewer_note() -> AnyView {
     let locale = use_locale();
     view! { <p class="note viewer">{t!(locale, "role-viewer-note")}</p> }.into_any()
+}
+
+/// Why an interruption or a retry was refused that a page without code of its own sent: it comes back in the address.
+#[cfg(feature = "ssr")]
+fn refused_act(locale: Locale) -> AnyView {
+    use crate::domain::fault::Fault;
+    use leptos::server_fn::error::ServerFnUrlError;
+    let refused = use_context::<leptos::server::ServerActionError>();
+    maybe(refused.map(|error| {
+        let refusal = ServerFnUrlError::<Fault>::decode_err(error.err());
+        let sentence = crate::i18n::fault::sentence(locale, &refusal);
+        view! { <p class="note bad" role="alert">{sentence}</p> }.into_any()
+    }))
 }
 
 /// The header of a column that needs no words for those who see it.

@@ -1,6 +1,7 @@
 //! The recovery points of an instance: the tree, or the table by date, and beside it the details of one point. Each point has
 //! an address; `compare` has a page of its own.
 
+#[cfg(feature = "ssr")]
 pub mod compare;
 mod table;
 

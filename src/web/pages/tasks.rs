@@ -1,10 +1,9 @@
 //! *Tâches*: what goes on, and what ended lately.
 
-use super::head;
+use super::{head, refused_act};
 use crate::api::jobs;
-use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
-use crate::i18n::{fault, format, t, words};
+use crate::i18n::{format, t, words};
 use crate::view::{JobView, TasksView};
 use crate::web::components::lists::failed;
 use crate::web::components::progress;
@@ -13,8 +12,6 @@ use crate::web::erased::maybe;
 use crate::web::links;
 use crate::web::written::later;
 use leptos::prelude::*;
-use leptos::server::ServerActionError;
-use leptos::server_fn::error::ServerFnUrlError;
 
 /// The page.
 pub fn page() -> AnyView {
@@ -22,12 +19,6 @@ pub fn page() -> AnyView {
     let Some(frame) = use_frame() else {
         return ().into_any();
     };
-    // An interruption or a retry that was refused comes back in the address.
-    let refused = use_context::<ServerActionError>().map(|error| {
-        let refusal = ServerFnUrlError::<Fault>::decode_err(error.err());
-        view! { <p class="note bad" role="alert">{fault::sentence(locale, &refusal)}</p> }
-            .into_any()
-    });
     let inside = later(async move {
         match jobs::tasks().await {
             Ok(tasks) => view! {
@@ -40,7 +31,7 @@ pub fn page() -> AnyView {
     let log = view! { <a class="button" href=links::ACTIVITY>{t!(locale, "nav-activity")}</a> };
     view! {
         {head(t!(locale, "tasks-title"), Some(t!(locale, "tasks-intro")), log.into_any())}
-        {maybe(refused)}
+        {refused_act(locale)}
         {inside}
     }
     .into_any()

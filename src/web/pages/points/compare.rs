@@ -4,17 +4,19 @@
 use super::super::instance::use_instance;
 use super::super::{cell, column, configuration};
 use super::name;
+use crate::api::instances::compare_points;
 use crate::domain::id::{InstanceId, PointId};
 use crate::domain::locale::Locale;
 use crate::domain::size::Bytes;
 use crate::i18n::{format, t, words};
 use crate::view::{Compared, DiskComparison, PointComparison};
-use crate::web::ask::{Answer, Question, ask};
-use crate::web::components::lists::{failed, loading};
+use crate::web::components::lists::failed;
 use crate::web::context::use_locale;
-use crate::web::erased::{follow, maybe, memo};
+use crate::web::erased::maybe;
 use crate::web::links;
+use crate::web::written::later;
 use leptos::prelude::*;
+use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 /// In seconds; two of them and more are counted in days.
@@ -22,29 +24,22 @@ const DAY: u64 = 86_400;
 
 /// The page.
 pub fn page() -> AnyView {
-    let query = use_query_map();
     let instance = use_instance();
     // What is no point is the present.
-    let side = move |name: &'static str| -> Option<PointId> {
-        query.with(|query| query.get_str(name).and_then(|id| id.parse().ok()))
+    let side = |name: &'static str| -> Option<PointId> {
+        use_query_map().with_untracked(|query| query.get_str(name).and_then(|id| id.parse().ok()))
     };
-    let sides = memo(move |_| (side("from"), side("to")));
-    let asked = ask(move || {
-        let (from, to) = sides.get();
-        (Question::Comparison(instance, from, to), 0)
-    });
-    let inside = move || {
-        follow(move || match asked.get() {
-            Some(Ok(Answer::Comparison(found))) => drawn(instance, &found),
-            Some(Err(fault)) => failed(&fault),
-            _ => loading(),
-        })
-    };
-    view! { <Transition fallback=loading>{inside()}</Transition> }.into_any()
+    let (from, to) = (side("from"), side("to"));
+    let locale = use_locale();
+    later(async move {
+        match compare_points(instance, from, to).await {
+            Ok(found) => drawn(locale, instance, &found),
+            Err(reason) => failed(&reason),
+        }
+    })
 }
 
-fn drawn(instance: InstanceId, found: &PointComparison) -> AnyView {
-    let locale = use_locale();
+fn drawn(locale: Locale, instance: InstanceId, found: &PointComparison) -> AnyView {
     let total: Option<u64> = found
         .disks
         .iter()
@@ -84,10 +79,17 @@ fn drawn(instance: InstanceId, found: &PointComparison) -> AnyView {
     };
     let (one, other) = (label(&found.from), label(&found.to));
     let all = links::points(instance, None);
+    let title = t!(
+        locale,
+        "compare-title",
+        from = one.as_str(),
+        to = other.as_str()
+    );
     view! {
+        <Title text=t!(locale, "app-title", page = title.as_str())/>
         <section class="compare" aria-labelledby="compare-title">
             <p><a href=all>{t!(locale, "points-all")}</a></p>
-            <h2 id="compare-title">{t!(locale, "compare-title", from = one.as_str(), to = other.as_str())}</h2>
+            <h2 id="compare-title">{title}</h2>
             {choice(locale, instance, found)}
             <p class="note">{told} " " {t!(locale, "compare-between", time = between)}</p>
             <div class="card scroll">
