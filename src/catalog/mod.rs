@@ -6,7 +6,9 @@
 //! intent whose effect began before the intent was committed. On a crash SQLite rolls the open transaction back; what
 //! was committed is on stable storage (WAL, `synchronous = FULL`).
 //!
-//! One connection writes, under a lock; reads use connections of their own and never wait for the writer.
+//! One connection writes, under a lock; reads use connections of their own and never wait for the writer. There are no more
+//! of those than [`READERS`]: when five hundred browsers ask at once, each connection would be opened, would prepare every
+//! statement anew, and would fill a cache, for one page.
 
 pub mod details;
 pub mod events;
@@ -29,8 +31,9 @@ pub mod zones;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Why the catalog could not answer.
@@ -89,11 +92,75 @@ pub struct Catalog {
 struct Inner {
     path: PathBuf,
     writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Readers>,
+    returned: Condvar,
 }
 
-/// Connections that are kept for the next who read.
-const IDLE_READERS: usize = 16;
+/// The connections that read.
+#[derive(Default)]
+struct Readers {
+    idle: Vec<Connection>,
+    /// All there are, idle or not.
+    open: usize,
+}
+
+/// Connections that read at once; more who want to read wait. Some may wait for the disk, so more than there are processors.
+const READERS: usize = 16;
+
+thread_local! {
+    /// Reads that this thread is in: one within another must not wait for a connection that the outer one has.
+    static READING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A connection that reads, until this is dropped: also when whoever reads panics.
+struct Reader<'a> {
+    inner: &'a Inner,
+    connection: Option<Connection>,
+}
+
+impl<'a> Reader<'a> {
+    fn take(inner: &'a Inner) -> Result<Self, Error> {
+        let within = READING.get() > 0;
+        let mut readers = lock(&inner.readers);
+        let idle = loop {
+            if let Some(idle) = readers.idle.pop() {
+                break Some(idle);
+            }
+            if within || readers.open < READERS {
+                readers.open += 1;
+                break None;
+            }
+            readers = inner
+                .returned
+                .wait(readers)
+                .unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(readers);
+        READING.set(READING.get() + 1);
+        let mut reader = Self {
+            inner,
+            connection: idle,
+        };
+        if reader.connection.is_none() {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            reader.connection = Some(connect(&inner.path, flags)?);
+        }
+        Ok(reader)
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        READING.set(READING.get() - 1);
+        let mut readers = lock(&self.inner.readers);
+        match self.connection.take() {
+            Some(connection) if readers.open <= READERS => readers.idle.push(connection),
+            _ => readers.open -= 1,
+        }
+        drop(readers);
+        self.inner.returned.notify_one();
+    }
+}
 
 /// Append-only: a migration that has been in a release is never changed.
 const STEPS: &[M<'static>] = &[
@@ -128,7 +195,8 @@ impl Catalog {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
                 writer: Mutex::new(writer),
-                readers: Mutex::new(Vec::new()),
+                readers: Mutex::default(),
+                returned: Condvar::new(),
             }),
         })
     }
@@ -158,24 +226,12 @@ impl Catalog {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let idle = lock(&self.inner.readers).pop();
-        let mut reader = match idle {
-            Some(reader) => reader,
-            None => connect(
-                &self.inner.path,
-                OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-            )?,
+        let mut reader = Reader::take(&self.inner)?;
+        let Some(connection) = reader.connection.as_mut() else {
+            unreachable!("a reader has its connection until it is dropped");
         };
-        let result = {
-            let transaction = reader.transaction().context("begin reading")?;
-            work(&transaction)
-        };
-        // The pages of many browsers at once would leave as many connections behind, each with a cache of its own.
-        let mut idle = lock(&self.inner.readers);
-        if idle.len() < IDLE_READERS {
-            idle.push(reader);
-        }
-        result
+        let transaction = connection.transaction().context("begin reading")?;
+        work(&transaction)
     }
 }
 

@@ -168,3 +168,46 @@ fn of_those_that_were_there_the_oldest_owner_becomes_the_operator() {
         assert_eq!(operators, [("c@us".to_owned(), "c@us".to_owned())]);
     }
 }
+
+#[test]
+fn many_who_read_share_few_connections_and_none_waits_for_itself() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let folder = tempfile::tempdir().expect("a folder");
+    let catalog = Catalog::open(&folder.path().join("catalog.db")).expect("a catalog");
+    let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // All of those who may read at once stand in the middle of it before the first one goes on.
+    let full = std::sync::Barrier::new(super::READERS);
+    let read = |turn: usize| {
+        catalog.read::<_, super::Error>(|_| {
+            most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            if turn == 0 {
+                full.wait();
+                catalog.read::<_, super::Error>(|_| Ok(()))?;
+            }
+            inside.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        })
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..super::READERS {
+            scope.spawn(|| (0..8).for_each(|turn| read(turn).expect("an answer")));
+            scope.spawn(|| {
+                while most.load(Ordering::SeqCst) < super::READERS {
+                    std::thread::yield_now();
+                }
+                (1..8).for_each(|turn| read(turn).expect("an answer"));
+            });
+        }
+    });
+    assert_eq!(most.into_inner(), super::READERS);
+    let open = |catalog: &Catalog| {
+        let readers = super::lock(&catalog.inner.readers);
+        (readers.open, readers.idle.len())
+    };
+    assert_eq!(open(&catalog), (super::READERS, super::READERS));
+
+    // One that panics gives its connection back.
+    let fails = || catalog.read::<(), super::Error>(|_| panic!("in the middle of it"));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(fails)).is_err());
+    assert_eq!(open(&catalog), (super::READERS, super::READERS));
+}

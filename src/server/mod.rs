@@ -77,6 +77,10 @@ pub enum Error {
     Io(#[from] std::io::Error),
 }
 
+/// Threads for work that blocks: more than there are connections to the catalog, for some wait for the object store. Each
+/// leaves memory behind, so that the 512 of the runtime's own accord are too many.
+const THREADS: usize = 64;
+
 /// Serves until it is told to stop.
 ///
 /// # Errors
@@ -88,6 +92,7 @@ pub fn serve(flags: config::Flags) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("reprise-http")
+        .max_blocking_threads(THREADS)
         .build()?;
     // Before anything is made: a first start that cannot serve must not have told its one-time password.
     let address = settings.listen;
@@ -167,8 +172,10 @@ async fn listen(
     // The one line on standard output: scripts wait for it.
     println!("http://{address}");
     std::io::stdout().flush()?;
+    // The router itself would be taken apart and put together again for each connection: half a megabyte each, and kept.
+    let service = router.into_make_service();
     let serving =
-        axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
+        axum::serve(listener, service).with_graceful_shutdown(stopping.clone().cancelled_owned());
     tokio::select! {
         ended = serving.into_future() => ended?,
         () = async { stopping.cancelled().await; tokio::time::sleep(STOP_WAITS).await } => {
