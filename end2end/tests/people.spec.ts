@@ -77,9 +77,13 @@ test('a member is invited by a link, gets another role, and is signed out when r
   await expect(page.getByText(w('member-role-saved'))).toBeVisible();
   await hydrated(page);
   await accessible(page, 'a member');
-  await theirs.reload();
+  // Theirs, which still offers what an Editor may do, is told.
+  await expect(theirs.getByText(w('live-role'))).toBeVisible();
+  await accessible(theirs, 'a page made for another role');
+  await theirs.getByRole('link', { name: w('live-role-again'), exact: true }).click();
   await hydrated(theirs);
   await expect(theirs.getByText(w('role-viewer-note'))).toBeVisible();
+  await expect(theirs.getByText(w('live-role'))).toHaveCount(0);
   await open(theirs, '/organization');
   await expect(theirs.getByText(w('fault-not-allowed'))).toBeVisible();
   await expect(theirs.getByRole('button', { name: w('organization-invite-submit') })).toBeDisabled();

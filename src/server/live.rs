@@ -4,6 +4,8 @@
 //! that was cut off names it (`Last-Event-ID`) and is told what it missed. Whoever connects for the first time, was away
 //! for too long, comes back to another start of the program, or fell behind, is told that everything may have changed.
 //! (The first time, too: something may have ended between the page's making and its connection.)
+//!
+//! A page names the role it was made for (`?role=viewer`). It is told once when that is not the member's role any more.
 
 use super::security::refusal;
 use super::session::{Visit, authenticate, blocking};
@@ -11,8 +13,9 @@ use super::state::AppState;
 use crate::control::Place;
 use crate::control::people::Token;
 use crate::domain::fault::Fault;
+use crate::domain::role::Role;
 use crate::view::Change;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -43,10 +46,17 @@ fn event(place: Place, change: Change) -> Event {
         .data(data)
 }
 
-/// Whether the session holds no longer.
-async fn has_ended(state: &AppState, token: &Token) -> bool {
+/// What a page says of itself.
+#[derive(Debug, serde::Deserialize)]
+pub struct Listener {
+    /// The code of the role that it was made for.
+    role: Option<String>,
+}
+
+/// The role of the session's member; none when the session holds no longer.
+async fn role(state: &AppState, token: &Token) -> Option<Role> {
     let member = authenticate(state.control.clone(), token.clone()).await;
-    !matches!(member, Ok(Some(_)))
+    member.ok().flatten().map(|member| member.actor.role)
 }
 
 /// Where the browser was when it was cut off. What we did not write is as if it were not there.
@@ -58,6 +68,7 @@ fn place(headers: &HeaderMap) -> Option<Place> {
 pub async fn live(
     State(state): State<AppState>,
     axum::Extension(visit): axum::Extension<Visit>,
+    Query(listener): Query<Listener>,
     headers: HeaderMap,
 ) -> Response {
     let Some(token) = visit.token.clone() else {
@@ -80,10 +91,27 @@ pub async fn live(
         if sender.send(Ok(Event::default().retry(wait))).await.is_err() {
             return;
         }
-        let mut ended = false;
+        let mut made_for = listener.role;
+        // Between the page's making and this, and while it was cut off, the role may have changed.
+        let (mut ended, mut look) = (false, made_for.is_some());
         let mut look_again = tokio::time::interval(LOOK_AGAIN);
         look_again.reset();
         loop {
+            if look {
+                let now = role(&state, &token).await;
+                ended = now.is_none();
+                if made_for
+                    .take_if(|made_for| now.is_some_and(|now| now.code() != made_for))
+                    .is_some()
+                {
+                    pending.push((at, Change::Role));
+                }
+                look = false;
+            }
+            if ended {
+                // The page asks for what it shows, and is told that it must sign in.
+                pending.extend(EVERYTHING.map(|change| (at, change)));
+            }
             for (place, change) in pending.drain(..) {
                 at = place;
                 if sender.send(Ok(event(place, change))).await.is_err() {
@@ -96,20 +124,16 @@ pub async fn live(
             tokio::select! {
                 () = state.stopping.cancelled() => return,
                 () = sender.closed() => return,
-                _ = look_again.tick() => ended = has_ended(&state, &token).await,
+                _ = look_again.tick() => look = true,
                 change = changes.recv() => match change {
                     Ok((place, change)) => {
                         pending.push((place, change));
-                        // What ends other people's sessions stands in the log.
-                        ended = change == Change::Activity && has_ended(&state, &token).await;
+                        // What ends other people's sessions, or changes their role, stands in the log.
+                        look = change == Change::Activity;
                     }
                     Err(RecvError::Lagged(_)) => pending.extend(EVERYTHING.map(|change| (at, change))),
                     Err(RecvError::Closed) => return,
                 },
-            }
-            if ended {
-                // The page asks for what it shows, and is told that it must sign in.
-                pending.extend(EVERYTHING.map(|change| (at, change)));
             }
         }
     });

@@ -383,4 +383,6 @@ pub enum Change {
     Points,
     /// Some template.
     Templates,
+    /// The reader's own role: what the page offers is no longer what they may do.
+    Role,
 }

@@ -59,7 +59,7 @@ fn surround(session: SessionView) -> AnyView {
         born: clock(),
     };
     provide_context(frame.clone());
-    live.listen();
+    live.listen(frame.session.role);
     toasts.recall();
     tell_ends(toasts, jobs);
     told(&frame);
@@ -89,15 +89,19 @@ fn surround(session: SessionView) -> AnyView {
                     {follow(move || {
                         maybe(live.lost.get().map(|since| {
                             let since = format::time(locale, kept.moment(since));
-                            view! {
-                                <div class="banner lost">
-                                    <p>{t!(locale, "live-lost", time = since)}</p>
-                                    <button type="button" class="button small" on:click=move |_| live.reconnect()>
-                                        {t!(locale, "live-again")}
-                                    </button>
-                                </div>
-                            }
-                            .into_any()
+                            let again = view! {
+                                <button type="button" class="button small" on:click=move |_| live.reconnect()>
+                                    {t!(locale, "live-again")}
+                                </button>
+                            };
+                            banner(t!(locale, "live-lost", time = since), again.into_any())
+                        }))
+                    })}
+                    {follow(move || {
+                        maybe(live.outdated.get().then(|| {
+                            let here = here_and_now();
+                            let again = view! { <a class="button small" rel="external" href=here()>{t!(locale, "live-role-again")}</a> };
+                            banner(t!(locale, "live-role"), again.into_any())
                         }))
                     })}
                 </div>
@@ -113,6 +117,11 @@ fn surround(session: SessionView) -> AnyView {
         <ToastRegion toasts/>
     }
     .into_any()
+}
+
+/// Something about this very page, and what to do about it.
+fn banner(words: String, act: AnyView) -> AnyView {
+    view! { <div class="banner lost"><p>{words}</p> {act}</div> }.into_any()
 }
 
 /// Says when an interruption or a retry was refused, and refreshes when it was not.

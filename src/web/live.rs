@@ -5,6 +5,7 @@
 //! too. On the server all of this does nothing.
 
 use super::erased::RwSignal;
+use crate::domain::role::Role;
 
 /// A counter a kind of change: a resource that has one among its sources is fetched anew when it grows.
 #[derive(Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct Live {
     pub points: RwSignal<u32>,
     /// Some template changed.
     pub templates: RwSignal<u32>,
+    /// The role that this page was made for is not the reader's any more.
+    pub outdated: RwSignal<bool>,
     /// Since when the stream is cut, by the browser's clock; none unless it has been for more than a moment.
     pub lost: RwSignal<Option<i64>>,
     /// The same from the first moment on.
@@ -54,6 +57,7 @@ impl Live {
             instances: RwSignal::new(0),
             points: RwSignal::new(0),
             templates: RwSignal::new(0),
+            outdated: RwSignal::new(false),
             lost: RwSignal::new(None),
             #[cfg(feature = "hydrate")]
             cut: RwSignal::new(None),
@@ -91,13 +95,15 @@ impl Live {
         ]
     }
 
-    /// Listens from when the component that calls it has come to life until it goes.
-    pub fn listen(self) {
+    /// Listens from when the component that calls it has come to life until it goes; the page was made for `role`.
+    pub fn listen(self, role: Role) {
         #[cfg(feature = "hydrate")]
         super::erased::effect(move || {
             _ = self.again.get();
-            browser::listen(self);
+            browser::listen(self, role);
         });
+        #[cfg(not(feature = "hydrate"))]
+        let _ = role;
     }
 }
 
@@ -105,6 +111,7 @@ impl Live {
 mod browser {
     use super::{Live, clock};
     use crate::api::json;
+    use crate::domain::role::Role;
     use crate::view::Change;
     use leptos::prelude::*;
     use std::cell::Cell;
@@ -123,8 +130,9 @@ mod browser {
     /// A cut shorter than this is not worth a word: leaving the page cuts the stream too.
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    pub fn listen(live: Live) {
-        let Ok(source) = EventSource::new("/live") else {
+    pub fn listen(live: Live, role: Role) {
+        let address = format!("/live?role={}", role.code());
+        let Ok(source) = EventSource::new(&address) else {
             return;
         };
         // A bit a kind; zero: no refresh is planned.
@@ -141,6 +149,10 @@ mod browser {
                 Ok(Change::Instances) => 16,
                 Ok(Change::Points) => 32,
                 Ok(Change::Templates) => 64,
+                Ok(Change::Role) => {
+                    live.outdated.set(true);
+                    return;
+                }
                 Err(_) => return,
             };
             if pending.replace(pending.get() | bit) == 0 {

@@ -110,6 +110,17 @@ impl Toasts {
         }
     }
 
+    /// What is waited for and is in two answers no more has no end to tell: its object's organization has let go of it, or
+    /// somebody else signed in here. One answer can have been on its way before the task was.
+    fn let_go(self, jobs: &[JobView], unknown: &mut Vec<JobId>) {
+        let mut missing = self.waited_for.with_untracked(Clone::clone);
+        missing.retain(|id| jobs.iter().all(|job| job.id != *id));
+        for id in missing.iter().filter(|id| unknown.contains(id)) {
+            self.told(*id);
+        }
+        *unknown = missing;
+    }
+
     fn push(self, toast: Toast) {
         let number = self.next.get_value();
         self.next.set_value(number.wrapping_add(1));
@@ -275,11 +286,13 @@ const fn place(kind: JobKind) -> &'static str {
 pub fn tell_ends(toasts: Toasts, jobs: Asked) {
     let locale = use_locale();
     let path = use_location().pathname;
+    let unknown = StoredValue::new(Vec::new());
     Effect::new(move |seen: Option<HashSet<JobId>>| {
         let mut seen = seen.unwrap_or_default();
         let Some(Ok(Answer::Jobs(jobs))) = jobs.get() else {
             return seen;
         };
+        unknown.update_value(|unknown| toasts.let_go(&jobs, unknown));
         let mut ended = Vec::new();
         for job in &jobs {
             if job.state.is_live() {

@@ -13,7 +13,18 @@ async fn heard(
     from: Option<&str>,
     most: usize,
 ) -> Vec<(String, String)> {
-    let mut request = Request::get("/live").header(header::HOST, "reprise.test");
+    heard_at(house, who, "/live", from, most).await
+}
+
+/// The same of a page that says something of itself in the address.
+async fn heard_at(
+    house: &House,
+    who: &Visitor,
+    address: &str,
+    from: Option<&str>,
+    most: usize,
+) -> Vec<(String, String)> {
+    let mut request = Request::get(address).header(header::HOST, "reprise.test");
     if let Visitor(Some(cookie)) = who {
         request = request.header(header::COOKIE, cookie);
     }
@@ -74,5 +85,24 @@ async fn a_stream_goes_on_where_it_was_cut() {
     // Of another start of the program, and nonsense: everything.
     for id in ["1-1", "nonsense", ""] {
         assert_eq!(heard(&house, &owner, Some(id), 7).await.len(), 7, "{id:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_was_made_for_another_role_is_told_once() {
+    let house = house();
+    let viewer = house.sign_in("viewer@us").await;
+    let told = |events: Vec<(String, String)>| {
+        let mut told = events.into_iter();
+        told.by_ref().filter(|(_, what)| what == "\"role\"").count()
+    };
+    for (role, times) in [
+        ("?role=viewer", 0),
+        ("?role=editor", 1),
+        ("?role=%00", 1),
+        ("", 0),
+    ] {
+        let events = heard_at(&house, &viewer, &format!("/live{role}"), None, 99).await;
+        assert_eq!(told(events), times, "{role:?}");
     }
 }

@@ -146,6 +146,7 @@ pub fn failed(reason: &Fault) -> AnyView {
             <div class="card empty" role="alert">
                 <p>{fault::sentence(locale, other)}</p>
                 <a class="button" rel="external" href=here()>{t!(locale, "load-retry")}</a>
+                <small>{t!(locale, "load-code", code = format::count(locale, other.status().into()))}</small>
             </div>
         }
         .into_any(),
