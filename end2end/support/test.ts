@@ -146,6 +146,8 @@ export async function open(page: Page, path: string): Promise<void> {
 
 /** No finding of axe's, at WCAG 2.2 AA, in light and in dark. */
 export async function accessible(page: Page, what: string): Promise<void> {
+  // Its style may come after what it says.
+  await page.waitForLoadState();
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     const { violations } = await new AxeBuilder({ page })

@@ -141,7 +141,7 @@ test('points stand by date in a table, and any two states are compared', async (
   await accessible(page, 'two points compared');
 });
 
-test('a branch is deleted after a tick, and a volume is made from a point', async ({ page, api, w, unique }) => {
+test('a branch is deleted after a tick, and a volume and a template are made from a point', async ({ page, api, w, unique }) => {
   const { instance, trial, tuned } = await made(api, unique('branche'));
   await signIn(page);
   const ui = new Ui(page, w);
@@ -157,6 +157,15 @@ test('a branch is deleted after a tick, and a volume is made from a point', asyn
   await accessible(page, 'the dialog of a volume from a point');
   await make.submit.click();
   await expect.poll(async () => (await api.volume(name))?.state).toBe('ready');
+
+  await act('act-create-template');
+  const template = ui.dialog('act-create-template');
+  const model = unique('patron');
+  await template.root.getByLabel(w('field-name')).fill(model);
+  await accessible(page, 'the dialog of a template from a point');
+  await template.submit.click();
+  await expect(template.root).toBeHidden();
+  await expect.poll(async () => (await api.template(model))?.state).toBe('ready');
 
   await act('point-delete-branch');
   const dialog = ui.dialog('delete-branch-title');

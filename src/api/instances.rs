@@ -205,6 +205,19 @@ pub async fn create_volume_from_point(
     .await
 }
 
+/// Makes a template of the root volume as it was at the point.
+#[server(prefix = "/api", endpoint = "points/create-template")]
+pub async fn create_template_from_point(
+    point: PointId,
+    name: String,
+    #[server(default)] description: String,
+) -> Result<Started, Fault> {
+    super::door::run(move |control, caller| {
+        control.create_template_from_point(caller, point, &name, &description)
+    })
+    .await
+}
+
 /// What bringing the instance back to the point would change.
 #[server(prefix = "/api", endpoint = "points/rollback-plan", input = GetUrl)]
 pub async fn plan_rollback(point: PointId) -> Result<RollbackPlan, Fault> {

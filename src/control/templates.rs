@@ -342,7 +342,7 @@ pub(super) fn may_delete(
 }
 
 /// Writes the template down, unless its name is taken.
-fn write_new(tx: &Transaction<'_>, template: &Template) -> Result<(), Refusal> {
+pub(super) fn write_new(tx: &Transaction<'_>, template: &Template) -> Result<(), Refusal> {
     if template_name_taken(tx, template.organization, &template.name)? {
         return Err(Fault::NameTaken {
             name: template.name.clone(),
@@ -353,7 +353,7 @@ fn write_new(tx: &Transaction<'_>, template: &Template) -> Result<(), Refusal> {
 }
 
 /// A description as it is kept: trimmed, with plain ends of lines and no other control characters.
-fn checked_description(text: &str) -> Result<String, Fault> {
+pub(super) fn checked_description(text: &str) -> Result<String, Fault> {
     let text = text.replace("\r\n", "\n");
     let text: String = text
         .trim()

@@ -314,6 +314,10 @@ const TABLE: &[(&str, On)] = &[
         "/api/points/create-volume",
         On::None("point={none}&disk={none}&name=x"),
     ),
+    (
+        "/api/points/create-template",
+        On::None("point={none}&name=x"),
+    ),
     ("/api/points/rollback-plan", On::None("point={none}")),
     ("/api/points/rollback", On::None("point={none}&seal=x")),
     ("/api/templates/list", On::Page),

@@ -279,6 +279,8 @@ pub enum Act {
     Rollback,
     /// *Créer un modèle*
     CreateTemplate,
+    /// *Créer un modèle* of a point's root volume
+    TemplateFromPoint,
     /// *Supprimer* a template
     DeleteTemplate,
     /// *Vérifier*
@@ -312,6 +314,7 @@ impl Act {
             Self::VolumeFromPoint => instances::CreateVolumeFromPoint::PATH,
             Self::Rollback => instances::RollBack::PATH,
             Self::CreateTemplate => templates::CreateTemplate::PATH,
+            Self::TemplateFromPoint => instances::CreateTemplateFromPoint::PATH,
             Self::DeleteTemplate => templates::DeleteTemplate::PATH,
             Self::VerifySnapshot => snapshots::VerifySnapshot::PATH,
             Self::Several => several::DoSeveral::PATH,

@@ -90,6 +90,8 @@ pub enum Dialog {
     DeleteBranch(InstanceId, PointId),
     /// *Créer un volume de données* from a point's disk
     VolumeFromPoint(InstanceId, PointId),
+    /// *Créer un modèle* of a point's root volume
+    TemplateFromPoint(InstanceId, PointId),
     /// *Restaurer l’instance à ce point*
     Rollback(InstanceId, PointId),
     /// *Annuler la restauration*: the same, with a safety point
@@ -125,6 +127,7 @@ impl Dialog {
             Self::DeletePoint(..) => "delete-point",
             Self::DeleteBranch(..) => "delete-branch",
             Self::VolumeFromPoint(..) => "volume-from-point",
+            Self::TemplateFromPoint(..) => "template-from-point",
             Self::Rollback(..) => "rollback",
             Self::Undo(..) => "undo",
             Self::Several(act) => several_key(act),
@@ -172,6 +175,7 @@ impl Dialog {
             "delete-point" => both(Self::DeletePoint),
             "delete-branch" => both(Self::DeleteBranch),
             "volume-from-point" => both(Self::VolumeFromPoint),
+            "template-from-point" => both(Self::TemplateFromPoint),
             "rollback" => both(Self::Rollback),
             "undo" => both(Self::Undo),
             _ => None,
@@ -211,6 +215,7 @@ impl Dialog {
             | Self::DeletePoint(instance, point)
             | Self::DeleteBranch(instance, point)
             | Self::VolumeFromPoint(instance, point)
+            | Self::TemplateFromPoint(instance, point)
             | Self::Rollback(instance, point)
             | Self::Undo(instance, point) => {
                 about("instance", instance.to_string());

@@ -14,7 +14,7 @@ mod template;
 mod volume;
 
 pub(super) use rollback::made_anew;
-pub(super) use template::{TemplateArgs, parse as parse_template};
+pub(super) use template::{SourceArgs, SourceDisk, TemplateArgs, parse as parse_template};
 pub(super) use volume::begin_fill;
 
 use super::core::Core;

@@ -13,11 +13,11 @@ use crate::catalog::snapshots::{
     Held, Snapshot, forget_snapshot, move_snapshot, set_held, set_verified, snapshot_of,
 };
 use crate::domain::fault::Fault;
-use crate::domain::id::SnapshotId;
+use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotEvent;
-use crate::engine::{BlockSet, Pool};
+use crate::engine::BlockSet;
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
 use std::sync::Arc;
@@ -93,7 +93,11 @@ impl Core {
         let device = pool
             .open_checkpoint(snapshot.checkpoint)
             .map_err(|error| failed(error.into()))?;
-        let base = self.base_of(&snapshot, pool)?;
+        let base = self.base_of(
+            (snapshot.volume, snapshot.checkpoint),
+            zone,
+            &snapshot.volume_name,
+        )?;
         let request = SaveRequest {
             organization: snapshot.organization,
             snapshot: snapshot.id,
@@ -128,35 +132,36 @@ impl Core {
 
     /// The newest saved snapshot of the same volume that the pool can still compare with, and what differs; or what the
     /// volume was made from, of which then not even that needs to have come which the volume still lacks.
-    fn base_of(
+    pub(super) fn base_of(
         &self,
-        snapshot: &Snapshot,
-        pool: &Pool,
+        (volume, checkpoint): (VolumeId, CheckpointId),
+        zone: &Zone,
+        name: &str,
     ) -> Result<Option<(SnapshotId, BlockSet)>, Failure> {
-        let zone = self.zone_of(snapshot)?;
-        let failed = |error| explain("look for a base", error, zone.about(&snapshot.volume_name));
+        let pool = zone.pool(name).map_err(Failure::Passing)?;
+        let failed = |error| explain("look for a base", error, zone.about(name));
         for base in self
             .catalog
-            .snapshots_of_volume(snapshot.volume)
+            .snapshots_of_volume(volume)
             .map_err(|error| failed(error.into()))?
         {
             let can_be =
-                base.id != snapshot.id && base.state.is_usable() && base.held == Held::Base;
+                base.checkpoint != checkpoint && base.state.is_usable() && base.held == Held::Base;
             if can_be
-                && base.zone == snapshot.zone
+                && base.zone == Some(zone.id)
                 && let Some(changed) = pool
-                    .diff(base.checkpoint, snapshot.checkpoint)
+                    .diff(base.checkpoint, checkpoint)
                     .map_err(|error| failed(error.into()))?
             {
                 return Ok(Some((base.id, changed)));
             }
         }
-        let origin = self.catalog.origin(snapshot.volume);
+        let origin = self.catalog.origin(volume);
         let Some(origin) = origin.map_err(|error| failed(error.into()))? else {
             return Ok(None);
         };
         let changed = pool
-            .diff(origin.base, snapshot.checkpoint)
+            .diff(origin.base, checkpoint)
             .map_err(|error| failed(error.into()))?;
         Ok(changed.map(|changed| (origin.content, changed)))
     }

@@ -1,7 +1,7 @@
 //! Making and removing templates.
 //!
-//! A template's content is a snapshot of its own in the object store: a copy of a member's snapshot, or an uploaded
-//! image that was written to a work volume and saved from there. The work volume is in no list: its id stands in the
+//! A template's content is a snapshot of its own in the object store: a copy of a member's snapshot, a disk of a recovery
+//! point that was saved, or an uploaded image that was written to a work volume and saved from there. The work volume is in no list: its id stands in the
 //! job, and it goes before the job ends.
 
 use super::super::boot;
@@ -13,12 +13,12 @@ use super::super::stock::template_labels;
 use super::super::zones::Zone;
 use super::Told;
 use super::import::Target;
-use crate::archive::SaveRequest;
+use crate::archive::{Base, SaveRequest};
 use crate::catalog;
 use crate::catalog::jobs::{Ending, Job};
 use crate::catalog::templates::{Template, forget_template, move_template, template_of};
 use crate::domain::fault::Fault;
-use crate::domain::id::{OrganizationId, SnapshotId, TemplateId, VolumeId, ZoneId};
+use crate::domain::id::{CheckpointId, OrganizationId, SnapshotId, TemplateId, VolumeId, ZoneId};
 use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use crate::domain::template::TemplateEvent;
@@ -26,6 +26,7 @@ use crate::domain::volume::VolumeKind;
 use crate::engine::block::BlockDevice;
 use crate::jobs::{Failure, Watch};
 use rusqlite::Transaction;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -40,6 +41,29 @@ pub(in crate::control) struct TemplateArgs {
     pub zone: ZoneId,
     /// The work volume.
     pub work: VolumeId,
+}
+
+/// What the making of a template is told, as JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::control) struct SourceArgs {
+    /// The disk of a recovery point that it is made of; none: it is made of the snapshot that the job names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<SourceDisk>,
+}
+
+/// A disk of a recovery point.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::control) struct SourceDisk {
+    /// The zone whose pool has it.
+    pub zone: ZoneId,
+    /// Its content.
+    pub checkpoint: CheckpointId,
+    /// The volume that it was, which may be gone.
+    pub volume: VolumeId,
+    /// That volume's name, then.
+    pub volume_name: String,
+    /// When the point was taken.
+    pub taken: i64,
 }
 
 /// The steps that do it, in order.
@@ -80,7 +104,7 @@ impl Core {
     ) -> Result<(), Failure> {
         match (job.kind, step) {
             (JobKind::CreateTemplate, "check-boot") => self.check_source(job),
-            (JobKind::CreateTemplate, "copy") => self.copy_content(job),
+            (JobKind::CreateTemplate, "copy") => self.copy_content(job, watch),
             (JobKind::ImportTemplate, "check-image") => self.check_image(job, watch),
             (JobKind::ImportTemplate, "make-work") => self.make_work(job),
             (JobKind::ImportTemplate, "convert") => self.pour_work(job, watch),
@@ -117,7 +141,30 @@ impl Core {
         boot::check(&head, name).map_err(Failure::Final)
     }
 
+    /// The same of a disk of a recovery point.
+    pub(in crate::control) fn check_disk_bootable(
+        &self,
+        disk: &SourceDisk,
+        name: &str,
+    ) -> Result<(), Failure> {
+        let zone = self.zones.get(disk.zone).map_err(Failure::Final)?;
+        let failed = |error| explain("look at a point's first sector", error, zone.about(name));
+        let pool = zone.pool(name).map_err(Failure::Passing)?;
+        let device = pool
+            .open_checkpoint(disk.checkpoint)
+            .map_err(|error| failed(error.into()))?;
+        let mut head = [0; boot::HEAD];
+        device
+            .read_at(0, &mut head)
+            .map_err(|error| failed(error.into()))?;
+        boot::check(&head, name).map_err(Failure::Final)
+    }
+
     fn check_source(&self, job: &Job) -> Result<(), Failure> {
+        if let Some(disk) = read::<SourceArgs>(&job.args)?.disk {
+            let template = self.subject_template(job)?;
+            return self.check_disk_bootable(&disk, &template.origin);
+        }
         let snapshot = self.snapshot_named(job.source.as_deref().unwrap_or_default())?;
         if snapshot.kind != VolumeKind::Root {
             return Err(Failure::Final(Fault::NotARootVolume {
@@ -127,9 +174,13 @@ impl Core {
         self.check_bootable(snapshot.organization, snapshot.id, &snapshot.name)
     }
 
-    /// The template gets the snapshot's content under an id of its own: the snapshot can go afterwards.
-    fn copy_content(&self, job: &Job) -> Result<(), Failure> {
+    /// The template gets the content of the snapshot, or of the point's disk, under an id of its own: either can go
+    /// afterwards.
+    fn copy_content(&self, job: &Job, watch: &mut dyn Watch) -> Result<(), Failure> {
         let template = self.subject_template(job)?;
+        if let Some(disk) = read::<SourceArgs>(&job.args)?.disk {
+            return self.store_disk(&template, &disk, watch);
+        }
         let snapshot = self.snapshot_named(job.source.as_deref().unwrap_or_default())?;
         let about = About {
             name: &snapshot.name,
@@ -149,6 +200,47 @@ impl Core {
                 &template.name,
                 &labels,
             )
+            .map(drop)
+            .map_err(|error| failed(error.into()))
+    }
+
+    /// A disk of a point goes to the object store; the point keeps it from changing. Of what a saved snapshot of the same
+    /// volume has already, or what the volume was made from, nothing is read again.
+    fn store_disk(
+        &self,
+        template: &Template,
+        disk: &SourceDisk,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Failure> {
+        let zone = self.zones.get(disk.zone).map_err(Failure::Final)?;
+        let failed = |error| explain("store a template", error, zone.about(&template.origin));
+        let archive = self.archive.get().map_err(|error| failed(error.into()))?;
+        let pool = zone.pool(&template.origin).map_err(Failure::Passing)?;
+        let device = pool
+            .open_checkpoint(disk.checkpoint)
+            .map_err(|error| failed(error.into()))?;
+        let base = self.base_of((disk.volume, disk.checkpoint), zone, &template.origin)?;
+        let labels = template_labels(template);
+        let labels = labels
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let request = SaveRequest {
+            organization: template.organization,
+            snapshot: template.content,
+            name: &template.name,
+            volume: disk.volume,
+            volume_name: &disk.volume_name,
+            kind: kind_word(VolumeKind::Root),
+            taken_ms: disk.taken,
+            labels: &labels,
+            source: &*device,
+            base: base.as_ref().map(|(base, changed)| Base {
+                snapshot: *base,
+                changed,
+            }),
+        };
+        archive
+            .save(&request, &mut Told(watch))
             .map(drop)
             .map_err(|error| failed(error.into()))
     }
@@ -333,11 +425,16 @@ impl Core {
 
 /// What an import's job keeps.
 pub(in crate::control) fn parse(args: &str) -> Result<TemplateArgs, Failure> {
+    read(args)
+}
+
+/// What a template's job keeps.
+fn read<T: DeserializeOwned>(args: &str) -> Result<T, Failure> {
     serde_json::from_str(args).map_err(|source| {
         explain(
-            "read a template's import",
+            "read what a template is made of",
             Error::Json {
-                what: "a template's import",
+                what: "what a template is made of",
                 source,
             },
             About::default(),

@@ -142,6 +142,7 @@ const TABLE: &[Row] = &[
     } },
     Row { name: "branch_deletion", changes: false, stranger: POINT, call: |c, who, o| told(c.branch_deletion(who, o.point)) },
     Row { name: "compare_points", changes: false, stranger: INSTANCE, call: |c, who, o| told(c.compare_points(who, o.instance, Some(o.point), None)) },
+    Row { name: "create_template_from_point", changes: true, stranger: POINT, call: |c, who, o| told(c.create_template_from_point(who, o.point, "tpl of a point", "")) },
     Row { name: "create_volume_from_point", changes: true, stranger: POINT, call: |c, who, o| told(c.create_volume_from_point(who, o.point, o.root, "of a point")) },
     Row { name: "delete_branch", changes: true, stranger: POINT, call: |c, who, o| {
         let seal = c.branch_deletion(who, o.branch).map(|plan| plan.seal).unwrap_or_default();

@@ -1,14 +1,16 @@
 //! Deleting a branch, and what is made from a point's disk.
 
 use super::disks::{
-    assert_tidy, house, machine, new_point, plan, point, points, roll_back, scribble, whole,
+    SIZE, assert_tidy, house, machine, new_point, plan, point, points, roll_back, scribble, whole,
 };
+use super::guest::boot_sector;
 use super::house::caller;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{JobId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::recovery::{PointKind, PointState};
+use crate::domain::size::Bytes;
 
 #[test]
 fn i04_a_branch_goes_as_a_whole_and_frees_what_was_said_and_nothing_else_changes() {
@@ -194,4 +196,62 @@ fn i16_a_point_stays_while_a_volume_is_made_from_it() {
     let branch = control.delete_branch(owner, first, &told.seal);
     assert_eq!(branch, Err(in_use.clone()));
     assert_eq!(control.delete_instance(owner, id, false), Err(in_use));
+}
+
+#[test]
+fn a_template_of_a_point_holds_what_the_root_disk_held_and_outlives_the_point() {
+    let (_folder, house) = house();
+    let (control, owner) = (&house.control, &house.owner);
+    let (id, disks) = machine(&house, "node");
+    disks.iter().for_each(|disk| scribble(&house, *disk, 1));
+    let bare = new_point(&house, id, "bare");
+    house.write(disks[0], 0, &boot_sector(false));
+    let then = whole(&house, disks[0]);
+    let first = new_point(&house, id, "first");
+    disks.iter().for_each(|disk| scribble(&house, *disk, 2));
+    let latest = disks.map(|disk| whole(&house, disk));
+
+    // Nothing is left of what is refused.
+    let make = |point, name| control.create_template_from_point(owner, point, name, " Compte ");
+    let cannot = Fault::NotBootable {
+        name: "bare".to_owned(),
+    };
+    assert_eq!(make(bare, "m"), Err(cannot));
+    assert_eq!(make(first, " "), Err(Fault::NameEmpty));
+    let text = "é".repeat(501);
+    let long = control.create_template_from_point(owner, first, "m", &text);
+    assert_eq!(long, Err(Fault::TextTooLong { max: 500 }));
+    assert!(house.templates().is_empty());
+
+    let begun = make(first, "modèle").expect("begun");
+    house.succeeded(begun.job);
+    let all = house.job(begun.job).total.expect("a total");
+    let taken = Fault::NameTaken {
+        name: "Modèle".to_owned(),
+    };
+    assert_eq!(make(first, "Modèle"), Err(taken));
+    let row = house.template();
+    assert_eq!((row.origin.as_str(), row.size), ("first", Bytes(SIZE)));
+    assert_eq!(row.description, "Compte");
+    // The point, and the instance's disks, are as they were; the template stays without them.
+    assert_eq!(disks.map(|disk| whole(&house, disk)), latest);
+    assert_eq!(plan(&house, first).refused, None);
+    for point in [first, bare] {
+        let begun = control.delete_point(owner, point);
+        house.succeeded(begun.expect("begun").job);
+    }
+    assert!(house.disk_of("modèle") == then);
+    assert_eq!(make(first, "m"), Err(Fault::NotFound { what: Noun::Point }));
+
+    // What a saved snapshot of the same disk has is not read a second time.
+    house.write(disks[0], 0, &boot_sector(false));
+    house.new_snapshot(disks[0], "saved");
+    house.write(disks[0], 3 << 20, &[7; 4096]);
+    let then = whole(&house, disks[0]);
+    let second = new_point(&house, id, "second");
+    let begun = make(second, "little").expect("begun").job;
+    house.succeeded(begun);
+    let read = house.job(begun).total.expect("a total");
+    assert!(read.0 < all.0 / 4, "{read:?} of {all:?}");
+    assert!(house.disk_of("little") == then);
 }

@@ -6,7 +6,7 @@ use super::crash::{ACT, DATA, dies_in, places, settle, word};
 use super::disks::{
     assert_tidy, attached, machine, new_point, plan, point, points, scribble, whole,
 };
-use super::guest::{Orphans, can_run, eventually};
+use super::guest::{Orphans, boot_sector, can_run, eventually};
 use super::house::House;
 use crate::catalog::jobs::Ending;
 use crate::catalog::points::disks_of_point;
@@ -60,6 +60,7 @@ fn act(house: &House, kind: JobKind) {
 /// What is not told by the kind of its work: all points go, and a volume stands on what one of them kept.
 const BRANCH: &str = "branch";
 const EXTRACT: &str = "extract";
+const TEMPLATE: &str = "template of a point";
 
 /// Deletes the first point and all that descends from it.
 fn delete_branch(house: &House) {
@@ -80,6 +81,15 @@ fn extract(house: &House) {
     house.ended(begun.expect("begun").job);
 }
 
+/// Makes a template of the root disk as it was at the last point.
+fn template(house: &House) {
+    let (last, name) = (point(house, node(house), "bootable").id, "of a point");
+    let begun = house
+        .control
+        .create_template_from_point(&house.owner, last, name, "");
+    house.ended(begun.expect("begun").job);
+}
+
 /// Opens the region of a variable and does the act of another, if nothing is under way; dies on the way.
 #[test]
 #[ignore = "run by the tests of this file, in a process of its own"]
@@ -93,6 +103,7 @@ fn child() {
         Some(kind) => act(&house, kind),
         None if wanted == BRANCH => delete_branch(&house),
         None if wanted == EXTRACT => extract(&house),
+        None if wanted == TEMPLATE => template(&house),
         // Only what is under way already.
         None => settle(&house),
     }
@@ -242,6 +253,31 @@ fn i16_a_volume_of_a_point_is_made_whole_wherever_that_is_stopped() {
         let made = house.volume("extracted").id;
         assert_eq!(whole(&house, made), region.first[1], "{place}");
         assert_eq!(all(&house, region.disks), region.latest);
+    }
+}
+
+#[test]
+fn i16_a_template_of_a_point_is_made_whole_wherever_that_is_stopped() {
+    let kind = JobKind::CreateTemplate;
+    for place in places(kind, tasks::steps(kind)) {
+        let mut region = region();
+        let data = region.folder.path();
+        let then = {
+            let house = House::open(data);
+            house.write(region.disks[0], 0, &boot_sector(false));
+            new_point(&house, node(&house), "bootable");
+            let then = whole(&house, region.disks[0]);
+            scribble(&house, region.disks[0], 4);
+            region.latest = all(&house, region.disks);
+            then
+        };
+        dies(data, TEMPLATE, &place);
+        let house = House::open(data);
+        settle(&house);
+        assert_whole(&house, &region);
+        assert_eq!(ended(&house, kind), JobState::Succeeded);
+        assert_eq!(all(&house, region.disks), region.latest);
+        assert!(house.disk_of("of a point") == then, "{place}");
     }
 }
 

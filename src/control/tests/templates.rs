@@ -72,6 +72,27 @@ impl House {
         rows.into_iter().next().expect("a template")
     }
 
+    /// All that a volume has which an instance gets from the template of this name.
+    pub(super) fn disk_of(&self, template: &str) -> Vec<u8> {
+        let rows = self.templates().into_iter();
+        let row = rows.into_iter().find(|row| row.name == template);
+        let row = row.expect("the template");
+        assert_eq!(row.state, TemplateState::Ready);
+        let name = format!("from {template}");
+        let wanted = Wanted {
+            name: &name,
+            template: row.id,
+            zone: self.zones[1],
+            offering: 0,
+            start: false,
+            root: Some((&name, row.size)),
+        };
+        let started = self.control.make_instance(&self.owner, &wanted);
+        self.succeeded(started.expect("begun").job);
+        let length = usize::try_from(row.size.0).expect("a length");
+        self.read(self.volume(&name).id, 0, length)
+    }
+
     pub(super) fn content(&self, template: TemplateId) -> SnapshotId {
         let found = self.control.catalog().template(template);
         found.expect("an answer").expect("the template").content

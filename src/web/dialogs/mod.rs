@@ -49,7 +49,7 @@ pub fn done_words(locale: Locale) -> Option<String> {
         "delete-volume" => JobKind::DeleteVolume,
         "restore" => JobKind::RestoreVolume,
         "delete-snapshot" => JobKind::DeleteSnapshot,
-        "create-template" => JobKind::CreateTemplate,
+        "create-template" | "template-from-point" => JobKind::CreateTemplate,
         "verify" => JobKind::VerifySnapshot,
         "import-template" => JobKind::ImportTemplate,
         "delete-template" => JobKind::DeleteTemplate,
@@ -78,7 +78,9 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         Dialog::Restore(_) => t!(locale, "act-restore"),
         Dialog::DeleteVolume(_) => t!(locale, "delete-volume-title"),
         Dialog::DeleteSnapshot(_) => t!(locale, "delete-snapshot-title"),
-        Dialog::CreateTemplate(_) => t!(locale, "act-create-template"),
+        Dialog::CreateTemplate(_) | Dialog::TemplateFromPoint(..) => {
+            t!(locale, "act-create-template")
+        }
         Dialog::VerifySnapshot(_) => t!(locale, "act-verify"),
         Dialog::ImportTemplate => t!(locale, "act-import-template"),
         Dialog::DeleteTemplate(_) => t!(locale, "delete-template-title"),
@@ -127,6 +129,9 @@ fn open(dialog: Dialog, close: String) -> AnyView {
         (Some(_), Dialog::DeleteBranch(_, point)) => point::delete_branch(point, inside),
         (Some(_), Dialog::VolumeFromPoint(instance, point)) => {
             point::volume(instance, point, inside)
+        }
+        (Some(_), Dialog::TemplateFromPoint(instance, point)) => {
+            template::of_point(instance, point, inside)
         }
         (Some(_), Dialog::Rollback(_, point) | Dialog::Undo(_, point)) => {
             rollback::body(point, inside)

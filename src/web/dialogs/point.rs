@@ -14,7 +14,7 @@ use crate::web::erased::{Memo, maybe};
 use leptos::prelude::*;
 
 /// It went while one looked.
-const NO_POINT: Fault = Fault::NotFound { what: Noun::Point };
+pub(super) const NO_POINT: Fault = Fault::NotFound { what: Noun::Point };
 
 /// *Créer un point de reprise*: what it will hold, in what state, and what it costs.
 pub fn create(instance: InstanceId, close: String) -> AnyView {

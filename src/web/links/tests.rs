@@ -33,6 +33,7 @@ fn an_address_names_one_dialog_and_one_object_above_any_page() {
         Dialog::DeletePoint(instance, point),
         Dialog::DeleteBranch(instance, point),
         Dialog::VolumeFromPoint(instance, point),
+        Dialog::TemplateFromPoint(instance, point),
         Dialog::Rollback(instance, point),
         Dialog::Undo(instance, point),
     ] {

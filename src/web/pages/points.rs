@@ -606,6 +606,10 @@ fn others(locale: Locale, frame: &Frame, instance: InstanceId, row: &PointView) 
         )
         .apart(),
     );
+    items.push(act(
+        t!(locale, "act-create-template"),
+        Dialog::TemplateFromPoint(instance, row.id),
+    ));
     items.push(
         act(
             t!(locale, "point-delete-branch"),
