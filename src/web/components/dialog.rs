@@ -63,17 +63,18 @@ pub fn Dialog(
     // What was sent cannot be called back: its end, or its refusal, is waited for. A file on its way can be stopped.
     let on_cancel = move |event: leptos::ev::Event| {
         #[cfg(feature = "hydrate")]
-        if dialog
-            .get_untracked()
-            .is_some_and(|dialog| browser::is_sending(&dialog))
-        {
-            event.prevent_default();
-        }
+        browser::stay(dialog.get_untracked(), &event);
+        #[cfg(not(feature = "hydrate"))]
+        let _ = &event;
+    };
+    let on_click = move |event: leptos::ev::MouseEvent| {
+        #[cfg(feature = "hydrate")]
+        browser::stay(dialog.get_untracked(), &event);
         #[cfg(not(feature = "hydrate"))]
         let _ = &event;
     };
     view! {
-        <dialog class="dialog" open aria-labelledby="dialog-title" node_ref=dialog on:close=on_close on:cancel=on_cancel>
+        <dialog class="dialog" open aria-labelledby="dialog-title" node_ref=dialog on:close=on_close on:cancel=on_cancel on:click=on_click>
             <h2 id="dialog-title">{title}</h2>
             {children()}
         </dialog>
@@ -198,19 +199,24 @@ pub fn finish(frame: &Frame, started: Started, close: &str) {
 }
 
 #[cfg(feature = "hydrate")]
+pub use browser::to_refusal;
+
+#[cfg(feature = "hydrate")]
 mod browser {
     use leptos::prelude::*;
     use wasm_bindgen::JsCast;
-    use web_sys::{Element, HtmlDialogElement, HtmlElement};
+    use web_sys::{Element, Event, HtmlDialogElement, HtmlElement};
 
-    /// Whether a form of it is on its way, other than a file, which shows how far it has come.
-    pub fn is_sending(dialog: &HtmlDialogElement) -> bool {
+    /// While a form of the dialog is on its way, other than a file, which shows how far it has come, no key and no link leads
+    /// out of it.
+    pub fn stay(dialog: Option<HtmlDialogElement>, event: &Event) {
         let has = |what| {
-            dialog
-                .query_selector(what)
-                .is_ok_and(|found| found.is_some())
+            let found = dialog.as_ref().map(|dialog| dialog.query_selector(what));
+            found.is_some_and(|found| found.is_ok_and(|found| found.is_some()))
         };
-        has("button[type=submit]:disabled .spinner") && !has("progress")
+        if has("button[type=submit]:disabled .spinner") && !has("progress") {
+            event.prevent_default();
+        }
     }
 
     /// Makes the dialog modal, and has focus return to where it was when it goes.

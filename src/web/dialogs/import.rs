@@ -29,6 +29,12 @@ pub fn body(frame: Frame, template: bool, close: String) -> AnyView {
     let refused = RwSignal::new(brought);
     let sending: RwSignal<Sending> = RwSignal::new(None);
     let refusal = memo(move |_| refused.get());
+    #[cfg(feature = "hydrate")]
+    crate::web::erased::effect(move || {
+        if refusal.with(Option::is_some) {
+            crate::web::components::dialog::to_refusal();
+        }
+    });
     let busy = memo(move |_| sending.with(Option::is_some));
     let form = NodeRef::<html::Form>::new();
     let (action, what) = if template {
