@@ -823,6 +823,7 @@ activity-column-subject = Object
 activity-column-outcome = Result
 activity-column-reason = Reason
 activity-csv = Download as CSV (10,000 entries at most)
+activity-file-cut = This file has the first { $there } of { $total } entries. Narrow the log to get the others.
 activity-column-door = Through
 door-console = Console
 door-system = Reprise itself

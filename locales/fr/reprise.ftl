@@ -824,6 +824,7 @@ activity-column-subject = Objet
 activity-column-outcome = Résultat
 activity-column-reason = Raison
 activity-csv = Télécharger en CSV (10 000 entrées au plus)
+activity-file-cut = Ce fichier a les { $there } premières entrées sur { $total }. Restreignez le journal pour obtenir les autres.
 activity-column-door = Par
 door-console = Console
 door-system = Reprise

@@ -45,6 +45,8 @@ pub struct Event {
     pub act: String,
     /// The name of what it was done to.
     pub subject: String,
+    /// The id of what it was done to, where no job tells it; of a recovery point: that of its instance.
+    pub object: Option<String>,
     /// The job that does or did it.
     pub job: Option<Job>,
 }
@@ -89,7 +91,8 @@ impl Catalog {
             let (window, ids) =
                 on_page::<i64>(tx, ("events e", "e.id"), &conditions, &order, page)?;
             let sql = format!(
-                "SELECT e.id, e.at, e.who, e.door, e.act, e.subject, {JOB}
+                "SELECT e.id, e.at, e.who, e.door, e.act, e.subject,
+                        COALESCE((SELECT p.instance FROM points p WHERE p.id = e.object), e.object), {JOB}
                  FROM events e LEFT JOIN jobs j ON j.id = e.job WHERE e.id IN ({})",
                 marks(ids.len())
             );
@@ -102,7 +105,8 @@ impl Catalog {
                     door: row.get(3)?,
                     act: row.get(4)?,
                     subject: row.get(5)?,
-                    job: job_at(row, 6)?,
+                    object: row.get(6)?,
+                    job: job_at(row, 7)?,
                 })
             });
             let rows = rows.and_then(Iterator::collect).context("list the log")?;

@@ -6,7 +6,7 @@ use super::live::{Listening, Place};
 use super::moments::{moment, time_zone};
 use super::{Caller, Control, narrow};
 use crate::catalog;
-use crate::catalog::events::{NewEvent, insert_event};
+use crate::catalog::events::{Event, NewEvent, insert_event};
 use crate::catalog::jobs::Job;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
@@ -37,9 +37,9 @@ impl Control {
         &self,
         caller: &Caller,
         listing: Listing,
-    ) -> Result<Vec<ActivityRow>, Fault> {
+    ) -> Result<Page<ActivityRow>, Fault> {
         let listing = Listing { page: 1, ..listing };
-        Ok(self.activity_rows(caller, listing, FILE_ROWS)?.rows)
+        self.activity_rows(caller, listing, FILE_ROWS)
     }
 
     /// As many entries, from the beginning of the page that is asked for.
@@ -59,7 +59,7 @@ impl Control {
         let subjects = found
             .rows
             .iter()
-            .filter_map(|event| event.job.as_ref().and_then(about))
+            .filter_map(about)
             .map(|(_, id)| id)
             .collect();
         let there = self.ask(self.catalog().that_exist(&subjects))?;
@@ -95,6 +95,9 @@ impl Control {
                 },
                 _ => Outcome::Done,
             };
+            let about = about(&event)
+                .filter(|(_, id)| there.contains(id))
+                .map(|(about, _)| about);
             rows.push(ActivityRow {
                 id: u64::try_from(event.id).unwrap_or(0),
                 when: moment(&zone, event.at),
@@ -102,12 +105,7 @@ impl Control {
                 door: event.door,
                 act,
                 subject: event.subject,
-                about: event
-                    .job
-                    .as_ref()
-                    .and_then(about)
-                    .filter(|(_, id)| there.contains(id))
-                    .map(|(about, _)| about),
+                about,
                 outcome,
                 job: event
                     .job
@@ -150,8 +148,22 @@ impl Control {
     }
 }
 
-/// What a task works on, and its id as the catalog has it.
-fn about(job: &Job) -> Option<(About, String)> {
+/// What an entry is about, and its id as the catalog has it: what its task works on, or the volume or the instance that the act
+/// itself names.
+fn about(event: &Event) -> Option<(About, String)> {
+    if let Some(job) = &event.job {
+        return worked_on(job);
+    }
+    let id = event.object.as_deref()?;
+    let about = match serde_json::from_str(&event.act).ok()? {
+        Written::Act(Act::Attach | Act::Detach) => About::Volume(id.parse().ok()?),
+        Written::Act(Act::RenamePoint) => About::Instance(id.parse().ok()?),
+        _ => return None,
+    };
+    Some((about, id.to_owned()))
+}
+
+fn worked_on(job: &Job) -> Option<(About, String)> {
     let id = job.subject.as_str();
     let about = match job.kind {
         JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {

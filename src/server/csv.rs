@@ -1,7 +1,8 @@
 //! The activity log as a file for spreadsheets: what the page shows, narrowed and sorted as the page is.
 //!
-//! RFC 4180, in UTF-8 with a byte order mark, without which Excel takes it for something else. What may never be true: a
-//! cell that a spreadsheet takes for a formula.
+//! RFC 4180, in UTF-8 with a byte order mark, without which Excel takes it for something else. Where a comma is the decimal
+//! mark, spreadsheets expect a semicolon between cells, and so it is. What may never be true: a cell that a spreadsheet takes
+//! for a formula; a file that lacks entries and does not say so.
 
 use super::security::refusal;
 use super::session::{Visit, blocking, see_other};
@@ -26,8 +27,8 @@ pub async fn activity(
     let listing = listing(&address);
     let (control, locale) = (state.control.clone(), visit.locale);
     let text = blocking(move || {
-        let rows = control.activity_file(&visit.caller, listing)?;
-        Ok(file(locale, &rows))
+        let page = control.activity_file(&visit.caller, listing)?;
+        Ok(file(locale, &page.rows, page.total))
     });
     let text = match text.await {
         Ok(text) => text,
@@ -71,10 +72,16 @@ fn listing(address: &Uri) -> Listing {
     listing
 }
 
-fn file(locale: Locale, rows: &[ActivityRow]) -> String {
+/// The entries as a file, of `total` that there are.
+fn file(locale: Locale, rows: &[ActivityRow], total: u32) -> String {
+    let between = match t!(locale, "number-point").as_str() {
+        "," => ';',
+        _ => ',',
+    };
     let mut text = "\u{feff}".to_owned();
     line(
         &mut text,
+        between,
         &[
             t!(locale, "activity-column-when"),
             t!(locale, "activity-column-who"),
@@ -98,6 +105,7 @@ fn file(locale: Locale, rows: &[ActivityRow]) -> String {
         let who = row.who.clone();
         line(
             &mut text,
+            between,
             &[
                 stamp(row.when),
                 who.unwrap_or_else(|| t!(locale, "activity-system")),
@@ -108,6 +116,17 @@ fn file(locale: Locale, rows: &[ActivityRow]) -> String {
                 reason,
             ],
         );
+    }
+    let there = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    if there < total {
+        let mut told = vec![String::new(); 7];
+        told[0] = t!(
+            locale,
+            "activity-file-cut",
+            there = format::count(locale, there.into()),
+            total = format::count(locale, total.into())
+        );
+        line(&mut text, between, &told);
     }
     text
 }
@@ -120,10 +139,10 @@ fn stamp(when: Moment) -> String {
     text
 }
 
-fn line(text: &mut String, cells: &[String]) {
+fn line(text: &mut String, between: char, cells: &[String]) {
     for (place, cell) in cells.iter().enumerate() {
         if place > 0 {
-            text.push(',');
+            text.push(between);
         }
         text.push('"');
         // Spreadsheets reckon what begins like this, also where it is quoted. An apostrophe makes it text.
@@ -162,19 +181,36 @@ mod tests {
             row(Some("=SUM(A1)"), "a \"b\", c", Outcome::Done),
             row(None, "@x", Outcome::Failed(Fault::ClockNotSet)),
         ];
-        let text = file(Locale::Fr, &rows);
+        let text = file(Locale::Fr, &rows, 2);
         let lines: Vec<_> = text.split("\r\n").collect();
         assert_eq!(lines.len(), 4, "{text}");
-        assert!(lines[0].starts_with("\u{feff}\"Quand\",\"Qui\","), "{text}");
-        assert_eq!(lines[0].matches("\",\"").count(), 6);
+        assert!(lines[0].starts_with("\u{feff}\"Quand\";\"Qui\";"), "{text}");
+        assert_eq!(lines[0].matches("\";\"").count(), 6);
         assert!(
-            lines[1].starts_with("\"2026-11-23T07:00:09-05:00\",\"'=SUM(A1)\","),
+            lines[1].starts_with("\"2026-11-23T07:00:09-05:00\";\"'=SUM(A1)\";"),
             "{text}"
         );
-        assert!(lines[1].contains(",\"a \"\"b\"\", c\","), "{text}");
-        assert!(lines[2].contains(",\"'@x\",\"Échec\",\""), "{text}");
+        assert!(lines[1].contains(";\"a \"\"b\"\", c\";"), "{text}");
+        assert!(lines[2].contains(";\"'@x\";\"Échec\";\""), "{text}");
         let sentence = fault::sentence(Locale::Fr, &Fault::ClockNotSet);
         assert!(lines[2].ends_with(&format!("\"{sentence}\"")), "{text}");
+        // Where the decimal mark is a point, as the format has it.
+        let english = file(Locale::En, &rows, 2);
+        assert_eq!(
+            english
+                .lines()
+                .next()
+                .map(|head| head.matches("\",\"").count()),
+            Some(6)
+        );
+        // What is not in the file is told in its last line, which has as many cells as the others.
+        let cut = file(Locale::Fr, &rows, 12_345);
+        let last = cut.lines().last().expect("a line");
+        assert!(
+            last.contains("2 ") && last.contains("12\u{a0}345"),
+            "{last}"
+        );
+        assert_eq!(last.matches("\";\"").count(), 6);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! One volume and one snapshot, their figures against what was written.
 
 use super::house::{House, caller, noise, settings, tuning};
+use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
+use crate::catalog::{self, Context};
 use crate::control::{FixedClock, Settings, Tuning};
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
+use crate::domain::id::{CheckpointId, JobId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
@@ -221,6 +223,91 @@ fn an_object_tells_what_was_done_to_it_and_the_log_leads_to_what_is_still_there(
     let mut told = acts(view.activity);
     told.retain(|(act, _)| *act != filled);
     assert_eq!(told, [(Act::Job(point), about), (Act::Job(made), about)]);
+
+    // Acts that are no tasks lead there, too: to the volume, and from a point to its instance.
+    let avant = view.points[0].id;
+    control
+        .rename_point(owner, avant, "après", "")
+        .expect("renamed");
+    control
+        .attach_volume(owner, instance, volume)
+        .expect("attached");
+    control.detach_volume(owner, volume).expect("detached");
+    let lead = || {
+        let log = control.list_activity(owner, 1).expect("the log").rows;
+        let mut acts = acts(log);
+        acts.retain(|(act, _)| matches!(act, Act::Attach | Act::Detach | Act::RenamePoint));
+        acts
+    };
+    let to = Some(About::Volume(volume));
+    let expected = [
+        (Act::Detach, to),
+        (Act::Attach, to),
+        (Act::RenamePoint, about),
+    ];
+    assert_eq!(lead(), expected);
+    for begun in [
+        control.delete_volume(owner, volume),
+        control.delete_point(owner, avant),
+    ] {
+        house.succeeded(begun.expect("begun").job);
+    }
+    assert_eq!(
+        lead(),
+        expected.map(|(act, _)| (act, None)),
+        "they are gone"
+    );
+}
+
+#[test]
+fn i16_a_snapshot_and_a_template_stay_while_there_is_work_on_them_or_from_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tuning = Tuning {
+        hypervisor: false,
+        ..tuning()
+    };
+    let house = House::open_with(settings(folder.path()), tuning);
+    let (control, owner) = (&house.control, &house.owner);
+    let snapshot = house.new_snapshot(house.new_volume("v"), "copie");
+    let template = house.guest_template("systeme", false);
+    let delete = |which: &str| match which {
+        "copie" => control.delete_snapshot(owner, snapshot),
+        _ => control.delete_template(owner, template),
+    };
+    for (which, id, kind) in [
+        ("copie", snapshot.to_string(), JobKind::VerifySnapshot),
+        ("systeme", template.to_string(), JobKind::CreateTemplate),
+    ] {
+        for (subject, source) in [
+            (id.clone(), None),
+            (VolumeId::new().to_string(), Some(id.clone())),
+        ] {
+            let job = NewJob {
+                id: JobId::new(),
+                organization: house.organization(),
+                kind,
+                subject,
+                subject_name: which,
+                source,
+                args: "{}".to_owned(),
+                total: None,
+                asked_by: None,
+            };
+            let catalog = control.catalog();
+            catalog
+                .write(|tx| insert_job(tx, &job, i64::MAX))
+                .expect("written");
+            let in_use = Fault::InUse {
+                name: which.to_owned(),
+            };
+            assert_eq!(delete(which), Err(in_use));
+            let gone: Result<usize, catalog::Error> = catalog.write(|tx| {
+                tx.execute("DELETE FROM jobs WHERE id = ?1", [job.id.to_string()])
+                    .context("forget a job")
+            });
+            assert_eq!(gone.expect("written"), 1);
+        }
+    }
 }
 
 #[test]

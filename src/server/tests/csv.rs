@@ -51,10 +51,10 @@ async fn i15_the_log_is_a_file_for_members_of_what_they_asked_for() {
     assert!(headers[0].starts_with("text/csv; charset=utf-8"));
     assert!(headers[1].starts_with("attachment; filename="));
     assert_eq!(headers[2], "no-store");
-    assert!(text.starts_with("\u{feff}\"Quand\","), "{text}");
+    assert!(text.starts_with("\u{feff}\"Quand\";"), "{text}");
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(
-        text.contains(",\"Console\",") && text.contains(",\"ours\",\"Réussite\","),
+        text.contains(";\"Console\";") && text.contains(";\"ours\";\"Réussite\";"),
         "{text}"
     );
     let (_, _, text) = file(&house, &stranger, "").await;
