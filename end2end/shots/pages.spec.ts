@@ -94,10 +94,9 @@ test('instances: several, branches, comparison, an undone restoration, long name
     const branching = rows.find(({ children }) => children > 1) ?? rows[0]!;
     const on = (dialog: string) => `${at}/points/${branching.id}?dialog=${dialog}&instance=${running.id}&point=${branching.id}`;
     for (const [name, path] of Object.entries({
-      'points-by-date': `${at}/points?view=time`,
-      'points-compare': `${at}/points/compare?from=${rows[0]!.id}&to=here`,
       'points-delete-branch': on('delete-branch'),
       'points-new-volume': on('volume-from-point'),
+      'points-new-template': on('template-from-point'),
     })) {
       await visit(page, path);
       await keep(page, name);

@@ -54,7 +54,9 @@ export async function screens(api: Api): Promise<Record<string, string>> {
     if (!first) continue;
     const point = (first as unknown as { id: string }).id;
     all[`instance-${name}-point`] = `${page}/points/${point}`;
-    for (const act of ['rename-point', 'delete-point', 'rollback']) {
+    all[`instance-${name}-points-by-date`] = `${page}/points?view=time`;
+    all[`instance-${name}-points-compare`] = `${page}/points/compare?from=${point}&to=here`;
+    for (const act of ['rename-point', 'delete-point', 'delete-branch', 'volume-from-point', 'template-from-point', 'rollback']) {
       all[`instance-${name}-${act}`] = `${page}/points/${point}?dialog=${act}&instance=${instance.id}&point=${point}`;
     }
   }

@@ -13,6 +13,12 @@ const test = base.extend<object, { server: Server }>({
     const server = await Server.start();
     const api = await Api.as(server);
     await prepare(api);
+    // An instance that stands, with points, one of which it was brought back to.
+    const instance = await api.createInstance('preprod-web-node01');
+    const first = await api.createPoint(instance, 'avant-mise-a-jour');
+    await api.createPoint(instance, 'apres-mise-a-jour');
+    await api.rollBack(first);
+    await api.settled(instance.name, 'stopped');
     await api.dispose();
     await use(server);
     await server.dispose();
@@ -28,6 +34,7 @@ function stable(tree: string): string {
     .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
     .replace(/(\d{1,2}(ᵉʳ)? [a-zéû]+\.? \d{4}( à|,) \d{1,2}\u{a0}h(\u{a0}\d{2})?)/gu, 'DATE')
     .replace(/[A-Z][a-z]+\.? \d{1,2}, \d{4}( at|,) \d{1,2}:\d{2}\u{a0}?\s?[ap]\.m\./gu, 'DATE')
+    .replace(/\d+[\s\u{a0}](s|min|h)(?=\.")/gu, 'DURATION')
     .replace(/\d+([,.]\d+)?[\s\u{a0}](octets?|bytes?|[KMGT]i[oB])/gu, 'SIZE')
     .replace(/(?<!level=)\d+/g, '0');
 }
