@@ -17,6 +17,9 @@ test('a snapshot is taken with a thumb, and nothing is wider than the screen', a
   await take.button('dialog-confirm').click();
   await ui.open('/snapshots');
   await expect(ui.row(copy)).toContainText(w('snapshot-state', { state: 'saved' }));
+  // What goes beyond the left edge cannot even be scrolled to.
+  const tasks = await page.locator('.tasks').boundingBox();
+  expect(tasks!.x).toBeGreaterThanOrEqual(0);
   for (const path of ['/volumes', '/snapshots', '/activity', '/help/snapshot-or-recovery-point']) {
     await ui.open(path);
     expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), path).toBeLessThanOrEqual(0);

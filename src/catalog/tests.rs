@@ -174,32 +174,35 @@ fn many_who_read_share_few_connections_and_none_waits_for_itself() {
     use std::sync::atomic::{AtomicUsize, Ordering};
     let folder = tempfile::tempdir().expect("a folder");
     let catalog = Catalog::open(&folder.path().join("catalog.db")).expect("a catalog");
-    let (inside, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    // All of those who may read at once stand in the middle of it before the first one goes on.
-    let full = std::sync::Barrier::new(super::READERS);
-    let read = |turn: usize| {
-        catalog.read::<_, super::Error>(|_| {
-            most.fetch_max(inside.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            if turn == 0 {
-                full.wait();
-                catalog.read::<_, super::Error>(|_| Ok(()))?;
-            }
-            inside.fetch_sub(1, Ordering::SeqCst);
-            Ok(())
-        })
-    };
+    let inside = AtomicUsize::new(0);
+    let all = std::sync::Barrier::new(super::READERS + 1);
+    let leave = std::sync::Barrier::new(super::READERS + 1);
     std::thread::scope(|scope| {
         for _ in 0..super::READERS {
-            scope.spawn(|| (0..8).for_each(|turn| read(turn).expect("an answer")));
             scope.spawn(|| {
-                while most.load(Ordering::SeqCst) < super::READERS {
-                    std::thread::yield_now();
-                }
-                (1..8).for_each(|turn| read(turn).expect("an answer"));
+                let read = catalog.read::<_, super::Error>(|_| {
+                    all.wait();
+                    leave.wait();
+                    // A read within a read has a connection of its own: it would wait for itself.
+                    catalog.read::<_, super::Error>(|_| Ok(()))
+                });
+                read.expect("an answer");
             });
         }
+        all.wait();
+        let late = scope.spawn(|| {
+            let read =
+                catalog.read::<_, super::Error>(|_| Ok(inside.fetch_add(1, Ordering::SeqCst)));
+            read.expect("an answer");
+        });
+        // Long enough for a read that does not wait.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let early = inside.load(Ordering::SeqCst);
+        leave.wait();
+        late.join().expect("it has read");
+        assert_eq!(early, 0, "it waits for a connection");
     });
-    assert_eq!(most.into_inner(), super::READERS);
+    assert_eq!(inside.into_inner(), 1);
     let open = |catalog: &Catalog| {
         let readers = super::lock(&catalog.inner.readers);
         (readers.open, readers.idle.len())

@@ -5,7 +5,7 @@ use super::disks::{
 };
 use super::guest::boot_sector;
 use super::house::caller;
-use crate::catalog::jobs::{NewJob, insert_job};
+use crate::catalog::jobs::{NewJob, insert_job, job_of};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{JobId, VolumeId};
 use crate::domain::job::JobKind;
@@ -224,6 +224,15 @@ fn a_template_of_a_point_holds_what_the_root_disk_held_and_outlives_the_point() 
     assert!(house.templates().is_empty());
 
     let begun = make(first, "modèle").expect("begun");
+    let job = control
+        .catalog()
+        .read(|tx| job_of(tx, house.organization(), begun.job));
+    let job = job.expect("an answer").expect("the job");
+    assert_eq!(
+        job.source,
+        Some(first.to_string()),
+        "the point stays until it is made"
+    );
     house.succeeded(begun.job);
     let all = house.job(begun.job).total.expect("a total");
     let taken = Fault::NameTaken {

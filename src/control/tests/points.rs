@@ -161,32 +161,37 @@ fn safety_points_go_by_themselves_after_seven_days() {
     clock.advance(UNDO_MS - 1);
     assert_eq!(control.core.remove_old_points().expect("looked"), 0);
     clock.advance(1);
-    // What is made from it is made first.
-    let reads = NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind: JobKind::CreateVolume,
-        subject: "a volume".to_owned(),
-        subject_name: "a volume",
-        source: Some(undo.to_string()),
-        args: "{}".to_owned(),
-        total: None,
-        asked_by: None,
-    };
+    // What is made from it, or is done on its instance, comes first.
     let catalog = control.catalog();
-    catalog
-        .write(|tx| insert_job(tx, &reads, i64::MAX))
-        .expect("written");
-    assert_eq!(control.core.remove_old_points().expect("looked"), 0);
-    assert!(points(&house, id).undo.is_some(), "it is still there");
-    let claimed = catalog.claim_job(&[JobKind::CreateVolume], i64::MAX);
-    assert!(claimed.expect("claimed").is_some());
-    let ended = catalog.write(|tx| end_job(tx, reads.id, JobState::Failed, 0));
-    assert!(
-        ended
-            .map_err(|error: crate::catalog::Error| error)
-            .expect("ended")
-    );
+    for (subject, source) in [
+        ("a volume".to_owned(), Some(undo.to_string())),
+        (id.to_string(), None),
+    ] {
+        let work = NewJob {
+            id: JobId::new(),
+            organization: house.organization(),
+            kind: JobKind::CreateVolume,
+            subject,
+            subject_name: "a volume",
+            source,
+            args: "{}".to_owned(),
+            total: None,
+            asked_by: None,
+        };
+        catalog
+            .write(|tx| insert_job(tx, &work, i64::MAX))
+            .expect("written");
+        assert_eq!(control.core.remove_old_points().expect("looked"), 0);
+        assert!(points(&house, id).undo.is_some(), "it is still there");
+        let claimed = catalog.claim_job(&[JobKind::CreateVolume], i64::MAX);
+        assert!(claimed.expect("claimed").is_some());
+        let ended = catalog.write(|tx| end_job(tx, work.id, JobState::Failed, 0));
+        assert!(
+            ended
+                .map_err(|error: crate::catalog::Error| error)
+                .expect("ended")
+        );
+    }
     // Whoever looks after the guests may have been there first.
     assert!(control.core.remove_old_points().expect("looked") <= 1);
     // It is under way or done: asked again, nothing more is begun.

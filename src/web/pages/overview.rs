@@ -94,6 +94,17 @@ fn points(locale: Locale, view: &InstanceView) -> AnyView {
         .into_any()
 }
 
+fn processor(cpu: &str) -> AnyView {
+    match cpu.split_once(',') {
+        Some((model, features)) => {
+            let (model, features) = (model.to_owned(), features.replace(',', ", "));
+            view! { <details><summary>{model}</summary> <code>{features}</code></details> }
+                .into_any()
+        }
+        None => plain(cpu.to_owned()),
+    }
+}
+
 fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
     let counted = |href: String, count: u32| {
         view! { <a href=href>{format::count(locale, u64::from(count))}</a> }.into_any()
@@ -119,7 +130,7 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
         let way = t!(locale, "instance-memory-way", way = way);
         fact(t!(locale, "instance-memory"), plain(way))
     });
-    // What never ran has none yet. The model and its flags are one word, which no line would hold.
+    // What never ran has none yet. The model says it to people; the features that are taken from it or added to it are folded.
     let machine = (!hardware.machine.is_empty()).then(|| {
         let machine = t!(
             locale,
@@ -129,7 +140,7 @@ fn facts(locale: Locale, frame: &Frame, view: &InstanceView) -> AnyView {
         );
         view! {
             {fact(t!(locale, "instance-machine"), plain(machine))}
-            {fact(t!(locale, "instance-cpu"), plain(hardware.cpu.replace(',', ", ")))}
+            {fact(t!(locale, "instance-cpu"), processor(&hardware.cpu))}
         }
         .into_any()
     });
