@@ -308,6 +308,7 @@ test('a snapshot of the root volume becomes a template, and an instance made fro
 });
 
 test('every page and dialog of an instance is accessible in light and dark, and no wider than its window', async ({ page, api }) => {
+  test.setTimeout(300_000);
   await signIn(page);
   const of = Object.entries(await screens(api)).filter(([name]) => name.startsWith('instance-'));
   expect(of.length).toBeGreaterThan(10);
