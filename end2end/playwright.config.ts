@@ -28,7 +28,8 @@ const config: PlaywrightTestConfig<Options> = {
   forbidOnly: !!process.env.CI,
   // A test that passes only when tried again is told in the closing table of ./dev test.
   retries: process.env.CI ? 1 : 0,
-  timeout: 45_000,
+  // Four times what the longest takes on a quiet machine: a test that hangs ends, one that is slowed down does not fail.
+  timeout: 90_000,
   expect: { timeout: 15_000 },
   reporter: [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON_OUTPUT_NAME ?? 'test-results/report.json' }]],
   use: { trace: 'on-first-retry', screenshot: 'only-on-failure' },

@@ -277,3 +277,20 @@ test('focus goes back to where a dialog was opened, however it is left', async (
   await page.keyboard.press('Escape');
   await expect(create).toBeFocused();
 });
+
+test('what would be refused is not offered, wherever its address came from', async ({ page, api, w, unique, expected }) => {
+  for (const status of [404, 409]) expected.answer(status, /^\/api/);
+  const instance = await api.createInstance(unique('n'));
+  const root = (await api.volumesOf(instance))[0]!;
+  const point = await api.createPoint(instance, unique('p'));
+  await signIn(page);
+  const ui = new Ui(page, w);
+  await ui.open(`/volumes?dialog=delete-volume&volume=${root.id}`);
+  const dialog = ui.dialog('delete-volume-title');
+  await expect(dialog.root.getByText(w('fault-attached', { name: root.name, instance: instance.name }))).toBeVisible();
+  await expect(dialog.root.locator('form')).toHaveCount(0);
+  // The same of what is being deleted.
+  await api.post('/api/points/delete', { point: point.id });
+  await ui.open(`/instances/${instance.id}/points?dialog=delete-point&point=${point.id}`);
+  await expect(ui.dialog('delete-point-title').root.locator('form')).toHaveCount(0);
+});

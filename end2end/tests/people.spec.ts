@@ -111,6 +111,29 @@ test('a member is invited by a link, gets another role, and is signed out when r
   expect(words).toBeTruthy();
 });
 
+test('an invitation that goes does not leave the focus on the next one’s button', async ({ page, visitor, w, unique }) => {
+  const emails = [1, 2, 3].map((number) => `${unique(`focus${number}`)}@boreale.example`);
+  const withdraw = (of: typeof page, email: string) => of.getByRole('button', { name: w('organization-withdraw-named', { email }) });
+  await signIn(page);
+  await open(page, '/organization');
+  for (const email of emails) {
+    await page.getByLabel(w('sign-in-email'), { exact: true }).fill(email);
+    await page.getByRole('button', { name: w('organization-invite-submit') }).click();
+    await expect(withdraw(page, email)).toBeVisible();
+    await hydrated(page);
+  }
+  const other = await visitor(people.owner);
+  await open(other, '/organization');
+  // The one before and the one after go; this one stays, with the focus.
+  await withdraw(page, emails[1]!).focus();
+  for (const email of [emails[0]!, emails[2]!]) {
+    await withdraw(other, email).click();
+    await expect(withdraw(page, email)).toHaveCount(0);
+    await expect(withdraw(page, emails[1]!)).toBeFocused();
+  }
+  await withdraw(page, emails[1]!).click();
+});
+
 test('the last Owner stays, and nobody changes their own role', async ({ page, w, visitor }) => {
   const stranger = await visitor(people.stranger);
   await open(stranger, '/organization');

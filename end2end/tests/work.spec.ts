@@ -56,4 +56,13 @@ test('the page of tasks has what ended lately, follows what happens, and is link
   const ended = page.getByRole('main').getByRole('listitem').filter({ has: page.getByText(name, { exact: true }) });
   await expect(ended).toContainText(w('job-kind', { kind: 'create-volume' }));
   await expect(ended).toContainText(w('job-state-succeeded'));
+  // What comes above it does not take its place, with the focus; and its name leads to what it made.
+  const link = ended.getByRole('link', { name, exact: true });
+  await link.focus();
+  const next = unique('suivant');
+  await api.createVolume(next);
+  await expect(page.getByRole('main').getByRole('link', { name: next, exact: true })).toBeVisible();
+  await expect(link).toBeFocused();
+  await link.click();
+  await expect(page.getByRole('heading', { level: 1, name, exact: true })).toBeVisible();
 });

@@ -1325,11 +1325,11 @@ fault-needs-uefi = “{ $name }” starts with UEFI only, which the hypervisor d
 fault-not-a-root-volume = “{ $name }” is a snapshot of a data volume. A template is made from a snapshot of a root volume.
 fault-disk-elsewhere = The volume “{ $volume }” of this point is now attached to the instance “{ $instance }”. Detach it from there, then try again.
 fault-no-memory-to-keep = The instance “{ $name }” is not running: it has no memory to keep. Start it, or create the point without memory.
-fault-memory-elsewhere = The memory in this point was saved with { $then }; this zone now has { $now }. The instance cannot go on there from where it was.
-fault-memory-damaged = The memory in the point “{ $name }” is damaged or missing on the hypervisor. The instance was not rolled back and is as it was.
+fault-memory-elsewhere = The memory in this point was saved with { $then }; this zone now has { $now }. The instance cannot go on there from where it was, but data volumes can still be made of the point’s disks.
+fault-memory-damaged = The memory in the point “{ $name }” is damaged or missing on the hypervisor. The instance was not rolled back and is as it was. Data volumes can still be made of the point’s disks.
 fault-memory-not-saved = The memory of the instance “{ $name }” could not be saved. The point was not created and the instance is running. Try again, or create the point without memory.
 fault-clock-not-set = The guest agent did not answer: the instance’s clock is still that of the recovery point. Set it inside the instance.
-fault-no-safety-point = The safety point could not be created. The rollback did not begin, and the instance is as it was.
+fault-no-safety-point = The safety point could not be created. The rollback did not begin, and the instance is as it was. Check the free space of the zone, then try again.
 fault-plan-outdated = The instance has changed since this dialog was opened. Check what will change, then confirm again.
 fault-several-refused = { $started ->
     [0] The action did not begin on any of the chosen objects.
@@ -1340,7 +1340,7 @@ fault-several-refused = { $started ->
    *[other] { $refused_text } objects were left out, “{ $name }” among them: { $reason }
 }
 fault-text-too-long = This description is too long: { $max } characters at most.
-fault-not-undoable = This rollback can no longer be undone.
+fault-not-undoable = This rollback can no longer be undone. Choose the recovery point to go back to in the tree.
 fault-not-interruptible = This task can no longer be interrupted. Wait for it to end.
 fault-not-retryable = This task cannot be retried. Start the action again.
 fault-interrupted = The task was interrupted by a member. Start it again if needed.
@@ -1412,6 +1412,22 @@ date-clock-sharp = { $half ->
     [am] { $hour }:00 a.m.
    *[pm] { $hour }:00 p.m.
 }
+
+## Time zones: the parts of the world; places come from CLDR
+
+time-zone-part = { $part ->
+    [Africa] Africa
+    [America] America
+    [Antarctica] Antarctica
+    [Arctic] Arctic
+    [Asia] Asia
+    [Atlantic] Atlantic Ocean
+    [Australia] Australia
+    [Indian] Indian Ocean
+    [Pacific] Pacific Ocean
+   *[Europe] Europe
+}
+time-zone-montreal = Montréal
 
 ## States of instances, points and templates
 

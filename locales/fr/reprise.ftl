@@ -33,7 +33,7 @@ role-owner = Propriétaire
 role-editor = Éditeur
 role-viewer = Observateur
 role-viewer-note = Votre rôle, Observateur, permet de consulter. Pour agir, demandez à un propriétaire de l’organisation de changer votre rôle.
-live-lost = La connexion avec le serveur est coupée depuis { $time } : ce qui est affiché peut dater. De nouvelles tentatives se font d’elles-mêmes.
+live-lost = La connexion avec le serveur est coupée depuis { $time } : ce que vous voyez n’est peut-être plus à jour. La console tente de se reconnecter.
 live-again = Réessayer maintenant
 live-role = Votre rôle a changé : cette page montre encore ce qu’il permettait avant.
 live-role-again = Recharger la page
@@ -751,8 +751,8 @@ delete-branch-submit = Supprimer la branche
 volume-from-point-what = Un nouveau volume de données aura le contenu d’un disque au point « { $name } », dans la même zone. Ni le point ni l’instance ne changent.
 volume-from-point-disk = Disque
 volume-from-point-cost = Rien n’est copié : le volume ne prend de l’espace qu’à mesure qu’il change, et tant qu’il existe, le contenu du disque est conservé même si le point est supprimé.
-template-from-point-what = Le volume racine, tel qu’il était au point « { $name } » ({ $size }), deviendra un modèle, dont toutes les zones de la région pourront se servir. Ni le point ni l’instance ne changent, et le point peut être supprimé ensuite.
-template-from-point-only = Le modèle n’aura que le volume racine : ni les autres disques du point, ni la mémoire.
+template-from-point-what = Le volume principal, tel qu’il était au point « { $name } » ({ $size }), deviendra un modèle, dont toutes les zones de la région pourront se servir. Ni le point ni l’instance ne changent, et le point peut être supprimé ensuite.
+template-from-point-only = Le modèle n’aura que le volume principal : ni les autres disques du point, ni la mémoire.
 rollback-what = « { $instance } » reviendra au point « { $point } ».
 undo-what = « { $instance } » reviendra à ce qu’elle était juste avant la restauration à « { $point } ».
 rollback-now = Maintenant
@@ -1326,11 +1326,11 @@ fault-needs-uefi = « { $name } » ne démarre qu’avec UEFI, que l’hypervi
 fault-not-a-root-volume = « { $name } » est la copie d’un volume de données. Un modèle se crée à partir de la copie instantanée d’un volume principal.
 fault-disk-elsewhere = Le volume « { $volume } » de ce point est maintenant rattaché à l’instance « { $instance } ». Détachez-le de celle-ci, puis recommencez.
 fault-no-memory-to-keep = L’instance « { $name } » n’est pas en marche : elle n’a pas d’état de la mémoire à conserver. Démarrez-la, ou créez le point sans la mémoire.
-fault-memory-elsewhere = L’état de la mémoire de ce point a été pris avec { $then } ; cette zone a maintenant { $now }. L’instance ne peut pas y reprendre là où elle en était.
-fault-memory-damaged = L’état de la mémoire du point « { $name } » est endommagé ou absent sur l’hyperviseur. L’instance n’a pas été restaurée et reste comme avant.
+fault-memory-elsewhere = L’état de la mémoire de ce point a été pris avec { $then } ; cette zone a maintenant { $now }. L’instance ne peut pas y reprendre là où elle en était, mais les disques du point peuvent encore donner des volumes de données.
+fault-memory-damaged = L’état de la mémoire du point « { $name } » est endommagé ou absent sur l’hyperviseur. L’instance n’a pas été restaurée et reste comme avant. Les disques du point peuvent encore donner des volumes de données.
 fault-memory-not-saved = L’état de la mémoire de l’instance « { $name } » n’a pas pu être enregistré. Le point n’a pas été créé et l’instance est en marche. Recommencez, ou créez le point sans la mémoire.
 fault-clock-not-set = L’agent invité n’a pas répondu : l’horloge de l’instance est restée à l’heure du point de reprise. Réglez-la dans l’instance.
-fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant.
+fault-no-safety-point = Le point de sécurité n’a pas pu être créé. La restauration n’a pas commencé et l’instance est comme avant. Vérifiez l’espace libre de la zone, puis recommencez.
 fault-plan-outdated = L’instance a changé depuis l’ouverture de ce dialogue. Vérifiez ce qui va changer, puis confirmez de nouveau.
 fault-several-refused = { $started ->
     [0] L’action n’a commencé sur aucun des éléments choisis.
@@ -1341,7 +1341,7 @@ fault-several-refused = { $started ->
    *[other] { $refused_text } éléments ont été laissés de côté, dont « { $name } » : { $reason }
 }
 fault-text-too-long = Cette description est trop longue : { $max } caractères au plus.
-fault-not-undoable = Cette restauration ne peut plus être annulée.
+fault-not-undoable = Cette restauration ne peut plus être annulée. Choisissez dans l’arborescence le point de reprise auquel revenir.
 fault-not-interruptible = Cette tâche ne peut plus être interrompue. Attendez qu’elle se termine.
 fault-not-retryable = Cette tâche ne peut pas être réessayée. Lancez l’action de nouveau.
 fault-interrupted = La tâche a été interrompue par un membre. Lancez-la de nouveau si nécessaire.
@@ -1413,6 +1413,22 @@ date-clock-sharp = { $half ->
     [am] { $hour } h
    *[pm] { $hour } h
 }
+
+## Fuseaux horaires : les parties du monde ; les lieux viennent du CLDR
+
+time-zone-part = { $part ->
+    [Africa] Afrique
+    [America] Amérique
+    [Antarctica] Antarctique
+    [Arctic] Arctique
+    [Asia] Asie
+    [Atlantic] Océan Atlantique
+    [Australia] Australie
+    [Indian] Océan Indien
+    [Pacific] Océan Pacifique
+   *[Europe] Europe
+}
+time-zone-montreal = Montréal
 
 ## États des instances, des points et des modèles
 

@@ -3,13 +3,16 @@
 
 pub(super) mod act;
 
+use self::act::may_move;
 use super::error::explain;
 use super::moments::{moment, time_zone};
 use super::volumes::gone_with;
 use super::{Actor, Caller, Control, narrow, page_of, serial};
 use crate::catalog::instances::{Instance, ListedInstance, instance_of};
+use crate::catalog::points::point_being_read;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, OrganizationId};
+use crate::domain::instance::InstanceEvent;
 use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::volume::VolumeState;
@@ -139,7 +142,7 @@ impl Control {
     /// What deleting the instance would mean.
     ///
     /// # Errors
-    /// [`Fault::NotFound`].
+    /// Those of [`Self::delete_instance`]: what would be refused is not offered.
     pub fn instance_deletion(
         &self,
         caller: &Caller,
@@ -147,6 +150,13 @@ impl Control {
     ) -> Result<InstanceDeletion, Fault> {
         let actor = caller.must(Permission::Read)?;
         let instance = self.instance_of(actor.organization, id)?;
+        self.core.look(|tx| {
+            may_move(tx, &instance, InstanceEvent::DeleteAsked)?;
+            match point_being_read(tx, id)? {
+                Some(name) => Err(Fault::InUse { name }.into()),
+                None => Ok(()),
+            }
+        })?;
         let gone = self.gone_with_instance(&instance)?;
         let zone = self.core.zones.get(instance.zone)?;
         let frees = |references: &[Reference]| -> Result<Bytes, Fault> {

@@ -334,11 +334,12 @@ impl Control {
     /// What deleting the point would mean.
     ///
     /// # Errors
-    /// [`Fault::NotFound`].
+    /// Those of [`Self::delete_point`]: what would be refused is not offered.
     pub fn point_deletion(&self, caller: &Caller, id: PointId) -> Result<PointDeletion, Fault> {
         let actor = caller.must(Permission::Read)?;
         let (instance, points) = self.core.look(|tx| {
             let point = point_of(tx, actor.organization, id)?.ok_or(NO_POINT)?;
+            may_delete(tx, &point)?;
             let instance = instance_of(tx, actor.organization, point.instance)?.ok_or(NO_POINT)?;
             Ok((instance, points_of_instance(tx, point.instance)?))
         })?;

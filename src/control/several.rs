@@ -400,6 +400,11 @@ impl Tally {
         match (self.first, self.reason) {
             (Some(first), None) => Ok(Started {
                 others: self.started.saturating_sub(1),
+                object: if self.started > 1 {
+                    String::new()
+                } else {
+                    first.object
+                },
                 ..first
             }),
             (None, None) => Err(Fault::NotFound { what }),

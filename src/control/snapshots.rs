@@ -190,7 +190,7 @@ impl Control {
     /// What deleting the snapshot would mean.
     ///
     /// # Errors
-    /// [`Fault::NotFound`], [`Fault::ObjectStoreUnavailable`].
+    /// [`Fault::ObjectStoreUnavailable`]; those of [`Self::delete_snapshot`]: what would be refused is not offered.
     pub fn snapshot_deletion(
         &self,
         caller: &Caller,
@@ -198,6 +198,7 @@ impl Control {
     ) -> Result<DeletionPlan, Fault> {
         let actor = caller.must(Permission::Read)?;
         let snapshot = self.snapshot_of(actor.organization, id)?;
+        self.core.look(|tx| may_delete(tx, &snapshot).map(drop))?;
         let mut frees = 0;
         if snapshot.state.is_usable() {
             let found = self

@@ -232,7 +232,7 @@ impl Control {
     /// What deleting the template would mean.
     ///
     /// # Errors
-    /// [`Fault::NotFound`], [`Fault::ObjectStoreUnavailable`].
+    /// [`Fault::ObjectStoreUnavailable`]; those of [`Self::delete_template`]: what would be refused is not offered.
     pub fn template_deletion(
         &self,
         caller: &Caller,
@@ -240,6 +240,7 @@ impl Control {
     ) -> Result<DeletionPlan, Fault> {
         let actor = caller.must(Permission::Read)?;
         let template = self.template_of(actor.organization, id)?;
+        self.core.look(|tx| may_delete(tx, &template).map(drop))?;
         let mut frees = 0;
         if template.state == TemplateState::Ready {
             let found = self

@@ -164,10 +164,12 @@ impl Control {
     /// What deleting the volume would mean.
     ///
     /// # Errors
-    /// [`Fault::NotFound`].
+    /// Those of [`Self::delete_volume`]: what would be refused is not offered.
     pub fn volume_deletion(&self, caller: &Caller, id: VolumeId) -> Result<DeletionPlan, Fault> {
         let actor = caller.must(Permission::Read)?;
         let volume = self.volume_of(actor.organization, id)?;
+        self.not_open(&volume)?;
+        self.core.look(|tx| may_delete(tx, &volume).map(drop))?;
         let snapshots = self.ask(self.catalog().snapshots_of_volume(id))?;
         let frees = self.freed_with(&volume, &snapshots)?;
         let kept = snapshots

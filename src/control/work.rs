@@ -226,6 +226,11 @@ impl Control {
             job: asked.id,
             kind: asked.kind,
             subject: asked.name.to_owned(),
+            object: if asked.kind.deletes() {
+                String::new()
+            } else {
+                asked.subject.clone()
+            },
             others: u32::try_from(asked.also.len()).unwrap_or(u32::MAX),
         })
     }
@@ -240,6 +245,13 @@ impl Control {
             kind: job.kind,
             state: job.state,
             subject: job.subject_name.clone(),
+            object: if job.kind.deletes()
+                || (job.kind.makes() && job.state == JobState::Interrupted)
+            {
+                String::new()
+            } else {
+                job.subject.clone()
+            },
             done: job.done,
             total: job.total,
             speed: if job.state == JobState::Running {

@@ -73,6 +73,30 @@ pub enum JobState {
 }
 
 impl JobKind {
+    /// Whether its object goes with its success.
+    #[must_use]
+    pub const fn deletes(self) -> bool {
+        matches!(
+            self,
+            Self::DeleteVolume | Self::DeleteSnapshot | Self::DeleteInstance | Self::DeleteTemplate
+        )
+    }
+
+    /// Whether its object is there because of it, and goes when it is undone.
+    #[must_use]
+    pub const fn makes(self) -> bool {
+        matches!(
+            self,
+            Self::CreateVolume
+                | Self::ImportVolume
+                | Self::RestoreVolume
+                | Self::TakeSnapshot
+                | Self::CreateInstance
+                | Self::CreateTemplate
+                | Self::ImportTemplate
+        )
+    }
+
     /// Every kind, for tests and for the catalog.
     pub const ALL: [Self; 19] = [
         Self::CreateVolume,

@@ -10,6 +10,8 @@ pub mod fault;
 pub mod format;
 #[cfg(feature = "ssr")]
 mod loader;
+#[cfg(feature = "ssr")]
+pub mod places;
 pub mod plain;
 #[cfg(feature = "ssr")]
 mod sheet;

@@ -197,6 +197,8 @@ pub struct JobView {
     pub state: JobState,
     /// The name of what it works on.
     pub subject: String,
+    /// The id of that; empty where it goes, or is gone.
+    pub object: String,
     /// Bytes done.
     pub done: Bytes,
     /// Bytes to do, once that is known.
@@ -360,6 +362,9 @@ pub struct Started {
     pub kind: JobKind,
     /// The name of what it works on.
     pub subject: String,
+    /// The id of that; empty where it goes, or where it is one of several.
+    #[serde(default)]
+    pub object: String,
     /// How many other objects the same was set going on.
     #[serde(default)]
     pub others: u32,

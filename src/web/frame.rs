@@ -14,7 +14,7 @@ use crate::domain::locale::Locale;
 use crate::domain::role::Permission;
 use crate::domain::theme::Theme;
 use crate::i18n::{format, t, words};
-use crate::view::{JobView, SessionView};
+use crate::view::SessionView;
 use leptos::prelude::*;
 use leptos::server::SharedValue;
 use leptos_meta::Title;
@@ -343,7 +343,7 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
                             });
                             view! {
                                 <li>
-                                    {follow(move || job.with(|job| maybe(job.as_ref().map(|job| task(locale, &frame, job)))))}
+                                    {follow(move || job.with(|job| maybe(job.as_ref().map(|job| progress::task(locale, &frame, job)))))}
                                 </li>
                             }
                             .into_any()
@@ -356,15 +356,6 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
     };
     view! { <div class="tasks-place"><Transition fallback=|| ()>{panel()}</Transition></div> }
         .into_any()
-}
-
-fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
-    view! {
-        <p class="what"><b>{words::job_kind(locale, job.kind)}</b> <bdi>{job.subject.clone()}</bdi></p>
-        <div class="how">{progress::job_status(locale, job)} {progress::acts(locale, frame, job)}</div>
-        {progress::detail(locale, job)}
-    }
-    .into_any()
 }
 
 /// A plain form: the language is a cookie, and the page stays the same.

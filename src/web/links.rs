@@ -2,6 +2,7 @@
 
 use super::erased::{Memo, memo};
 use crate::domain::id::{InstanceId, PointId, SnapshotId, TemplateId, VolumeId};
+use crate::domain::job::JobKind;
 use crate::view::{About, Listing, SeveralAct};
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
@@ -358,6 +359,34 @@ pub fn about(about: About, name: &str) -> String {
         About::Snapshot(id) => snapshot(id),
         About::Template(_) => format!("{TEMPLATES}?find={}", escaped(name)),
         About::Zone(id) => format!("{VOLUMES}?zone={id}"),
+    }
+}
+
+/// The page on which work and its result are seen: of its object, or the list where that has none or is not there.
+pub fn work(kind: JobKind, object: &str) -> String {
+    let (list, page) = match kind {
+        JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {
+            (SNAPSHOTS, "")
+        }
+        JobKind::CreateVolume
+        | JobKind::ImportVolume
+        | JobKind::DeleteVolume
+        | JobKind::RestoreVolume
+        | JobKind::FillVolume => (VOLUMES, ""),
+        JobKind::CreateInstance
+        | JobKind::StartInstance
+        | JobKind::StopInstance
+        | JobKind::RebootInstance
+        | JobKind::DeleteInstance => (INSTANCES, ""),
+        JobKind::CreatePoint | JobKind::DeletePoint | JobKind::Rollback => (INSTANCES, "/points"),
+        JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
+            return TEMPLATES.to_owned();
+        }
+    };
+    if object.is_empty() {
+        list.to_owned()
+    } else {
+        format!("{list}/{object}{page}")
     }
 }
 

@@ -7,7 +7,7 @@ use super::erased::{RwSignal, each, effect, maybe};
 use super::links;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
-use crate::domain::job::{JobKind, JobState};
+use crate::domain::job::JobState;
 use crate::domain::locale::Locale;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{JobView, Started};
@@ -37,7 +37,7 @@ struct Toast {
     /// The name of what it is about; empty where there is none.
     subject: String,
     note: Option<String>,
-    link: Option<&'static str>,
+    link: Option<String>,
     bad: bool,
     /// The task that it says was set going.
     begun: Option<JobId>,
@@ -178,7 +178,7 @@ impl Toasts {
             title: words::started(locale, started.kind),
             subject,
             note: Some(t!(locale, "toast-leave")),
-            link: Some(place(started.kind)),
+            link: Some(links::work(started.kind, &started.object)),
             begun: Some(started.job),
             ..Toast::default()
         });
@@ -222,7 +222,7 @@ impl Toasts {
             title,
             subject: job.subject.clone(),
             note: reason.map(|reason| fault::sentence(locale, reason)),
-            link: Some(place(job.kind)),
+            link: Some(links::work(job.kind, &job.object)),
             bad: failed,
             ..Toast::default()
         });
@@ -249,35 +249,10 @@ impl Toasts {
                 count_text = format::count(locale, all)
             ),
             note: (failed > 0).then_some(note),
-            link: Some(links::ACTIVITY),
+            link: Some(links::ACTIVITY.to_owned()),
             bad: failed > 0,
             ..Toast::default()
         });
-    }
-}
-
-/// The page on which the work and its result are seen.
-const fn place(kind: JobKind) -> &'static str {
-    match kind {
-        JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {
-            links::SNAPSHOTS
-        }
-        JobKind::CreateVolume
-        | JobKind::ImportVolume
-        | JobKind::DeleteVolume
-        | JobKind::RestoreVolume
-        | JobKind::FillVolume => links::VOLUMES,
-        JobKind::CreateInstance
-        | JobKind::StartInstance
-        | JobKind::StopInstance
-        | JobKind::RebootInstance
-        | JobKind::DeleteInstance
-        | JobKind::CreatePoint
-        | JobKind::DeletePoint
-        | JobKind::Rollback => links::INSTANCES,
-        JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
-            links::TEMPLATES
-        }
     }
 }
 
@@ -301,7 +276,7 @@ pub fn tell_ends(toasts: Toasts, jobs: Asked) {
             }
             let (mine, known) = (toasts.waits(job.id), seen.remove(&job.id));
             let failed = job.state == JobState::Failed;
-            if mine || (known && (failed || path.get_untracked() != place(job.kind))) {
+            if mine || (known && (failed || path.get_untracked() != links::work(job.kind, ""))) {
                 ended.push(job.clone());
             }
         }

@@ -298,21 +298,52 @@ mod browser {
             let value = is.get_attribute(&name).unwrap_or_default();
             _ = was.set_attribute(&name, &value);
         }
-        let (mut left, mut coming) = (old.first_child(), new.first_child());
-        while let Some(child) = coming {
-            coming = child.next_sibling();
-            match left {
-                Some(kept) => {
-                    left = kept.next_sibling();
-                    become_as(&kept, &child);
-                }
-                None => _ = old.append_child(&child),
+        // What has an id is the same wherever it stands: a row that goes does not make the next one take its place, with
+        // the focus on its button. What goes, goes first, so that what stays need not be moved, which would cost it the
+        // focus.
+        let ids: Vec<String> = children(new).iter().filter_map(id).collect();
+        for child in children(old) {
+            if id(&child).is_some_and(|id| !ids.contains(&id)) {
+                _ = old.remove_child(&child);
             }
+        }
+        let mut left = old.first_child();
+        for child in children(new) {
+            let own = id(&child);
+            while own.is_some()
+                && let Some(between) = left.clone().filter(|left| id(left).is_none())
+            {
+                left = between.next_sibling();
+                _ = old.remove_child(&between);
+            }
+            let known = match own {
+                Some(_) => children(old).into_iter().find(|kept| id(kept) == own),
+                None => left.clone().filter(|left| id(left).is_none()),
+            };
+            let Some(known) = known else {
+                _ = old.insert_before(&child, left.as_ref());
+                continue;
+            };
+            if left.as_ref() == Some(&known) {
+                left = known.next_sibling();
+            } else {
+                _ = old.insert_before(&known, left.as_ref());
+            }
+            become_as(&known, &child);
         }
         while let Some(gone) = left {
             left = gone.next_sibling();
             _ = old.remove_child(&gone);
         }
+    }
+
+    fn children(of: &Node) -> Vec<Node> {
+        std::iter::successors(of.first_child(), Node::next_sibling).collect()
+    }
+
+    fn id(of: &Node) -> Option<String> {
+        let id = of.dyn_ref::<Element>()?.id();
+        Some(id).filter(|id| !id.is_empty())
     }
 
     fn replace(old: &Node, new: &Node) {

@@ -150,6 +150,7 @@ fn what_is_in_use_is_not_deleted() {
         .expect("connections share it");
     assert!(first.multi_conn && first.device.size() == second.device.size());
     assert_eq!(control.delete_volume(owner, volume), Err(in_use.clone()));
+    assert_eq!(control.volume_deletion(owner, volume), Err(in_use));
     drop((first, second));
     for name in [
         "",
@@ -333,10 +334,19 @@ fn what_live_work_needs_stays() {
         Err(in_use("copie")),
         "a volume is being filled from it"
     );
+    assert_eq!(
+        control.snapshot_deletion(owner, snapshot),
+        Err(in_use("copie")),
+        "nor is it offered"
+    );
     let filling = house.volume("filling");
     assert_eq!(filling.state, VolumeState::Restoring);
     assert_eq!(
         control.delete_volume(owner, filling.id),
+        Err(in_use("filling"))
+    );
+    assert_eq!(
+        control.volume_deletion(owner, filling.id),
         Err(in_use("filling"))
     );
     assert_eq!(

@@ -300,7 +300,12 @@ fn i16_a_snapshot_and_a_template_stay_while_there_is_work_on_them_or_from_them()
             let in_use = Fault::InUse {
                 name: which.to_owned(),
             };
-            assert_eq!(delete(which), Err(in_use));
+            assert_eq!(delete(which), Err(in_use.clone()));
+            let offered = match which {
+                "copie" => control.snapshot_deletion(owner, snapshot),
+                _ => control.template_deletion(owner, template),
+            };
+            assert_eq!(offered, Err(in_use), "nor is it offered");
             let gone: Result<usize, catalog::Error> = catalog.write(|tx| {
                 tx.execute("DELETE FROM jobs WHERE id = ?1", [job.id.to_string()])
                     .context("forget a job")

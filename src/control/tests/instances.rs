@@ -47,11 +47,17 @@ fn an_instance_is_made_runs_dies_and_is_started_again() {
     assert!(!house.serial(id).contains('E'), "its disk takes its writes");
     // Its root volume is in use, and attached.
     let root = view.volumes[0].id;
+    let in_use = Fault::InUse {
+        name: name("node-root"),
+    };
     assert_eq!(
         house.control.delete_volume(&house.owner, root),
-        Err(Fault::InUse {
-            name: name("node-root")
-        })
+        Err(in_use.clone())
+    );
+    // Nor is it offered.
+    assert_eq!(
+        house.control.volume_deletion(&house.owner, root),
+        Err(in_use)
     );
 
     let pid = Pid::from_raw(house.pid(id)).expect("a process");
@@ -376,6 +382,7 @@ fn what_may_be_attached_and_detached() {
         control.delete_instance(owner, other, false).map(|_| ()),
         stopped
     );
+    assert_eq!(control.instance_deletion(owner, other).map(|_| ()), stopped);
 }
 
 #[test]

@@ -255,6 +255,8 @@ fn i15_i16_one_act_at_a_time_on_an_instance_and_none_on_anothers() {
     assert!(matches!(told.refused, Some(Fault::InUse { .. })));
     busy(control.create_point(&house.owner, id, "", "", false));
     busy(control.delete_point(&house.owner, first));
+    let offered = control.point_deletion(&house.owner, first);
+    assert!(matches!(offered, Err(Fault::InUse { .. })), "{offered:?}");
     busy(control.roll_back(&house.owner, first, &told.seal, true, false));
 
     let stranger = caller(control, "owner@them");

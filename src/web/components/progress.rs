@@ -9,6 +9,7 @@ use crate::view::JobView;
 use crate::web::ask::{Act, form};
 use crate::web::context::Frame;
 use crate::web::erased::maybe;
+use crate::web::links;
 use leptos::prelude::*;
 
 /// *806 Mio sur 1,3 Gio, 94 Mio/s, 5 s restantes*; none while the total is not known.
@@ -60,6 +61,26 @@ pub fn bar(label: String, done: Bytes, total: Option<Bytes>) -> AnyView {
         }
         None => view! { <progress aria-label=label></progress> }.into_any(),
     }
+}
+
+/// A task in a list: what it is, how it stands and what can be done about it, how far it has come.
+pub fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
+    view! {
+        <p class="what"><b>{words::job_kind(locale, job.kind)}</b> {subject(job)}</p>
+        <div class="how">{job_status(locale, job)} {acts(locale, frame, job)}</div>
+        {detail(locale, job)}
+    }
+    .into_any()
+}
+
+/// What a task works on; a link where that is there.
+fn subject(job: &JobView) -> AnyView {
+    let name = view! { <bdi>{job.subject.clone()}</bdi> };
+    if job.object.is_empty() {
+        return name.into_any();
+    }
+    let place = links::work(job.kind, &job.object);
+    view! { <a href=place>{name}</a> }.into_any()
 }
 
 /// The bar and figures of a live task, or why it failed; nothing for one that went well.

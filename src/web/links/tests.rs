@@ -152,3 +152,18 @@ fn query(address: &str) -> ParamsMap {
     }
     map
 }
+
+#[test]
+fn work_leads_to_what_it_works_on_or_to_its_list() {
+    for kind in JobKind::ALL {
+        let (list, page) = (work(kind, ""), work(kind, "7"));
+        assert!(page.starts_with(&list), "{kind:?}: {page}");
+    }
+    assert_eq!(work(JobKind::TakeSnapshot, "7"), "/snapshots/7");
+    assert_eq!(work(JobKind::FillVolume, "7"), "/volumes/7");
+    assert_eq!(work(JobKind::StartInstance, "7"), "/instances/7");
+    assert_eq!(work(JobKind::CreatePoint, "7"), "/instances/7/points");
+    assert_eq!(work(JobKind::Rollback, ""), "/instances");
+    // There are no pages of single templates.
+    assert_eq!(work(JobKind::ImportTemplate, "7"), "/templates");
+}

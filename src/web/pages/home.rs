@@ -135,11 +135,7 @@ fn jobs(locale: Locale, frame: &Frame, jobs: &[JobView]) -> AnyView {
         .iter()
         .map(|job| {
             view! {
-                <li>
-                    <p class="what"><b>{words::job_kind(locale, job.kind)}</b> <bdi>{job.subject.clone()}</bdi></p>
-                    <div class="how">{progress::job_status(locale, job)} {progress::acts(locale, frame, job)}</div>
-                    {progress::detail(locale, job)}
-                </li>
+                <li id=format!("task-{}", job.id)>{progress::task(locale, frame, job)}</li>
             }
             .into_any()
         })

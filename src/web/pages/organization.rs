@@ -97,7 +97,7 @@ fn member(locale: Locale, row: &MemberRow) -> AnyView {
     });
     let name = row.name.as_str();
     view! {
-        <tr role="row">
+        <tr role="row" id=format!("member-{}", row.id)>
             <th role="rowheader" scope="row"><bdi class="name" title=row.name.clone()>{row.name.clone()}</bdi> {maybe(you)}</th>
             {cell(t!(locale, "sign-in-email"), "", view! { <bdi class="name" title=row.email.clone()>{row.email.clone()}</bdi> }.into_any())}
             {cell(t!(locale, "organization-role"), "", words::role(locale, row.role).into_any())}
@@ -153,7 +153,7 @@ fn invitation(locale: Locale, row: &InvitationRow, may: bool) -> AnyView {
         .into_any()
     });
     view! {
-        <tr role="row">
+        <tr role="row" id=format!("invitation-{}", row.id)>
             <th role="rowheader" scope="row"><bdi class="name" title=row.email.clone()>{row.email.clone()}</bdi></th>
             {cell(t!(locale, "organization-role"), "", words::role(locale, row.role).into_any())}
             {cell(t!(locale, "organization-asker"), "", view! { <bdi class="name">{row.asker.clone()}</bdi> }.into_any())}

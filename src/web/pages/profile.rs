@@ -5,9 +5,9 @@ use super::plain::{brought, brought_refusal, choice, done_note, line, new_passwo
 use crate::api::session;
 use crate::domain::locale::Locale;
 use crate::domain::theme::Theme;
-use crate::i18n::{format, t, words};
+use crate::i18n::{format, places, t, words};
 use crate::view::{ProfileView, SessionRow};
-use crate::web::components::field::{Field, form_refusal};
+use crate::web::components::field::{Field, form_refusal, markup};
 use crate::web::components::lists::failed;
 use crate::web::context::use_locale;
 use crate::web::erased::maybe;
@@ -111,25 +111,20 @@ fn zones(locale: Locale, profile: &ProfileView, chosen: &str) -> String {
     let own = t!(
         locale,
         "profile-time-zone-organization",
-        zone = profile.organization_zone.as_str()
+        zone = places::place(locale, &profile.organization_zone)
     );
     let mut all = one_of("", &own, chosen);
-    let mut group = "";
-    for zone in &profile.zones {
-        let (part, place) = zone.split_once('/').unwrap_or(("", zone));
-        if part != group {
-            if !group.is_empty() {
-                all.push_str("</optgroup>");
-            }
-            if !part.is_empty() {
-                all.push_str(&format!("<optgroup label=\"{part}\">"));
-            }
-            group = part;
+    for part in places::parts(locale, &profile.zones, chosen) {
+        let zones = part.places.iter();
+        let zones: String = zones
+            .map(|(zone, place)| one_of(zone, place, chosen))
+            .collect();
+        if part.name.is_empty() {
+            all.push_str(&zones);
+        } else {
+            let name = markup(&part.name);
+            all.push_str(&format!("<optgroup label=\"{name}\">{zones}</optgroup>"));
         }
-        all.push_str(&one_of(zone, &place.replace('_', " "), chosen));
-    }
-    if !group.is_empty() {
-        all.push_str("</optgroup>");
     }
     all
 }

@@ -3,7 +3,7 @@
 use super::{head, refused_act};
 use crate::api::jobs;
 use crate::domain::locale::Locale;
-use crate::i18n::{format, t, words};
+use crate::i18n::{format, t};
 use crate::view::{JobView, TasksView};
 use crate::web::components::lists::failed;
 use crate::web::components::progress;
@@ -43,19 +43,19 @@ fn all(locale: Locale, frame: &Frame, tasks: &TasksView) -> AnyView {
     } else {
         list(locale, frame, &tasks.live)
     };
-    let part = |words: String, jobs: &[JobView]| {
-        maybe((!jobs.is_empty()).then(|| section(words, list(locale, frame, jobs))))
+    let part = |id, words: String, jobs: &[JobView]| {
+        maybe((!jobs.is_empty()).then(|| section(id, words, list(locale, frame, jobs))))
     };
     view! {
-        {section(t!(locale, "tasks-live"), live)}
-        {part(t!(locale, "tasks-failed"), &tasks.failed)}
-        {part(t!(locale, "tasks-ended"), &tasks.ended)}
+        {section("tasks-live", t!(locale, "tasks-live"), live)}
+        {part("tasks-failed", t!(locale, "tasks-failed"), &tasks.failed)}
+        {part("tasks-ended", t!(locale, "tasks-ended"), &tasks.ended)}
     }
     .into_any()
 }
 
-fn section(title: String, inside: AnyView) -> AnyView {
-    view! { <section class="card found"><h2>{title}</h2>{inside}</section> }.into_any()
+fn section(id: &'static str, title: String, inside: AnyView) -> AnyView {
+    view! { <section id=id class="card found"><h2>{title}</h2>{inside}</section> }.into_any()
 }
 
 fn list(locale: Locale, frame: &Frame, jobs: &[JobView]) -> AnyView {
@@ -75,10 +75,8 @@ fn task(locale: Locale, frame: &Frame, job: &JobView) -> AnyView {
         None => asked,
     };
     view! {
-        <li>
-            <p class="what"><b>{words::job_kind(locale, job.kind)}</b> <bdi>{job.subject.clone()}</bdi></p>
-            <div class="how">{progress::job_status(locale, job)} {progress::acts(locale, frame, job)}</div>
-            {progress::detail(locale, job)}
+        <li id=format!("task-{}", job.id)>
+            {progress::task(locale, frame, job)}
             <small>{when}</small>
         </li>
     }
