@@ -195,7 +195,12 @@ fn i16_a_point_stays_while_a_volume_is_made_from_it() {
     assert_eq!(told.refused, Some(in_use.clone()));
     let branch = control.delete_branch(owner, first, &told.seal);
     assert_eq!(branch, Err(in_use.clone()));
-    assert_eq!(control.delete_instance(owner, id, false), Err(in_use));
+    assert_eq!(
+        control.delete_instance(owner, id, false),
+        Err(in_use.clone())
+    );
+    let offered = control.instance_deletion(owner, id);
+    assert_eq!(offered.map(drop), Err(in_use), "nor is it offered");
 }
 
 #[test]

@@ -347,3 +347,59 @@ fn failed_tasks_are_told_for_a_day_and_others_for_an_hour() {
     assert_eq!(names(&tasks.failed), ["failed"]);
     assert_eq!(names(&tasks.ended), ["interrupted", "done"]);
 }
+
+#[test]
+fn a_task_names_what_it_works_on_as_long_as_that_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let (control, owner) = (&house.control, &house.owner);
+    control.stop();
+    for (kind, state, named) in [
+        (JobKind::CreateVolume, "running", true),
+        (JobKind::CreateVolume, "succeeded", true),
+        (JobKind::CreateVolume, "failed", true),
+        // Undone: there is nothing.
+        (JobKind::CreateVolume, "interrupted", false),
+        (JobKind::FillVolume, "interrupted", true),
+        (JobKind::DeleteVolume, "running", false),
+        (JobKind::DeleteVolume, "succeeded", false),
+    ] {
+        let object = VolumeId::new().to_string();
+        let job = NewJob {
+            id: JobId::new(),
+            organization: house.organization(),
+            kind,
+            subject: object.clone(),
+            subject_name: "v",
+            source: None,
+            args: "{}".to_owned(),
+            total: None,
+            asked_by: None,
+        };
+        let now = control.now_ms();
+        let written = control.catalog().write(|tx| {
+            insert_job(tx, &job, now)?;
+            let sql = "UPDATE jobs SET state = ?2, ended = ?3 WHERE id = ?1";
+            let ended = (state != "running").then_some(now);
+            tx.execute(sql, (job.id, state, ended)).expect("ended");
+            Ok::<_, crate::catalog::Error>(())
+        });
+        written.expect("written");
+        let tasks = control.tasks(owner).expect("tasks");
+        let mut all = tasks.live.iter().chain(&tasks.failed).chain(&tasks.ended);
+        let found = all.find(|found| found.id == job.id).expect("the task");
+        let found = found.object.clone();
+        assert_eq!(found == object, named, "{kind:?} {state}: {found:?}");
+        assert!(named || found.is_empty());
+    }
+    // The same of what has just been asked for.
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let (control, owner) = (&house.control, &house.owner);
+    let made = control.create_volume(owner, "v", house.zones[0], 1);
+    let made = made.expect("begun");
+    assert_eq!(made.object, house.volume("v").id.to_string());
+    house.succeeded(made.job);
+    let deleted = control.delete_volume(owner, house.volume("v").id);
+    assert_eq!(deleted.expect("begun").object, "");
+}
