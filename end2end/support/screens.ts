@@ -6,6 +6,7 @@ import type { Api } from './api.ts';
 export async function screens(api: Api): Promise<Record<string, string>> {
   const volume = (await api.volume('ROOT-465'))!;
   const data = (await api.volume('DATA-466'))!;
+  const detached = (await api.volume('essai-fr'))!;
   const [snapshot] = await api.snapshots();
   const all: Record<string, string> = {
     home: '/',
@@ -16,7 +17,7 @@ export async function screens(api: Api): Promise<Record<string, string>> {
     'volumes-create': '/volumes?dialog=create-volume',
     'volumes-import': '/volumes?dialog=import-volume',
     'volumes-snapshot': `/volumes?dialog=take-snapshot&volume=${volume.id}`,
-    'volumes-delete': `/volumes?dialog=delete-volume&volume=${volume.id}`,
+    'volumes-delete': `/volumes?dialog=delete-volume&volume=${detached.id}`,
     'volumes-delete-several': `/volumes?dialog=delete-volume&volume=${volume.id}&volume=${data.id}`,
     volume: `/volumes/${volume.id}`,
     snapshots: '/snapshots',

@@ -39,3 +39,17 @@ test('the pages are in a menu, which closes when one is chosen', async ({ page, 
   await page.keyboard.press('Escape');
   await expect(link).toBeHidden();
 });
+
+test('the menu of the account offers every appearance, and a card only what there is', async ({ page, w }) => {
+  const ui = new Ui(page, w);
+  await signIn(page);
+  await ui.open('/activity');
+  // A sign-in has no object.
+  const card = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: w('activity-sign-in'), exact: true }) }).first();
+  await expect(card.locator(`[data-label="${w('activity-column-when')}"]`)).toBeVisible();
+  await expect(card.locator(`[data-label="${w('activity-column-subject')}"]`)).toBeHidden();
+  await ui.openAccount();
+  for (const theme of ['system', 'light', 'dark']) {
+    await expect(page.getByRole('button', { name: w(`theme-${theme}`), exact: true })).toBeVisible();
+  }
+});

@@ -310,6 +310,7 @@ fn failed_tasks_are_told_for_a_day_and_others_for_an_hour() {
     let jobs = [
         ("goes on", None),
         ("failed", Some(("failed", 23 * 60))),
+        ("just failed", Some(("failed", 2))),
         ("failed long ago", Some(("failed", 25 * 60))),
         ("done", Some(("succeeded", 59))),
         ("interrupted", Some(("interrupted", 1))),
@@ -344,7 +345,7 @@ fn failed_tasks_are_told_for_a_day_and_others_for_an_hour() {
         names.collect::<Vec<_>>()
     };
     assert_eq!(names(&tasks.live), ["goes on"]);
-    assert_eq!(names(&tasks.failed), ["failed"]);
+    assert_eq!(names(&tasks.failed), ["just failed", "failed"]);
     assert_eq!(names(&tasks.ended), ["interrupted", "done"]);
 }
 

@@ -1,6 +1,8 @@
 //! Every page and dialog in a language that is no one's: what shows a plain letter is not in the messages.
 
 use super::*;
+use crate::domain::locale::Locale;
+use crate::i18n::places;
 use leptos_axum::generate_route_list;
 
 /// What is the same in every language: our own name, languages' own names, and the names that the house gave.
@@ -68,15 +70,18 @@ async fn every_text_of_every_page_is_in_the_messages() {
     names.extend(named.map(|name| name.as_str().expect("a name").to_owned()));
     names.push("of-".to_owned()); // the volume that the house makes for a snapshot
 
-    // Time zones have names of their own.
+    // Places have names of their own.
     let (_, profile) = house.call(&owner, "/api/session/profile", "").await;
-    let places = profile["zones"].as_array().expect("time zones").iter();
-    let places: BTreeSet<String> = places
-        .filter_map(|zone| zone.as_str())
-        .map(|zone| zone.split_once('/').map_or(zone, |(_, place)| place))
-        .map(|place| place.replace('_', " "))
+    let zones = profile["zones"].as_array().expect("time zones").iter();
+    let zones: Vec<String> = zones
+        .filter_map(|zone| Some(zone.as_str()?.to_owned()))
         .collect();
-    names.push("America/Montreal".to_owned());
+    let parts = places::parts(Locale::Qps, &zones, "");
+    let places: BTreeSet<String> = parts
+        .into_iter()
+        .flat_map(|part| part.places)
+        .map(|(_, place)| place.replace('&', "&amp;"))
+        .collect();
 
     let mut paths = Vec::new();
     for route in generate_route_list(crate::web::App) {

@@ -491,5 +491,8 @@ pub fn named(href: String, name: &str) -> AnyView {
 
 /// A name.
 pub fn name(name: &str) -> AnyView {
+    if name.is_empty() {
+        return ().into_any();
+    }
     view! { <bdi class="name" title=name.to_owned()>{name.to_owned()}</bdi> }.into_any()
 }

@@ -128,7 +128,7 @@ fn columns(locale: Locale) -> Vec<Column<SnapshotRow>> {
             class: "number",
             draw: |locale, _, row| {
                 let data = row.data.map(|data| format::bytes(locale, data));
-                data.unwrap_or_default().into_any()
+                maybe(data.map(IntoAny::into_any))
             },
         },
         Column {
@@ -137,7 +137,7 @@ fn columns(locale: Locale) -> Vec<Column<SnapshotRow>> {
             class: "number",
             draw: |locale, _, row| {
                 let bytes = row.reclaimable.map(|bytes| format::bytes(locale, bytes));
-                bytes.unwrap_or_default().into_any()
+                maybe(bytes.map(IntoAny::into_any))
             },
         },
         Column {
