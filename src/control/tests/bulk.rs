@@ -2,6 +2,7 @@
 
 use super::disks::{house, machine, new_point, points, scribble, whole};
 use super::house::{House, caller};
+use crate::catalog::Context;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{JobId, PointId, VolumeId};
@@ -41,6 +42,16 @@ fn those_that_are_refused_do_not_keep_the_others_from_going() {
     let free: Vec<_> = ["a", "b"].map(|name| house.new_volume(name)).into();
     let (saved, gone) = (house.new_volume("saved"), VolumeId::new());
     house.new_snapshot(saved, "of saved");
+    // A snapshot that cannot be used saves nothing.
+    let spoilt = house.new_snapshot(free[1], "of b").to_string();
+    let written = house.control.catalog().write(|tx| {
+        tx.execute(
+            "UPDATE snapshots SET state = 'failed' WHERE id = ?1",
+            [spoilt],
+        )
+        .context("spoil a snapshot")
+    });
+    assert_eq!(written.expect("written"), 1);
 
     let all = [free[0], disk, gone, saved, free[1], free[0]];
     let told = plan(&house, SeveralAct::DeleteVolumes, &all);
