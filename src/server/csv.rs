@@ -214,6 +214,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_that_a_spreadsheet_would_reckon_begins_a_cell() {
+        for start in ['=', '+', '-', '@', '\t', '\r'] {
+            let mut text = String::new();
+            line(&mut text, ',', &[format!("{start}1"), format!("a{start}")]);
+            assert_eq!(text, format!("\"'{start}1\",\"a{start}\"\r\n"));
+        }
+    }
+
+    #[test]
     fn the_query_is_that_of_the_page() {
         let asked = "/activity.csv?find=d%C3%A9j%C3%A0+vu&page=x&sort=-when&a=1&from=2026-11-01";
         let asked = listing(&asked.parse().expect("an address"));

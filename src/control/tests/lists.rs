@@ -1,17 +1,17 @@
 //! What a page of a list costs, and what it shows.
 
 use super::house::House;
-use crate::catalog::ASKED;
 use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
 use crate::catalog::volumes::{Volume, insert_volume};
+use crate::catalog::{ASKED, Context};
 use crate::domain::id::{CheckpointId, JobId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::name::in_order;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
 use crate::domain::volume::{VolumeKind, VolumeState};
-use crate::view::{Listing, PAGE_ROWS};
+use crate::view::{Act, FILE_ROWS, Listing, PAGE_ROWS};
 
 /// What `list` asks of SQLite.
 pub(super) fn asked<T>(list: impl FnOnce() -> T) -> u64 {
@@ -403,4 +403,46 @@ fn a_task_names_what_it_works_on_as_long_as_that_is_there() {
     house.succeeded(made.job);
     let deleted = control.delete_volume(owner, house.volume("v").id);
     assert_eq!(deleted.expect("begun").object, "");
+}
+
+#[test]
+fn a_file_of_the_log_has_so_many_entries_and_tells_how_many_there_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let house = House::open(folder.path());
+    let act = serde_json::to_string(&Act::SignIn).expect("JSON");
+    let written = house.control.catalog().write(|tx| {
+        let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?4)
+            INSERT INTO events (organization, at, door, act, subject)
+            SELECT ?1, ?2 + i, 'console', ?3, 'entry ' || i FROM n";
+        let values = (
+            house.organization(),
+            1_800_000_000_000_i64,
+            &act,
+            FILE_ROWS + 3,
+        );
+        tx.execute(sql, values).context("fill the log")
+    });
+    assert_eq!(written.expect("written"), FILE_ROWS as usize + 3);
+    let file = |find: &str| {
+        let listing = Listing {
+            find: find.to_owned(),
+            ..Listing::default()
+        };
+        let file = house.control.activity_file(&house.owner, listing);
+        file.expect("a file")
+    };
+    let all = file("entry");
+    assert_eq!(
+        (all.rows.len(), all.total),
+        (FILE_ROWS as usize, FILE_ROWS + 3)
+    );
+    // The newest are in it; narrowed, it has the others as well.
+    assert_eq!(all.rows[0].subject, format!("entry {}", FILE_ROWS + 3));
+    assert_eq!(all.rows[FILE_ROWS as usize - 1].subject, "entry 4");
+    let narrowed = file("entry 3");
+    assert_eq!(narrowed.rows.len(), narrowed.total as usize);
+    assert_eq!(
+        narrowed.rows.last().map(|row| row.subject.as_str()),
+        Some("entry 3")
+    );
 }

@@ -120,7 +120,8 @@ fn i04_i05_what_is_needed_is_what_somebody_reads() {
     }
 }
 
-struct StopWhenDropped<'a>(&'a AtomicBool);
+/// Ends the threads of a scope, which else waits for them for ever, also where the thread that has it panics.
+pub(super) struct StopWhenDropped<'a>(pub &'a AtomicBool);
 
 impl Drop for StopWhenDropped<'_> {
     fn drop(&mut self) {
