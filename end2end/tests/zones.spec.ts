@@ -29,15 +29,16 @@ test('an operator sees how the installation stands', async ({ page, api, w, uniq
   expect.soft(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), 'on a phone').toBeLessThanOrEqual(0);
 });
 
-test('work is shown as it goes, with no name', async ({ page, visitor, api, w, unique }) => {
+test('the page follows what happens, and is nobody else’s', async ({ page, visitor, api, w, unique }) => {
   await signIn(page);
   await new Ui(page, w).open('/zones');
-  await expect(page.getByText(w('zones-work-none'))).toBeVisible();
-  // Whatever changes is asked for anew, by the signal of tasks.
-  const asked = page.waitForResponse((answer) => new URL(answer.url()).pathname === '/zones');
+  const { name } = (await api.zones())[0]!;
+  const card = page.locator('section.card').filter({ has: page.getByRole('heading', { level: 2, name: w('zones-card', { what: 'zone', name }), exact: true }) });
+  const volumes = card.locator('div', { has: page.getByText(w('zones-fact', { fact: 'volumes' }), { exact: true }) }).locator('dd');
+  const before = Number(await volumes.textContent());
+  // Asked for anew by the signal of tasks.
   await api.createVolume(unique('vivant'));
-  expect((await asked).status()).toBe(200);
-  await expect(page.getByText(w('zones-work-none'))).toBeVisible();
+  await expect(volumes).toHaveText(String(before + 1));
   const other = await visitor(people.stranger);
   await other.goto('/zones');
   await hydrated(other);
