@@ -83,6 +83,17 @@ pub struct Wrapped {
     pub bytes_most: AtomicU64,
 }
 
+/// What becomes of an operation.
+#[derive(Debug, Default)]
+struct Next {
+    /// It takes place.
+    acts: bool,
+    /// Its answer, where that is not the store's.
+    error: Option<Error>,
+    /// What it does wrongly by itself.
+    twist: Option<Fault>,
+}
+
 type Future<'a, T> = Pin<Box<dyn std::future::Future<Output = Result<T>> + Send + 'a>>;
 
 impl fmt::Display for Wrapped {
@@ -135,17 +146,22 @@ impl Wrapped {
         std::mem::take(&mut *self.counts.lock().unwrap())
     }
 
-    fn next(&self, path: &str) -> (bool, Option<Error>) {
+    /// What becomes of an operation that begins. One look at the plan: several are under way at one time, and one alone fails.
+    fn next(&self, path: &str) -> Next {
+        let well = Next {
+            acts: true,
+            ..Next::default()
+        };
         let mut plan = self.plan.lock().unwrap();
         let Some((left, fault)) = &mut *plan else {
-            return (true, None);
+            return well;
         };
         if !path.contains(*self.only.lock().unwrap()) {
-            return (true, None);
+            return well;
         }
         if *left > 0 {
             *left -= 1;
-            return (true, None);
+            return well;
         }
         let fault = *fault;
         *self.hit.lock().unwrap() = true;
@@ -164,35 +180,28 @@ impl Wrapped {
             store: "Wrapped",
             source: Box::new(crate::archive::s3::Refused::of_test(status, code)),
         };
-        match fault {
-            Fault::Busy(status) => (false, Some(refused(status, "SlowDown"))),
-            Fault::Clock => (false, Some(refused(403, "RequestTimeTooSkewed"))),
-            Fault::BrokenOff => (true, Some(generic(std::io::ErrorKind::UnexpectedEof))),
-            Fault::Missing => (
-                false,
-                Some(Error::NotFound {
-                    path: path.to_owned(),
-                    source: "lost".into(),
-                }),
-            ),
-            // What these do, the operation does itself: `twist` has them.
-            Fault::Silent | Fault::Short | Fault::Flipped => (true, None),
-            Fault::Passing => (false, Some(generic(std::io::ErrorKind::ConnectionReset))),
-            Fault::Denied => (false, Some(denied())),
-            Fault::Full => (false, Some(generic(std::io::ErrorKind::StorageFull))),
-            Fault::AnswerLost => (true, Some(denied())),
-            Fault::Dead => (false, Some(generic(std::io::ErrorKind::ConnectionRefused))),
-        }
-    }
-
-    /// The fault that the next operation is to do itself.
-    fn twist(&self) -> Option<Fault> {
-        match *self.plan.lock().unwrap() {
-            Some((
-                0,
-                fault @ (Fault::Silent | Fault::Short | Fault::Flipped | Fault::BrokenOff),
-            )) => Some(fault),
-            _ => None,
+        let error = match fault {
+            Fault::Busy(status) => Some(refused(status, "SlowDown")),
+            Fault::Clock => Some(refused(403, "RequestTimeTooSkewed")),
+            Fault::BrokenOff => Some(generic(std::io::ErrorKind::UnexpectedEof)),
+            Fault::Missing => Some(Error::NotFound {
+                path: path.to_owned(),
+                source: "lost".into(),
+            }),
+            Fault::Silent | Fault::Short | Fault::Flipped => None,
+            Fault::Passing => Some(generic(std::io::ErrorKind::ConnectionReset)),
+            Fault::Denied | Fault::AnswerLost => Some(denied()),
+            Fault::Full => Some(generic(std::io::ErrorKind::StorageFull)),
+            Fault::Dead => Some(generic(std::io::ErrorKind::ConnectionRefused)),
+        };
+        let twisted = matches!(
+            fault,
+            Fault::Silent | Fault::Short | Fault::Flipped | Fault::BrokenOff
+        );
+        Next {
+            acts: twisted || fault == Fault::AnswerLost,
+            error,
+            twist: twisted.then_some(fault),
         }
     }
 
@@ -214,15 +223,13 @@ impl ObjectStore for Wrapped {
         Self: 'c,
     {
         Box::pin(async move {
-            let twist = self.twist();
-            let (act, error) = self.next(path.as_ref());
-            if twist == Some(Fault::Silent) {
+            let next = self.next(path.as_ref());
+            if next.twist == Some(Fault::Silent) {
                 std::future::pending::<()>().await;
             }
             // Of what broke off on its way there, nothing is kept.
-            let act = act && twist != Some(Fault::BrokenOff);
             let mut result = None;
-            if act {
+            if next.acts && next.twist != Some(Fault::BrokenOff) {
                 self.count(|counts| {
                     counts.puts += 1;
                     counts.put_bytes += payload.content_length() as u64;
@@ -239,7 +246,7 @@ impl ObjectStore for Wrapped {
                 self.packs_now.fetch_sub(pack, Ordering::SeqCst);
                 self.bytes_now.fetch_sub(bytes, Ordering::SeqCst);
             }
-            error.map_or_else(|| result.unwrap(), Err)
+            next.error.map_or_else(|| result.unwrap(), Err)
         })
     }
 
@@ -264,15 +271,15 @@ impl ObjectStore for Wrapped {
     {
         Box::pin(async move {
             self.count(|counts| counts.gets += 1);
-            let twist = self.twist();
-            match (self.next(path.as_ref()), twist) {
-                (_, Some(Fault::Silent)) => std::future::pending().await,
-                ((_, error), Some(fault)) => {
+            let next = self.next(path.as_ref());
+            match (next.twist, next.error) {
+                (Some(Fault::Silent), _) => std::future::pending().await,
+                (Some(fault), error) => {
                     let result = self.inner.get_opts(path, options).await?;
                     twisted(result, fault, error).await
                 }
-                ((_, Some(error)), None) => Err(error),
-                _ => self.inner.get_opts(path, options).await,
+                (None, Some(error)) => Err(error),
+                (None, None) => self.inner.get_opts(path, options).await,
             }
         })
     }
@@ -282,11 +289,11 @@ impl ObjectStore for Wrapped {
         paths: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
         self.count(|counts| counts.deletes += 1);
-        if self.twist() == Some(Fault::Silent) {
-            self.next("deletion");
+        let next = self.next("deletion");
+        if next.twist == Some(Fault::Silent) {
             return futures::stream::pending().boxed();
         }
-        match self.next("deletion") {
+        match (next.acts, next.error) {
             // It would be true the next moment: nothing to be told from a deletion that took place.
             (_, Some(Error::NotFound { .. })) => self.inner.delete_stream(paths),
             (true, None) => self.inner.delete_stream(paths),
@@ -303,11 +310,9 @@ impl ObjectStore for Wrapped {
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         self.count(|counts| counts.lists += 1);
-        if self.twist() == Some(Fault::Silent) {
-            self.next("");
-            return futures::stream::pending().boxed();
-        }
-        match self.next(prefix.map_or("", AsRef::as_ref)) {
+        let next = self.next(prefix.map_or("", AsRef::as_ref));
+        match (next.twist, next.error) {
+            (Some(Fault::Silent), _) => futures::stream::pending().boxed(),
             (_, Some(error)) => futures::stream::iter([Err(error)]).boxed(),
             _ => self.inner.list(prefix),
         }
@@ -320,9 +325,9 @@ impl ObjectStore for Wrapped {
         Self: 'c,
     {
         Box::pin(async move {
-            let silent = self.twist() == Some(Fault::Silent);
-            match self.next("") {
-                _ if silent => std::future::pending().await,
+            let next = self.next("");
+            match (next.twist, next.error) {
+                (Some(Fault::Silent), _) => std::future::pending().await,
                 (_, Some(error)) => Err(error),
                 _ => self.inner.list_with_delimiter(prefix).await,
             }
