@@ -20,6 +20,7 @@ mod moment;
 mod oracle;
 mod real;
 mod remote;
+mod remote_faults;
 mod review;
 mod sim;
 mod source;
