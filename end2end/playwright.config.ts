@@ -28,7 +28,8 @@ const config: PlaywrightTestConfig<Options> = {
   forbidOnly: !!process.env.CI,
   // A test that passes only when tried again is told in the closing table of ./dev test.
   retries: process.env.CI ? 1 : 0,
-  // Four times what the longest takes on a quiet machine: a test that hangs ends, one that is slowed down does not fail.
+  // The longest take some 50 s in a whole run, beside other work; a few that go through many pages set more for themselves. A
+  // test that hangs ends, one that is slowed down does not fail.
   timeout: 90_000,
   expect: { timeout: 15_000 },
   reporter: [['list'], ['json', { outputFile: process.env.PLAYWRIGHT_JSON_OUTPUT_NAME ?? 'test-results/report.json' }]],

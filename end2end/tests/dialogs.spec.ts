@@ -23,7 +23,7 @@ interface Subject {
 }
 
 interface Case {
-  /** The dialog's key, as src/web/links.rs has it. */
+  /** The dialog's key, as src/web/links/dialog.rs has it. */
   key: string;
   title: string;
   /** Where it sends what. */
@@ -188,7 +188,7 @@ async function slowly(page: Page, endpoint: string, meanwhile: () => Promise<voi
 }
 
 test('every dialog is here', () => {
-  const links = readFileSync(new URL('../../src/web/links.rs', import.meta.url), 'utf8');
+  const links = readFileSync(new URL('../../src/web/links/dialog.rs', import.meta.url), 'utf8');
   const body = /const fn key\(self\)[^{]*\{([\s\S]*?)\n {4}\}/.exec(links)![1]!;
   const keys = [...body.matchAll(/=> "([a-z-]+)"/g)].map(([, key]) => key);
   expect(keys.length).toBeGreaterThan(20);

@@ -10,7 +10,7 @@ use crate::catalog::events::{Event, NewEvent, insert_event};
 use crate::catalog::jobs::Job;
 use crate::domain::fault::Fault;
 use crate::domain::id::JobId;
-use crate::domain::job::{JobKind, JobState};
+use crate::domain::job::{JobKind, JobState, Subject};
 use crate::domain::role::{Door, Permission};
 use crate::view::{About, Act, ActivityRow, Change, FILE_ROWS, Listing, Outcome, PAGE_ROWS, Page};
 use rusqlite::Transaction;
@@ -165,26 +165,11 @@ fn about(event: &Event) -> Option<(About, String)> {
 
 fn worked_on(job: &Job) -> Option<(About, String)> {
     let id = job.subject.as_str();
-    let about = match job.kind {
-        JobKind::TakeSnapshot | JobKind::DeleteSnapshot | JobKind::VerifySnapshot => {
-            About::Snapshot(id.parse().ok()?)
-        }
-        JobKind::CreateVolume
-        | JobKind::ImportVolume
-        | JobKind::DeleteVolume
-        | JobKind::RestoreVolume
-        | JobKind::FillVolume => About::Volume(id.parse().ok()?),
-        JobKind::CreateInstance
-        | JobKind::StartInstance
-        | JobKind::StopInstance
-        | JobKind::RebootInstance
-        | JobKind::DeleteInstance
-        | JobKind::CreatePoint
-        | JobKind::DeletePoint
-        | JobKind::Rollback => About::Instance(id.parse().ok()?),
-        JobKind::CreateTemplate | JobKind::ImportTemplate | JobKind::DeleteTemplate => {
-            About::Template(id.parse().ok()?)
-        }
+    let about = match job.kind.subject() {
+        Subject::Volume => About::Volume(id.parse().ok()?),
+        Subject::Snapshot => About::Snapshot(id.parse().ok()?),
+        Subject::Instance => About::Instance(id.parse().ok()?),
+        Subject::Template => About::Template(id.parse().ok()?),
     };
     Some((about, id.to_owned()))
 }

@@ -3,16 +3,14 @@
 
 pub(super) mod act;
 
-use self::act::may_move;
+use self::act::may_delete;
 use super::error::explain;
 use super::moments::{moment, time_zone};
 use super::volumes::gone_with;
 use super::{Actor, Caller, Control, narrow, page_of, serial};
 use crate::catalog::instances::{Instance, ListedInstance, instance_of};
-use crate::catalog::points::point_being_read;
 use crate::domain::fault::{Fault, Noun};
 use crate::domain::id::{InstanceId, OrganizationId};
-use crate::domain::instance::InstanceEvent;
 use crate::domain::role::Permission;
 use crate::domain::size::Bytes;
 use crate::domain::volume::VolumeState;
@@ -150,13 +148,7 @@ impl Control {
     ) -> Result<InstanceDeletion, Fault> {
         let actor = caller.must(Permission::Read)?;
         let instance = self.instance_of(actor.organization, id)?;
-        self.core.look(|tx| {
-            may_move(tx, &instance, InstanceEvent::DeleteAsked)?;
-            match point_being_read(tx, id)? {
-                Some(name) => Err(Fault::InUse { name }.into()),
-                None => Ok(()),
-            }
-        })?;
+        self.core.look(|tx| may_delete(tx, &instance))?;
         let gone = self.gone_with_instance(&instance)?;
         let zone = self.core.zones.get(instance.zone)?;
         let frees = |references: &[Reference]| -> Result<Bytes, Fault> {

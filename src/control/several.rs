@@ -5,7 +5,7 @@
 //! something of another organization exists.
 
 use super::error::{About, Refusal, explain};
-use super::instances::act::may_move;
+use super::instances::{self, act::may_move};
 use super::points::{self, kept_by, memory_of};
 use super::snapshots::{self, may_take};
 use super::verification::may_verify;
@@ -142,11 +142,10 @@ impl Control {
                 }
             }
             SeveralAct::DeleteInstances => {
-                let may_delete = |tx: &Transaction<'_>, instance: &Instance| {
-                    may_move(tx, instance, InstanceEvent::DeleteAsked).map(drop)
-                };
+                let found =
+                    self.found(organization, ids, instance_of, instances::act::may_delete)?;
                 let (mut keeping, mut all, mut memory) = (Gone::new(), Gone::new(), 0);
-                for (instance, refused) in self.found(organization, ids, instance_of, may_delete)? {
+                for (instance, refused) in found {
                     let gone = self.gone_with_instance(&instance)?;
                     if refused.is_none() {
                         let zone = instance.zone;

@@ -226,11 +226,7 @@ impl Control {
             job: asked.id,
             kind: asked.kind,
             subject: asked.name.to_owned(),
-            object: if asked.kind.deletes() {
-                String::new()
-            } else {
-                asked.subject.clone()
-            },
+            object: object(asked.kind, JobState::Queued, &asked.subject),
             others: u32::try_from(asked.also.len()).unwrap_or(u32::MAX),
         })
     }
@@ -245,13 +241,7 @@ impl Control {
             kind: job.kind,
             state: job.state,
             subject: job.subject_name.clone(),
-            object: if job.kind.deletes()
-                || (job.kind.makes() && job.state == JobState::Interrupted)
-            {
-                String::new()
-            } else {
-                job.subject.clone()
-            },
+            object: object(job.kind, job.state, &job.subject),
             done: job.done,
             total: job.total,
             speed: if job.state == JobState::Running {
@@ -268,6 +258,12 @@ impl Control {
             ended: job.ended.map(|ended| moment(zone, ended)),
         }
     }
+}
+
+/// The id of the object whose page is offered; nothing where it goes.
+fn object(kind: JobKind, state: JobState, subject: &str) -> String {
+    let offered = kind.has_object(state).then_some(subject);
+    offered.unwrap_or_default().to_owned()
 }
 
 /// A volume is there to be filled, and nothing else fills it.

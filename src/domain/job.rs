@@ -72,7 +72,50 @@ pub enum JobState {
     Interrupted,
 }
 
+/// What a job works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A volume.
+    Volume,
+    /// A snapshot.
+    Snapshot,
+    /// An instance, or its recovery points.
+    Instance,
+    /// A template.
+    Template,
+}
+
 impl JobKind {
+    /// What it works on.
+    #[must_use]
+    pub const fn subject(self) -> Subject {
+        match self {
+            Self::CreateVolume
+            | Self::ImportVolume
+            | Self::DeleteVolume
+            | Self::RestoreVolume
+            | Self::FillVolume => Subject::Volume,
+            Self::TakeSnapshot | Self::DeleteSnapshot | Self::VerifySnapshot => Subject::Snapshot,
+            Self::CreateInstance
+            | Self::StartInstance
+            | Self::StopInstance
+            | Self::RebootInstance
+            | Self::DeleteInstance
+            | Self::CreatePoint
+            | Self::DeletePoint
+            | Self::Rollback => Subject::Instance,
+            Self::CreateTemplate | Self::ImportTemplate | Self::DeleteTemplate => Subject::Template,
+        }
+    }
+
+    /// Whether a page of its object can be offered while the job is in this state, and after it: not where the job makes
+    /// the object go.
+    #[must_use]
+    pub const fn has_object(self, state: JobState) -> bool {
+        let undone = self.makes() && matches!(state, JobState::Interrupted);
+        !self.deletes() && !undone
+    }
+
     /// Whether its object goes with its success.
     #[must_use]
     pub const fn deletes(self) -> bool {

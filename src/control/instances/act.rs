@@ -308,10 +308,7 @@ impl Control {
         }
         let (kind, event) = (JobKind::DeleteInstance, InstanceEvent::DeleteAsked);
         let begun = self.moves_on(caller, id, kind, event, "{}".to_owned(), |tx, _| {
-            // Its points go with it: what is made from one of them is made first.
-            if let Some(point) = point_being_read(tx, id)? {
-                return Err(in_use(&point));
-            }
+            points_are_free(tx, id)?;
             for disk in disks_of(tx, id)? {
                 if !volumes && disk.state == VolumeState::Ready {
                     continue;
@@ -457,6 +454,23 @@ pub(in crate::control) fn may_move(
     is_idle(tx, instance)?;
     let after = instance.state.next(event);
     after.map_err(|_| wrong_state(instance, event).into())
+}
+
+/// The instance can be deleted as far as it and its points go; what has its volumes open is not looked at.
+pub(in crate::control) fn may_delete(
+    tx: &Transaction<'_>,
+    instance: &Instance,
+) -> Result<(), Refusal> {
+    may_move(tx, instance, InstanceEvent::DeleteAsked)?;
+    points_are_free(tx, instance.id)
+}
+
+/// Points go with their instance: what is made from one of them is made first.
+fn points_are_free(tx: &Transaction<'_>, instance: InstanceId) -> Result<(), Refusal> {
+    match point_being_read(tx, instance)? {
+        Some(point) => Err(in_use(&point)),
+        None => Ok(()),
+    }
 }
 
 /// The instance, which has no process and on which nothing works.

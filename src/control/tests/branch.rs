@@ -7,7 +7,7 @@ use super::guest::boot_sector;
 use super::house::caller;
 use crate::catalog::jobs::{NewJob, insert_job, job_of};
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{JobId, VolumeId};
+use crate::domain::id::VolumeId;
 use crate::domain::job::JobKind;
 use crate::domain::recovery::{PointKind, PointState};
 use crate::domain::size::Bytes;
@@ -100,17 +100,7 @@ fn i15_a_branch_that_is_not_what_was_shown_stays() {
         Err(none)
     );
     // Something is under way on the instance.
-    let busy = NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind: JobKind::StopInstance,
-        subject: id.to_string(),
-        subject_name: "node",
-        source: None,
-        args: "{}".to_owned(),
-        total: None,
-        asked_by: None,
-    };
+    let busy = house.work(JobKind::StopInstance, &id, "node");
     let catalog = control.catalog();
     catalog
         .write(|tx| insert_job(tx, &busy, i64::MAX))
@@ -173,15 +163,8 @@ fn i16_a_point_stays_while_a_volume_is_made_from_it() {
     let (id, disks) = machine(&house, "node");
     let first = new_point(&house, id, "first");
     let reads = NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind: JobKind::CreateVolume,
-        subject: disks[0].to_string(),
-        subject_name: "node-root",
         source: Some(first.to_string()),
-        args: "{}".to_owned(),
-        total: None,
-        asked_by: None,
+        ..house.work(JobKind::CreateVolume, &disks[0], "node-root")
     };
     let catalog = control.catalog();
     catalog

@@ -280,31 +280,33 @@ fn instances_that_something_works_on_are_left_out() {
     let (_folder, house) = house();
     let (idle, [root, _]) = machine(&house, "idle");
     let (busy, _) = machine(&house, "busy");
+    let (read, [disk, _]) = machine(&house, "read");
     scribble(&house, root, 3);
     new_point(&house, idle, "point");
+    let first = new_point(&house, read, "first");
     house.control.stop();
-    let job = NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind: JobKind::CreatePoint,
-        subject: busy.to_string(),
-        subject_name: "point",
-        source: None,
-        args: "{}".to_owned(),
-        total: None,
-        asked_by: None,
+    let busy_with = house.work(JobKind::CreatePoint, &busy, "point");
+    // A volume is made from a point, which would go with its instance.
+    let reads = NewJob {
+        source: Some(first.to_string()),
+        ..house.work(JobKind::CreateVolume, &disk, "volume")
     };
-    house
-        .control
-        .catalog()
-        .write(|tx| insert_job(tx, &job, house.control.now_ms()))
-        .expect("written");
-    let told = plan(&house, SeveralAct::DeleteInstances, &[busy, idle]);
-    let in_use = Fault::InUse {
-        name: "busy".to_owned(),
+    for job in [&busy_with, &reads] {
+        house
+            .control
+            .catalog()
+            .write(|tx| insert_job(tx, job, house.control.now_ms()))
+            .expect("written");
+    }
+    let told = plan(&house, SeveralAct::DeleteInstances, &[busy, read, idle]);
+    let in_use = |name: &str| {
+        Some(Fault::InUse {
+            name: name.to_owned(),
+        })
     };
-    assert_eq!(told.objects[0].refused, Some(in_use));
-    assert_eq!(told.objects[1].refused, None);
+    assert_eq!(told.objects[0].refused, in_use("busy"));
+    assert_eq!(told.objects[1].refused, in_use("first"));
+    assert_eq!(told.objects[2].refused, None);
     let one = house.control.instance_deletion(&house.owner, idle);
     let one = one.expect("a plan");
     assert_eq!(told.frees, Some(one.frees_keeping), "its own alone");

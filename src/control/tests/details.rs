@@ -6,7 +6,7 @@ use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
 use crate::catalog::{self, Context};
 use crate::control::{FixedClock, Settings, Tuning};
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{CheckpointId, JobId, SnapshotId, VolumeId};
+use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::size::Bytes;
 use crate::domain::snapshot::SnapshotState;
@@ -283,15 +283,8 @@ fn i16_a_snapshot_and_a_template_stay_while_there_is_work_on_them_or_from_them()
             (VolumeId::new().to_string(), Some(id.clone())),
         ] {
             let job = NewJob {
-                id: JobId::new(),
-                organization: house.organization(),
-                kind,
-                subject,
-                subject_name: which,
                 source,
-                args: "{}".to_owned(),
-                total: None,
-                asked_by: None,
+                ..house.work(kind, &subject, which)
             };
             let catalog = control.catalog();
             catalog

@@ -3,9 +3,10 @@
 use super::super::core::Core;
 use super::super::people::{NewMember, actor};
 use super::super::{Caller, Control, First, Settings, Tuning, ZoneSettings};
+use crate::catalog::jobs::NewJob;
 use crate::domain::fault::Fault;
 use crate::domain::id::{JobId, OrganizationId, SnapshotId, VolumeId, ZoneId};
-use crate::domain::job::JobState;
+use crate::domain::job::{JobKind, JobState};
 use crate::domain::role::{Door, Role};
 use crate::engine::block::BlockDevice;
 use crate::engine::{self, Lease, PoolOptions};
@@ -147,6 +148,21 @@ impl House {
 
     pub fn organization(&self) -> OrganizationId {
         self.owner.actor.as_ref().expect("a member").organization
+    }
+
+    /// Work to be written into the catalog past the use cases: of this kind, on the object with this id.
+    pub fn work<'a>(&self, kind: JobKind, subject: &impl ToString, name: &'a str) -> NewJob<'a> {
+        NewJob {
+            id: JobId::new(),
+            organization: self.organization(),
+            kind,
+            subject: subject.to_string(),
+            subject_name: name,
+            source: None,
+            args: "{}".to_owned(),
+            total: None,
+            asked_by: None,
+        }
     }
 
     pub fn job(&self, id: JobId) -> JobView {

@@ -1,11 +1,11 @@
 //! What a page of a list costs, and what it shows.
 
 use super::house::House;
-use crate::catalog::jobs::{NewJob, insert_job};
+use crate::catalog::jobs::insert_job;
 use crate::catalog::snapshots::{Held, Snapshot, insert_snapshot};
 use crate::catalog::volumes::{Volume, insert_volume};
 use crate::catalog::{ASKED, Context};
-use crate::domain::id::{CheckpointId, JobId, SnapshotId, VolumeId};
+use crate::domain::id::{CheckpointId, SnapshotId, VolumeId};
 use crate::domain::job::JobKind;
 use crate::domain::name::in_order;
 use crate::domain::size::Bytes;
@@ -61,18 +61,7 @@ fn fill(house: &House, from: u32, to: u32) {
     let now = house.control.now_ms();
     for number in from..to {
         let (volume, snapshot) = failed(house, number, now + i64::from(number));
-        let job = NewJob {
-            id: JobId::new(),
-            organization: volume.organization,
-            kind: JobKind::DeleteVolume,
-            // Of a kind that nobody takes up while the runner stands still.
-            subject: volume.id.to_string(),
-            subject_name: &volume.name,
-            source: None,
-            args: "{}".to_owned(),
-            total: None,
-            asked_by: None,
-        };
+        let job = house.work(JobKind::DeleteVolume, &volume.id, &volume.name);
         let written = house.control.catalog().write(|tx| {
             insert_volume(tx, &volume)?;
             insert_snapshot(tx, &snapshot)?;
@@ -317,17 +306,7 @@ fn failed_tasks_are_told_for_a_day_and_others_for_an_hour() {
         ("done before", Some(("succeeded", 61))),
     ];
     for (name, ended) in jobs {
-        let job = NewJob {
-            id: JobId::new(),
-            organization: house.organization(),
-            kind: JobKind::DeleteVolume,
-            subject: VolumeId::new().to_string(),
-            subject_name: name,
-            source: None,
-            args: "{}".to_owned(),
-            total: None,
-            asked_by: None,
-        };
+        let job = house.work(JobKind::DeleteVolume, &VolumeId::new(), name);
         let written = house.control.catalog().write(|tx| {
             insert_job(tx, &job, now)?;
             if let Some((state, ago)) = ended {
@@ -366,17 +345,7 @@ fn a_task_names_what_it_works_on_as_long_as_that_is_there() {
         (JobKind::DeleteVolume, "succeeded", false),
     ] {
         let object = VolumeId::new().to_string();
-        let job = NewJob {
-            id: JobId::new(),
-            organization: house.organization(),
-            kind,
-            subject: object.clone(),
-            subject_name: "v",
-            source: None,
-            args: "{}".to_owned(),
-            total: None,
-            asked_by: None,
-        };
+        let job = house.work(kind, &object, "v");
         let now = control.now_ms();
         let written = control.catalog().write(|tx| {
             insert_job(tx, &job, now)?;

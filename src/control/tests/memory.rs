@@ -252,6 +252,7 @@ fn i12_a_memory_that_cannot_be_gone_on_from_is_refused_before_anything_is_touche
         matches!(begun, Err(Fault::MemoryElsewhere { .. })),
         "{begun:?}"
     );
+    disks_make_volumes(&house, then, "of another memory");
     write(&format!(
         "UPDATE points SET hardware = replace(hardware, '\"6.0.0\"', '\"{version}\"')"
     ));
@@ -287,7 +288,21 @@ fn i12_a_memory_that_cannot_be_gone_on_from_is_refused_before_anything_is_touche
         Some(Fault::MemoryDamaged { .. })
     ));
     assert_eq!(house.state(id), (InstanceState::Running, None));
+    disks_make_volumes(&house, then, "without its memory");
     assert_tidy(&house);
+}
+
+/// As the refusals say: the point's disks are of use still.
+fn disks_make_volumes(house: &House, point: PointId, name: &str) {
+    let disks = house
+        .control
+        .core
+        .look(|tx| Ok(disks_of_point(tx, point)?))
+        .expect("disks");
+    let (control, owner) = (&house.control, &house.owner);
+    let begun = control.create_volume_from_point(owner, point, disks[0].volume, name);
+    house.succeeded(begun.expect("begun").job);
+    assert_eq!(house.volume(name).size, disks[0].size);
 }
 
 #[test]

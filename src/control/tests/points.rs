@@ -9,7 +9,7 @@ use crate::catalog::jobs::{NewJob, end_job, insert_job};
 use crate::catalog::points::move_point;
 use crate::control::FixedClock;
 use crate::domain::fault::{Fault, Noun};
-use crate::domain::id::{JobId, PointId};
+use crate::domain::id::PointId;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::recovery::{Consistency, PointState, UNDO_MS};
 use crate::domain::size::Bytes;
@@ -168,15 +168,8 @@ fn safety_points_go_by_themselves_after_seven_days() {
         (id.to_string(), None),
     ] {
         let work = NewJob {
-            id: JobId::new(),
-            organization: house.organization(),
-            kind: JobKind::CreateVolume,
-            subject,
-            subject_name: "a volume",
             source,
-            args: "{}".to_owned(),
-            total: None,
-            asked_by: None,
+            ..house.work(JobKind::CreateVolume, &subject, "a volume")
         };
         catalog
             .write(|tx| insert_job(tx, &work, i64::MAX))
@@ -232,15 +225,8 @@ fn i15_i16_one_act_at_a_time_on_an_instance_and_none_on_anothers() {
 
     // Work that is under way, as far as anybody can see.
     let job = NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind: JobKind::CreatePoint,
-        subject: id.to_string(),
-        subject_name: "node",
-        source: None,
         args: format!(r#"{{"point":"{}"}}"#, PointId::new()),
-        total: None,
-        asked_by: None,
+        ..house.work(JobKind::CreatePoint, &id, "node")
     };
     let later = i64::MAX / 2;
     let catalog = control.catalog();

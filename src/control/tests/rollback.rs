@@ -12,7 +12,7 @@ use crate::catalog::jobs::{NewJob, insert_job};
 use crate::catalog::points::{Point, disks_of_point, insert_point, point_of, set_hardware};
 use crate::control::points::disks_to_keep;
 use crate::domain::fault::Fault;
-use crate::domain::id::{JobId, PointId};
+use crate::domain::id::PointId;
 use crate::domain::instance::InstanceState;
 use crate::domain::job::{JobKind, JobState};
 use crate::domain::recovery::{Consistency, PointKind, PointState};
@@ -273,15 +273,8 @@ fn i14_a_rollback_whose_start_fails_puts_disks_and_hardware_back() {
         safety_memory: false,
     };
     let job = NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind: JobKind::Rollback,
-        subject: id.to_string(),
-        subject_name: "node",
-        source: None,
         args: serde_json::to_string(&args).expect("JSON"),
-        total: None,
-        asked_by: None,
+        ..house.work(JobKind::Rollback, &id, "node")
     };
     catalog
         .write(|tx| {
@@ -372,15 +365,8 @@ fn i14_a_safety_point_that_a_volume_is_made_from_is_not_used_up_meanwhile() {
         name: "first".to_owned(),
     };
     let work = |kind, subject: String, source: Option<String>| NewJob {
-        id: JobId::new(),
-        organization: house.organization(),
-        kind,
-        subject,
-        subject_name: "work",
         source,
-        args: "{}".to_owned(),
-        total: None,
-        asked_by: None,
+        ..house.work(kind, &subject, "work")
     };
     // Nobody takes it up: it is due in a far future.
     let under_way = |job: &NewJob<'_>| {
