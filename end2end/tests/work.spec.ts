@@ -1,8 +1,12 @@
 // Long work and short: what was set going here is told when it ended, wherever one is by then.
 
 import { people } from '../support/people.ts';
-import { expect, hydrated, test } from '../support/test.ts';
+import type { Page } from '@playwright/test';
+import { expect, hydrated, open, test } from '../support/test.ts';
 import { Ui } from '../support/ui.ts';
+
+/** The tasks whose end this browser is still to tell. */
+const kept = (page: Page) => page.evaluate(() => localStorage.getItem('reprise-tasks'));
 
 test('work that ends at once is told as ended, in place of the notice that it began', async ({ visitor, w, unique }) => {
   const page = await visitor(people.owner);
@@ -19,10 +23,30 @@ test('work that ends at once is told as ended, in place of the notice that it be
   await ended.locator('..').locator('..').getByRole('button').focus();
   await page.keyboard.press('Escape');
   await expect(ended).toHaveCount(0);
+  // No page that comes after has it to tell.
+  expect(await kept(page)).toBe('');
   await page.reload();
   await hydrated(page);
   await expect(page.getByRole('button', { name: w('tasks-count', { count: 0, count_text: '0' }) })).toBeVisible();
   await expect(ended).toHaveCount(0);
+});
+
+test('a task that the server knows nothing of is not asked for any longer', async ({ visitor, api, unique }) => {
+  const page = await visitor(people.owner);
+  await open(page, '/volumes');
+  // As somebody else's, who signed in here before.
+  const task = '00000000-0000-7000-8000-000000000001';
+  await page.evaluate((task_) => localStorage.setItem('reprise-tasks', task_), task);
+  await page.reload();
+  await hydrated(page);
+  const asked = () => page.waitForRequest((request) => request.url().includes('/api/jobs/current'));
+  // One answer can have been on its way before the task was; the next is believed.
+  for (let answers = 0; answers < 2; answers += 1) {
+    const again = asked();
+    await api.createVolume(unique('autre'));
+    await again;
+  }
+  await expect.poll(() => kept(page)).toBe('');
 });
 
 test('work that ended while nobody was there is told to who comes back', async ({ visitor, w, unique, expected }) => {
