@@ -32,8 +32,8 @@ function stable(tree: string): string {
     .replace(/^ {4}- listitem:\n {6}- paragraph: "?(The primary storage of zone|Le stockage primaire de la zone).*\n( {6}.*\n)*/gm, '')
     .replace(/\/url: .*/g, '/url: …')
     .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
-    .replace(/(\d{1,2}(ᵉʳ)? [a-zéû]+\.? \d{4}( à|,) \d{1,2}\u{a0}h(\u{a0}\d{2})?)/gu, 'DATE')
-    .replace(/[A-Z][a-z]+\.? \d{1,2}, \d{4}( at|,) \d{1,2}:\d{2}\u{a0}?\s?[ap]\.m\./gu, 'DATE')
+    .replace(/\d{1,2}(ᵉʳ)?\s[a-zéû]+\.?\s\d{4}(\sà|,)\s\d{1,2}\sh(\s\d{2})?/gu, 'DATE')
+    .replace(/[A-Z][a-z]+\.?\s\d{1,2},\s\d{4}(\sat|,)\s\d{1,2}:\d{2}\s*[ap]\.m\./gu, 'DATE')
     .replace(/\d+[\s\u{a0}](s|min|h)(?=\.")/gu, 'DURATION')
     .replace(/\d+([,.]\d+)?[\s\u{a0}](octets?|bytes?|[KMGT]i[oB])/gu, 'SIZE')
     .replace(/(?<!level=)\d+/g, '0');
