@@ -187,3 +187,22 @@ fn the_reader_of_imports_sees_what_it_should() {
         ["control", "domain", "engine", "view"]
     );
 }
+
+/// Why: `web::ask::once_there`. A page whose halves disagree stays dead in the browser, once in a thousand times.
+#[test]
+fn what_is_drawn_from_an_answer_waits_for_it_on_the_server() {
+    let mut files = Vec::new();
+    sources(&root().join("src/web"), &mut files);
+    let mut seen = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a source");
+        for part in text.split("<Transition fallback").skip(1) {
+            let children = part.split("</Transition>").next().unwrap_or_default();
+            // It reads its answer as it is drawn, and by no memo.
+            let by_itself = file.ends_with("pages/serial.rs");
+            assert!(children.contains("once_there(") || by_itself, "{file:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 6, "{seen} places found");
+}

@@ -140,6 +140,28 @@ fn resource(question: Box<dyn Fn() -> (Question, u32) + Send + Sync>) -> Asked {
     Resource::new_with_options(question, |(question, _)| answer(question), false)
 }
 
+/// What is drawn from answers, inside a `Transition`. The server waits until they are there: one can come on another thread
+/// while a memo that reads it is worked out, which the framework's memos do not notice. Such a part of the page would stay as
+/// without the answer, and the browser, which has the answer, would find no place for what belongs there, and give up.
+pub fn once_there<const N: usize>(
+    asked: [Asked; N],
+    inside: impl FnOnce() -> AnyView + Send + 'static,
+) -> AnyView {
+    #[cfg(feature = "hydrate")]
+    {
+        let _ = asked;
+        inside()
+    }
+    #[cfg(not(feature = "hydrate"))]
+    Suspend::new(async move {
+        for asked in asked {
+            asked.ready().await;
+        }
+        inside()
+    })
+    .into_any()
+}
+
 /// Asks once.
 pub fn answer(question: Question) -> Later {
     match question {

@@ -1,6 +1,6 @@
 //! What surrounds every page of one who is signed in: the rail, the bar above, notices.
 
-use super::ask::{self, Act, Answer, Asked, Question, acting};
+use super::ask::{self, Act, Answer, Asked, Question, acting, once_there};
 use super::components::{icon, lists, progress};
 use super::context::{Frame, MustChoosePassword, Visitor, use_locale};
 use super::dialogs;
@@ -353,8 +353,9 @@ fn tasks(frame: Frame, jobs: Asked) -> AnyView {
                 <p><a href=links::TASKS>{t!(locale, "tasks-all")}</a></p>
             </div>
         }
+        .into_any()
     };
-    view! { <div class="tasks-place"><Transition fallback=|| ()>{panel()}</Transition></div> }
+    view! { <div class="tasks-place"><Transition fallback=|| ()>{once_there([jobs], panel)}</Transition></div> }
         .into_any()
 }
 

@@ -12,7 +12,7 @@ use super::narrow::{Fields, narrowing, nothing_found, use_listing};
 use crate::domain::locale::Locale;
 use crate::i18n::{format, t};
 use crate::view::{Listing, Page, SeveralAct};
-use crate::web::ask::{Answer, Asked};
+use crate::web::ask::{Answer, Asked, once_there};
 use crate::web::context::{Frame, use_locale};
 use crate::web::erased::{Memo, RwSignal, each, flag, follow, mark, maybe, memo, value};
 use crate::web::links;
@@ -225,7 +225,7 @@ fn surround(
     };
     view! {
         {narrow}
-        <Transition fallback=loading>{inside()}</Transition>
+        <Transition fallback=loading>{once_there([asked], inside)}</Transition>
     }
     .into_any()
 }

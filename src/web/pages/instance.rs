@@ -13,7 +13,7 @@ use crate::domain::locale::Locale;
 use crate::domain::volume::VolumeKind;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{InstanceRow, InstanceView, JobView, VolumeRow};
-use crate::web::ask::{Answer, Asked, Question, ask};
+use crate::web::ask::{Answer, Asked, Question, ask, once_there};
 use crate::web::components::lists::{Phase, loading, stale};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::progress;
@@ -100,7 +100,7 @@ fn surround(frame: Frame) -> AnyView {
         })
     };
     view! {
-        <Transition fallback=loading>{inside()}</Transition>
+        <Transition fallback=loading>{once_there([asked], inside)}</Transition>
         <div class="tab"><Outlet/></div>
     }
     .into_any()
@@ -290,7 +290,7 @@ pub(super) fn tab(draw: impl Fn(Frame, Found) -> AnyView + Send + 'static) -> An
         let there = memo(move |_| found.with(Option::is_some));
         follow(move || maybe(there.get().then(|| draw(frame.clone(), found))))
     };
-    view! { <Transition fallback=|| ()>{inside()}</Transition> }.into_any()
+    view! { <Transition fallback=|| ()>{once_there([shared.0], inside)}</Transition> }.into_any()
 }
 
 /// *Activité*

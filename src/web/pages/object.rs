@@ -6,7 +6,7 @@ use crate::domain::fault::Fault;
 use crate::domain::locale::Locale;
 use crate::i18n::{fault, t};
 use crate::view::{ActivityRow, Outcome};
-use crate::web::ask::{Answer, Asked};
+use crate::web::ask::{Answer, Asked, once_there};
 use crate::web::components::lists::{Phase, failed, loading, stale};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::when;
@@ -58,7 +58,7 @@ pub fn page(frame: Frame, asked: Asked, object: Object) -> AnyView {
             Some(_) => view! { {stale(&frame, asked)} {drawn(&frame, object, found)} }.into_any(),
         })
     };
-    view! { <Transition fallback=loading>{inside()}</Transition> }.into_any()
+    view! { <Transition fallback=loading>{once_there([asked], inside)}</Transition> }.into_any()
 }
 
 /// The newest answer that is one; a failed refresh leaves it as it was.

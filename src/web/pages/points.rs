@@ -15,7 +15,7 @@ use crate::domain::recovery::{PointKind, PointState};
 use crate::domain::size::Bytes;
 use crate::i18n::{fault, format, t, words};
 use crate::view::{PointRow, PointView, PointsView};
-use crate::web::ask::{Answer, Asked, Question, ask};
+use crate::web::ask::{Answer, Asked, Question, ask, once_there};
 use crate::web::components::lists::{Phase, failed, loading};
 use crate::web::components::menu::{Entry, Size, entries, menu};
 use crate::web::components::status::{Tone, status};
@@ -75,7 +75,7 @@ fn tab(frame: Frame) -> AnyView {
     };
     view! {
         {maybe((!may_change).then(viewer_note))}
-        <Transition fallback=loading>{inside()}</Transition>
+        <Transition fallback=loading>{once_there([asked, detail], inside)}</Transition>
     }
     .into_any()
 }
