@@ -188,7 +188,7 @@ fn the_reader_of_imports_sees_what_it_should() {
     );
 }
 
-/// Why: `web::ask::once_there`. A page whose halves disagree stays dead in the browser, once in a thousand times.
+/// Why: `web::ask::once_there`. A page whose halves disagree stays dead in the browser, and rarely enough for no other test to see it.
 #[test]
 fn what_is_drawn_from_an_answer_waits_for_it_on_the_server() {
     let mut files = Vec::new();
