@@ -132,13 +132,13 @@ impl Guests {
     }
 
     /// Memories are kept as where the hypervisor cannot do it while the guest runs.
-    #[cfg(all(test, feature = "failpoints"))]
+    #[cfg(test)]
     pub fn keep_standing(&self) {
         self.stands.store(true, Ordering::SeqCst);
     }
 
     /// What the hypervisor flushes is another fence than the one that is armed from here on.
-    #[cfg(all(test, feature = "failpoints"))]
+    #[cfg(test)]
     pub fn lose_fence(&self, id: InstanceId) {
         lock(&self.fences).remove(&id);
     }
@@ -150,7 +150,7 @@ impl Guests {
     }
 
     /// As while somebody who looks after the guests is about to have one go on.
-    #[cfg(all(test, feature = "failpoints"))]
+    #[cfg(test)]
     pub fn tending(&self) -> (MutexGuard<'_, ()>, &std::sync::atomic::AtomicUsize) {
         self.monitor.tending()
     }

@@ -1,8 +1,8 @@
-//! Test builds can end the process right after a step was written down, or right after its effect.
+//! A test can end the process right after a step was written down, or right after its effect.
 
 /// The process ends here if `REPRISE_STOP_AFTER` names this place: `<kind>:<step>` before the effect,
 /// `<kind>:<step>:done` after it. No destructor runs and nothing is flushed, as if it had been killed.
-#[cfg(feature = "failpoints")]
+#[cfg(test)]
 pub(super) fn reach(kind: crate::domain::job::JobKind, step: &str, done: bool) {
     let Ok(wanted) = std::env::var("REPRISE_STOP_AFTER") else {
         return;
@@ -21,5 +21,5 @@ pub(super) fn reach(kind: crate::domain::job::JobKind, step: &str, done: bool) {
 }
 
 /// Nothing, in every other build.
-#[cfg(not(feature = "failpoints"))]
+#[cfg(not(test))]
 pub(super) const fn reach(_: crate::domain::job::JobKind, _: &str, _: bool) {}

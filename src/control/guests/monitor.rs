@@ -54,7 +54,7 @@ impl Monitor {
     }
 
     /// As while a guest is being had go on. With how often somebody has asked whether one is.
-    #[cfg(all(test, feature = "failpoints"))]
+    #[cfg(test)]
     pub fn tending(
         &self,
     ) -> (

@@ -8,9 +8,7 @@ mod bulk;
 mod compare;
 mod costs;
 mod counting;
-#[cfg(feature = "failpoints")]
 mod crash;
-#[cfg(feature = "failpoints")]
 mod crash_points;
 mod demo;
 mod details;
@@ -23,18 +21,14 @@ mod guest_points;
 mod home;
 mod house;
 mod import;
-#[cfg(feature = "failpoints")]
 mod instance_crash;
 mod instances;
 mod instant;
 mod instant_faults;
 mod kit;
 mod lists;
-#[cfg(feature = "failpoints")]
 mod memory;
-#[cfg(feature = "failpoints")]
 mod memory_faults;
-#[cfg(feature = "failpoints")]
 mod memory_kills;
 mod operating;
 mod people;
